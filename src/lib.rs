@@ -1,1 +1,34 @@
-//! orloj-operator.
+//! orloj-operator keeps the rows that orlojd reads equal to the custom resources in a cluster.
+//!
+//! The modules, from the inside out; each uses only those above it:
+//!
+//! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
+//! - [`resource`]: a resource as a source hands it over
+//! - [`registry`]: kind files, loaded, checked and compiled
+//! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
+//! - [`desired`]: a resource turned into the row that should stand for it
+//! - [`crypto`]: secret values at rest, keyed fingerprints
+//! - [`plan`]: pure decisions
+//! - [`store`]: rows and ledger, in Postgres or SQLite
+//! - [`source`]: where resources come from, a cluster or a directory
+//! - [`cluster`]: what goes back to the API server: lease, finalizer, status, Events
+//! - [`engine`]: index, queue, batches, retries
+//! - [`config`], [`telemetry`], [`cli`]: the program around it
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod cluster;
+pub mod config;
+pub mod crypto;
+pub mod desired;
+pub mod engine;
+pub mod golang;
+pub mod normalize;
+pub mod plan;
+pub mod registry;
+pub mod resource;
+pub mod rules;
+pub mod source;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,56 @@
+//! A resource as a source hands it over: the few parts of an object that the operator reads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+/// Position of a kind in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KindIndex(pub u16);
+
+/// Namespace and name, unique within a kind and a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectName {
+    pub namespace: Box<str>,
+    pub name: Box<str>,
+}
+
+impl ObjectName {
+    #[must_use]
+    pub fn new(namespace: impl Into<Box<str>>, name: impl Into<Box<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Which resource: unique within one source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId {
+    pub kind: KindIndex,
+    pub object: ObjectName,
+}
+
+/// One custom resource, without what the operator never reads (`managedFields`, owner references).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    pub id: ResourceId,
+    pub uid: Box<str>,
+    pub generation: i64,
+    /// Creation time in seconds since the Unix epoch; decides which of two claimants is the older.
+    pub created: i64,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub finalizers: Vec<String>,
+    /// A deletion timestamp is set: the resource goes as soon as its finalizers are off.
+    pub deleting: bool,
+    /// As submitted; `Null` where the resource has none.
+    pub spec: Value,
+    /// The status block as it stands at the source; `Null` where there is none.
+    pub status: Value,
+}

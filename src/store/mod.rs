@@ -1,0 +1,224 @@
+//! The rows that orlojd reads, and the ledger that says which resource owns which row.
+//!
+//! One trait, two implementations, one test suite for both. A batch is read under lock, decided on by a pure
+//! function, and committed with its ledger entries in one transaction.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::resource::ObjectName;
+
+/// 128-bit keyed hash; keyed so that it tells nothing about secret material.
+pub type Fingerprint = [u8; 16];
+
+/// Who creates and migrates a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableOwner {
+    /// orlojd migrates it; it gets no column, trigger or constraint from us.
+    Orlojd,
+    /// The operator creates it.
+    Operator,
+}
+
+/// A kind's table. Names have passed `[a-z_][a-z0-9_]*`; statements quote them all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub name: String,
+    pub owner: TableOwner,
+    /// Derived text columns besides the common ones (`name`, `namespace`, `status_phase`, `payload`).
+    pub columns: Vec<Column>,
+}
+
+/// A derived column: `text not null default '<default>'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    /// Default in the table we create; the value itself always comes with the row.
+    pub default: String,
+}
+
+/// A row to insert or to overwrite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowWrite {
+    /// Scoped key, `<namespace>/<name>`: column `name`.
+    pub key: String,
+    pub namespace: String,
+    pub status_phase: String,
+    /// The payload as JSON text.
+    pub payload: String,
+    /// In the order of [`Table::columns`].
+    pub columns: Vec<String>,
+}
+
+/// A row as read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRow {
+    pub key: String,
+    pub payload: Value,
+    /// `updated_at` in microseconds since the Unix epoch, by the store's clock.
+    pub updated_at: i64,
+}
+
+/// Who owns a store key, since when and in which state: one row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// Which cluster (or directory) the resource lives in.
+    pub cluster: String,
+    pub kind: String,
+    pub object: ObjectName,
+    pub uid: String,
+    /// Creation time of the resource, seconds since the Unix epoch.
+    pub created: i64,
+    pub key: String,
+    pub generation: i64,
+    /// Of the resource as submitted, when the row was last made equal to it.
+    pub fingerprint: Fingerprint,
+    /// Of the row's meaning (spec, labels, annotations) as it was then written or found.
+    pub row_fingerprint: Fingerprint,
+    /// When the row was last made equal, microseconds since the Unix epoch.
+    pub synced_at: i64,
+}
+
+/// What a batch needs to see.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    pub cluster: &'a str,
+    /// The registry's kind name: the ledger's `kind`.
+    pub kind: &'a str,
+    pub table: &'a Table,
+    /// Resources whose ledger entries are wanted; the keys these entries hold are locked and read too.
+    pub objects: &'a [ObjectName],
+    /// Store keys whose rows and ledger entries are wanted.
+    pub keys: &'a [String],
+}
+
+/// What stood in the store, read under lock.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub rows: HashMap<String, Value>,
+    /// By store key: whoever owns it, in any cluster.
+    pub by_key: HashMap<String, LedgerEntry>,
+    /// By resource, within the request's cluster.
+    pub by_object: HashMap<ObjectName, LedgerEntry>,
+}
+
+/// What to write; empty means that nothing is written at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Keys that had no row in the snapshot. A row that has appeared since makes the batch start over.
+    pub insert: Vec<RowWrite>,
+    pub update: Vec<RowWrite>,
+    pub delete: Vec<String>,
+    /// Upserts, by (kind, key).
+    pub ledger_put: Vec<LedgerEntry>,
+    /// Keys whose entry goes; removed before `ledger_put` is applied, so that a key can change hands.
+    pub ledger_remove: Vec<String>,
+}
+
+impl Changes {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.insert.is_empty()
+            && self.update.is_empty()
+            && self.delete.is_empty()
+            && self.ledger_put.is_empty()
+            && self.ledger_remove.is_empty()
+    }
+}
+
+/// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub cluster: String,
+    pub epoch: i64,
+}
+
+/// How an error is to be answered; decides retry, condition reason and metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorClass {
+    /// The store cannot be reached or cannot write now; the batch is tried again whole.
+    Unavailable,
+    /// Another leader has taken over; nothing was and nothing will be written under this fence.
+    Deposed,
+    /// The store refused the data; a batch is split until the bad object stands alone.
+    Rejected,
+    /// Wrong set-up (missing table, privilege, schema); retried, and told to the administrator.
+    Setup,
+}
+
+/// Why a store operation failed. Texts never hold a DSN, a password or a payload.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("unable to reach the store: {detail}")]
+    Unavailable { detail: String },
+    #[error("unable to commit: epoch {held} was superseded by {current}")]
+    Deposed { held: i64, current: i64 },
+    #[error("unable to write: the store refused it: {detail}")]
+    Rejected { detail: String },
+    #[error("unable to use the store: {detail}")]
+    Setup { detail: String },
+}
+
+impl StoreError {
+    #[must_use]
+    pub fn class(&self) -> StoreErrorClass {
+        match self {
+            Self::Unavailable { .. } => StoreErrorClass::Unavailable,
+            Self::Deposed { .. } => StoreErrorClass::Deposed,
+            Self::Rejected { .. } => StoreErrorClass::Rejected,
+            Self::Setup { .. } => StoreErrorClass::Setup,
+        }
+    }
+}
+
+/// Rows and ledger behind one interface.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
+    /// privileges. Empty when ready.
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
+
+    /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
+    /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
+    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
+
+    /// Random salt of the ledger, made once: part of every fingerprint's key.
+    async fn salt(&self) -> Result<[u8; 32], StoreError>;
+
+    /// Starts a new term: raises the cluster's epoch by one and returns the fence to commit under.
+    async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError>;
+
+    /// Reads under lock, lets `decide` say what to write, commits it under `fence`, in one transaction.
+    /// `decide` is called again when a row appeared in between.
+    async fn commit(
+        &self,
+        fence: &Fence,
+        request: &Request<'_>,
+        decide: &mut (dyn FnMut(&Snapshot) -> Changes + Send),
+    ) -> Result<Changes, StoreError>;
+
+    /// Rows in key order (bytewise), after `after`, at most `limit`.
+    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
+
+    /// Rows with `updated_at >= since` (microseconds, store clock), any order, all of them.
+    async fn rows_since(&self, table: &Table, since: i64) -> Result<Vec<StoredRow>, StoreError>;
+
+    /// One row by key.
+    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError>;
+
+    /// The store's clock, microseconds since the Unix epoch.
+    async fn now(&self) -> Result<i64, StoreError>;
+
+    /// Ledger entries of a cluster in (kind, key) order, after `after`, at most `limit`.
+    async fn ledger(
+        &self,
+        cluster: &str,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Of these keys of one kind, those that any cluster's ledger holds.
+    async fn owned(&self, kind: &str, keys: &[String]) -> Result<Vec<String>, StoreError>;
+}
