@@ -1,0 +1,44 @@
+//! The test bed: real servers as child processes, for tests, benches and the demo.
+//!
+//! Included as a module (`#[path = "bed/mod.rs"] mod bed;`). [`control_plane`] and [`postgres`] are
+//! shared by all tests of a process; what a test breaks on purpose it starts for itself
+//! ([`ControlPlane::start`], [`Postgres::start`]). Everything lives in one folder of the system's
+//! temp dir and dies with the process, however that ends (`process.rs` says how).
+#![allow(dead_code, reason = "each test target uses its own part of the bed")]
+#![allow(unused_imports, reason = "each test target uses its own part of the bed")]
+
+mod apiserver;
+mod binaries;
+mod certs;
+mod control_plane;
+mod controller_manager;
+mod database;
+mod etcd;
+mod eventually;
+mod http;
+mod kubectl;
+mod metrics;
+mod operator;
+mod ports;
+mod postgres;
+mod process;
+mod proc_info;
+mod proxy;
+mod scratch;
+mod service;
+
+pub use certs::{Authority, Identity};
+pub use control_plane::{ControlPlane, ControlPlaneOptions, client, control_plane};
+pub use database::{Database, TableWrites};
+pub use eventually::{eventually, eventually_async};
+pub use http::{Response, get, post};
+pub use kubectl::{Kubectl, Output};
+pub use operator::{Operator, OperatorBuilder};
+pub use metrics::sum as metrics_sum;
+pub use ports::free_port;
+pub use postgres::{Postgres, PostgresOptions, Tls, postgres};
+pub use proc_info::descendants;
+pub use process::{Process, Spec};
+pub use proxy::TcpProxy;
+pub use scratch::{Scratch, remove_stale};
+pub use service::Service;
