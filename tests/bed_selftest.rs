@@ -1,5 +1,7 @@
 //! Does the test bed itself work? Starts every server for real.
 
+#![allow(clippy::expect_used, reason = "a test may fail")]
+
 #[path = "bed/mod.rs"]
 mod bed;
 
@@ -45,9 +47,7 @@ fn alive(pid: u32) -> bool {
 
 #[test]
 fn the_api_server_judges_schemas_and_rights() {
-    let started = Instant::now();
     let plane = bed::control_plane();
-    println!("control plane ready after {:?}", started.elapsed());
     establish(plane, "boxes", "Box");
     plane.kubectl_stdin(["apply", "-f", "-"], &object("Box", "small", 1)).expect_ok();
     let refused = plane.kubectl_stdin(["apply", "-f", "-"], &object("Box", "big", 10));
@@ -59,8 +59,7 @@ fn the_api_server_judges_schemas_and_rights() {
     assert!(!refused.ok && refused.stderr.contains("forbidden"), "{}", refused.stderr);
     let role = ["create", "clusterrole", "reader", "--verb=get,list", "--resource=boxes.bed.test"];
     plane.kubectl(role).expect_ok();
-    let binding =
-        ["create", "clusterrolebinding", "reader", "--clusterrole=reader", "--serviceaccount=rights:reader"];
+    let binding = ["create", "clusterrolebinding", "reader", "--clusterrole=reader", "--serviceaccount=rights:reader"];
     plane.kubectl(binding).expect_ok();
     let listed = eventually(SOON, "the binding takes effect", || {
         let output = account.run(list);
@@ -136,8 +135,8 @@ fn a_proxy_can_cut_refuse_and_delay() {
     proxy.delay(Duration::from_millis(100));
     let started = Instant::now();
     ask().expect_ok();
-    // TLS and one request: three ways there and back.
-    assert!(started.elapsed() > Duration::from_millis(500), "{:?}", started.elapsed());
+    // TLS and one request: two ways there and back.
+    assert!(started.elapsed() >= Duration::from_millis(400), "{:?}", started.elapsed());
     proxy.delay(Duration::ZERO);
     proxy.freeze(true);
     let frozen = account.run(["version", "--request-timeout=300ms"]);
@@ -189,7 +188,6 @@ fn orlojd_s_tables_and_the_counts_of_writes() {
     database.set_read_only(true);
     let refused = database.try_psql("delete from tools").expect_err("the database is read-only");
     assert!(refused.contains("read-only"), "{refused}");
-    // The way back must be a session's own choice, as the default is read-only now.
     database.set_read_only(false);
     database.psql("delete from tools");
 }
@@ -278,7 +276,9 @@ fn no_descendant_survives_the_guard() {
 #[test]
 #[ignore = "runs until it is killed"]
 fn victim() {
+    let started = Instant::now();
     let etcd_and_more = bed::control_plane();
+    println!("control plane with controllers ready after {:?}", started.elapsed());
     let mut pids = vec![
         etcd_and_more.etcd().process().pid(),
         etcd_and_more.apiserver().process().pid(),
@@ -289,7 +289,7 @@ fn victim() {
     etcd_and_more.etcd().process().pause();
     let root = Scratch::new("any").path().parent().expect("a root").to_owned();
     println!("victim {} {pids:?}", root.display());
-    std::thread::sleep(Duration::from_secs(600));
+    std::thread::sleep(Duration::from_mins(10));
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn nothing_survives_a_killed_test_process() {
     let this = std::env::current_exe().expect("this is a program");
     let spec = Spec::new(this, folder.path().join("log"));
     let process = Process::start(&spec.args(["--ignored", "--exact", "victim", "--nocapture"])).expect("it runs");
-    let line = eventually(Duration::from_secs(180), "the victim's servers run", || {
+    let line = eventually(Duration::from_mins(3), "the victim's servers run", || {
         let log = process.log();
         let line = log.lines().find_map(|line| Some(line.split_once("victim /")?.1.to_owned()));
         assert!(process.exited().is_none(), "the victim has ended: {log}");
@@ -309,6 +309,7 @@ fn nothing_survives_a_killed_test_process() {
     let pids: Vec<u32> = pids.trim_end_matches(']').split(", ").map(|pid| pid.parse().expect("a pid")).collect();
     assert!(pids.len() > 5 && pids.iter().all(|&pid| alive(pid)), "{pids:?}");
     assert!(root.exists());
+    println!("{}", process.log());
     process.signal(nix::sys::signal::Signal::SIGKILL);
     process.wait(SOON).expect("nobody survives SIGKILL");
     for pid in pids {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::certs::Authority;
 use super::kubectl::Kubectl;
-use super::process::Spec;
+use super::spec::Spec;
 use super::{binaries, certs::Identity, service::Service};
 
 /// What an API server needs.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::certs::{Authority, Identity};
-use super::process::Spec;
+use super::spec::Spec;
 use super::{binaries, http, ports, service::Service};
 
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
@@ -27,9 +27,8 @@ pub fn start(folder: &Path, kubeconfig: &Path, authority: &Authority, token_keys
         format!("--tls-private-key-file={}", file(&server.key)),
     ]);
     // It serves only TLS; that it listens means that its controllers are being started.
-    let ready = move || match http::listening(port) {
-        true => Ok(()),
-        false => Err(format!("nobody listens on port {port}")),
+    let ready = move || {
+        if http::listening(port) { Ok(()) } else { Err(format!("nobody listens on port {port}")) }
     };
     Service::start_new("kube-controller-manager", spec, ready)
 }

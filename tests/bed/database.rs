@@ -118,7 +118,9 @@ impl Database {
     /// those that are open, as the setting is read when a session begins.
     pub fn set_read_only(&self, read_only: bool) {
         let switch = if read_only { "on" } else { "off" };
-        self.psql(&format!("alter database {} set default_transaction_read_only = {switch}", self.name));
+        // From another one, as this one may be read-only now.
+        let other = Self::new(self.access.clone(), "postgres".to_owned());
+        other.psql(&format!("alter database {} set default_transaction_read_only = {switch}", self.name));
         self.end_sessions();
     }
 

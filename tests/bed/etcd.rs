@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::process::Spec;
+use super::spec::Spec;
 use super::{binaries, http, ports, service::Service};
 
 /// A one-member etcd on loopback.

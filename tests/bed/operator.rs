@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::process::{Process, Spec};
+use super::process::Process;
 use super::scratch::Scratch;
 use super::service::Service;
+use super::spec::Spec;
 use super::{eventually, http, metrics, ports};
 
 /// How to start an operator.

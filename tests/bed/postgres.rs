@@ -12,9 +12,10 @@ use nix::sys::signal::Signal;
 
 use super::certs::Authority;
 use super::database::{Access, Database};
-use super::process::{Process, Spec, read_log};
+use super::process::{Process, read_log};
 use super::scratch::{Scratch, set_mode};
 use super::service::Service;
+use super::spec::Spec;
 use super::{binaries, ports};
 
 /// Whether the server offers TLS.
@@ -220,7 +221,7 @@ fn init(folder: &Scratch, bin: &Path, user: Option<(u32, u32)>, options: &Postgr
         spec = spec.args(["--pwfile".into(), file]);
     }
     let process = Process::start(&spec).expect("unable to run initdb");
-    let status = process.wait(Duration::from_secs(120));
+    let status = process.wait(Duration::from_mins(2));
     assert!(status.is_some_and(|status| status.success()), "initdb failed: {}", read_log(&log));
     if options.tls == Tls::Required {
         let rule = format!("hostssl all all 127.0.0.1/32 {method}\n");

@@ -1,8 +1,10 @@
 //! What `/proc` knows about processes.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -43,8 +45,7 @@ pub fn alive(pid: u32) -> bool {
 
 /// All descendants of a process, parents before children.
 pub fn descendants(pid: u32) -> Vec<u32> {
-    let parents: Vec<(u32, u32)> =
-        pids().filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?))).collect();
+    let parents: Vec<(u32, u32)> = pids().filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?))).collect();
     let mut tree = vec![pid];
     let mut next = 0;
     while let Some(&parent) = tree.get(next) {
@@ -55,13 +56,24 @@ pub fn descendants(pid: u32) -> Vec<u32> {
 }
 
 /// Kills every process whose environment holds `name=value`.
-pub fn kill_marked(name: &str, value: &Path) {
-    let entry = [name.as_bytes(), b"=", value.as_os_str().as_bytes()].concat();
-    for pid in pids() {
+pub fn kill_marked(name: &str, value: &OsStr) {
+    let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let marked = |pid: &u32| {
+        // A zombie has no environment any more.
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|have| have == entry) {
+        environment.split(|byte| *byte == 0).any(|have| have == entry)
+    };
+    // Until none is left: one may have started another while it was looked for. Not for ever: one
+    // may be out of our reach.
+    for _ in 0..1000 {
+        let found: Vec<u32> = pids().filter(marked).collect();
+        if found.is_empty() {
+            return;
+        }
+        for pid in found {
             signal(pid, Signal::SIGKILL);
         }
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

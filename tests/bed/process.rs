@@ -1,132 +1,24 @@
 //! Child processes that never outlive their guard, nor the test process.
 //!
 //! Drop kills them. Where no drop happens (a static at the process's end, SIGKILL, abort) the
-//! kernel does: `setpriv --pdeathsig`, a safe way to `PR_SET_PDEATHSIG`. What escapes even that
+//! kernel does: `setpriv --pdeathsig` (`spec.rs`), a safe way to `PR_SET_PDEATHSIG`. What escapes even that
 //! (a stopped process that waits for a gentler signal) is swept by the next run: `scratch.rs`.
 
-use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::{binaries, proc_info, scratch};
+use super::proc_info;
+use super::spec::Spec;
 
-/// Variables that would lead a child (or its client library) away from this bed.
-const FOREIGN: &[&str] = &[
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "KUBECONFIG",
-    "KUBERNETES_SERVICE_HOST",
-    "KUBERNETES_SERVICE_PORT",
-    "PGHOST",
-    "PGPORT",
-    "PGUSER",
-    "PGDATABASE",
-    "PGPASSWORD",
-];
-
-/// How to start a process.
-#[derive(Debug, Clone)]
-pub struct Spec {
-    program: PathBuf,
-    args: Vec<OsString>,
-    envs: Vec<(OsString, OsString)>,
-    user: Option<String>,
-    log: PathBuf,
-    stop_signal: Signal,
-    orphan_signal: &'static str,
-}
-
-impl Spec {
-    /// A program whose output goes to the end of the file `log`.
-    pub fn new(program: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            args: Vec::new(),
-            envs: Vec::new(),
-            user: None,
-            log: log.into(),
-            stop_signal: Signal::SIGTERM,
-            orphan_signal: "KILL",
-        }
-    }
-
-    /// Appends arguments.
-    #[must_use]
-    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.envs.push((name.into(), value.into()));
-        self
-    }
-
-    /// Runs it as another user (only root can).
-    #[must_use]
-    pub fn user(mut self, user: Option<&str>) -> Self {
-        self.user = user.map(str::to_owned);
-        self
-    }
-
-    /// What [`Process::stop`] sends; SIGTERM if not said.
-    #[must_use]
-    pub fn stop_signal(mut self, signal: Signal) -> Self {
-        self.stop_signal = signal;
-        self
-    }
-
-    /// What the kernel sends when this process dies, without `SIG`; KILL if not said.
-    #[must_use]
-    pub fn orphan_signal(mut self, signal: &'static str) -> Self {
-        self.orphan_signal = signal;
-        self
-    }
-
-    fn command(&self) -> Command {
-        let mut command = match (binaries::on_path("setpriv"), &self.user) {
-            (Some(setpriv), user) => {
-                let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", self.orphan_signal]);
-                // setpriv sets the signal after the user: the kernel forgets it when the user changes.
-                if let Some(user) = user {
-                    command.args(["--reuid", user, "--regid", user, "--init-groups"]);
-                }
-                command.arg("--").arg(&self.program);
-                command
-            }
-            (None, Some(user)) => {
-                let mut command = Command::new("runuser");
-                command.args(["-u", user, "--"]).arg(&self.program);
-                command
-            }
-            (None, None) => Command::new(&self.program),
-        };
-        for name in FOREIGN {
-            command.env_remove(name);
-        }
-        command.args(&self.args).envs(self.envs.iter().cloned()).env(scratch::MARK, scratch::root());
-        command.stdin(Stdio::null()).process_group(0);
-        if self.user.is_some() {
-            // Another user may not be able to enter this one.
-            command.current_dir("/");
-        }
-        command
-    }
-}
+/// Every child and what descends from it carries the child's own number in this variable.
+const MARK: &str = "ORLOJ_BED_PROCESS";
 
 /// A running (or ended) child and its descendants; killed on drop.
 #[derive(Debug)]
@@ -134,6 +26,7 @@ pub struct Process {
     child: Mutex<Child>,
     spec: Spec,
     pid: u32,
+    mark: String,
 }
 
 impl Process {
@@ -142,11 +35,13 @@ impl Process {
     /// # Errors
     /// Where the program cannot be run.
     pub fn start(spec: &Spec) -> std::io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let log = OpenOptions::new().create(true).append(true).open(&spec.log)?;
+        let mark = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut command = spec.command();
-        command.stdout(log.try_clone()?).stderr(log);
+        command.env(MARK, &mark).stdout(log.try_clone()?).stderr(log);
         let child = spawn(command)?;
-        Ok(Self { pid: child.id(), child: Mutex::new(child), spec: spec.clone() })
+        Ok(Self { pid: child.id(), child: Mutex::new(child), spec: spec.clone(), mark })
     }
 
     /// The process id.
@@ -188,12 +83,17 @@ impl Process {
         status
     }
 
-    /// Kills it and all its descendants at once (SIGKILL), and waits until it is gone.
+    /// Kills it and all its descendants at once (SIGKILL), and waits until it is gone. Descendants
+    /// are found even where it has ended before them.
     pub fn kill(&self) {
         if self.exited().is_none() {
-            self.signal_tree(Signal::SIGKILL);
+            // Stopped, they start no more and none is orphaned before all are known.
+            for pid in self.signal_tree(Signal::SIGSTOP) {
+                proc_info::signal(pid, Signal::SIGKILL);
+            }
             let _ = self.child().wait();
         }
+        proc_info::kill_marked(MARK, self.mark.as_ref());
     }
 
     /// Stops it and all its descendants in their tracks (SIGSTOP).
@@ -229,17 +129,25 @@ impl Process {
         proc_info::cpu_seconds(self.pid).unwrap_or(0.0)
     }
 
-    fn signal_tree(&self, signal: Signal) {
+    /// Returns the processes that were signalled, this one first.
+    fn signal_tree(&self, signal: Signal) -> Vec<u32> {
         if self.exited().is_some() {
-            return;
+            return Vec::new();
         }
-        // By descent and not by group: the servers of Postgres leave the group. The parent first,
-        // so that it starts no more; twice, for those that it started meanwhile.
+        // By descent and not by group: the sessions of Postgres leave the group. Again and again,
+        // for those that were started meanwhile.
+        let mut signalled = vec![self.pid];
         proc_info::signal(self.pid, signal);
-        for _ in 0..2 {
-            for pid in proc_info::descendants(self.pid) {
+        loop {
+            let mut tree = proc_info::descendants(self.pid);
+            tree.retain(|pid| !signalled.contains(pid));
+            if tree.is_empty() {
+                return signalled;
+            }
+            for &pid in &tree {
                 proc_info::signal(pid, signal);
             }
+            signalled.extend(tree);
         }
     }
 

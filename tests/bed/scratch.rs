@@ -73,7 +73,7 @@ pub fn remove_stale() {
     for path in entries.flatten().map(|entry| entry.path()) {
         if owner_is_dead(&path) {
             // Most died with their owner; one that was stopped or changed its user may not have.
-            proc_info::kill_marked(MARK, &path);
+            proc_info::kill_marked(MARK, path.as_os_str());
             let _ = fs::remove_dir_all(&path);
         }
     }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::process::{Process, Spec};
+use super::process::Process;
+use super::spec::Spec;
 
 type Check = dyn Fn() -> Result<(), String> + Send + Sync;
 
@@ -17,7 +18,7 @@ pub struct Service {
 }
 
 /// Far more than a start takes, even beside a full build on two cores.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 const STOP: Duration = Duration::from_secs(20);
 
 impl Service {
@@ -25,11 +26,7 @@ impl Service {
     ///
     /// # Panics
     /// Where the program cannot be run.
-    pub fn new(
-        name: &str,
-        spec: Spec,
-        ready: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(name: &str, spec: Spec, ready: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
         let service = Self { name: name.to_owned(), spec, ready: Box::new(ready), process: Mutex::new(None) };
         service.launch();
         service
@@ -39,11 +36,7 @@ impl Service {
     ///
     /// # Panics
     /// Where it ends or is not ready in time: with the end of its log.
-    pub fn start_new(
-        name: &str,
-        spec: Spec,
-        ready: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start_new(name: &str, spec: Spec, ready: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
         let service = Self::new(name, spec, ready);
         service.wait_ready();
         service

@@ -56,7 +56,7 @@ build() {
     local name=$1 module=$2 package=$3 version=$4 hint=$5 ldflags=$6 partial started
     [[ -x $folder/$name ]] && return
     command -v go >/dev/null || die "unable to build $name: no go on PATH (Go 1.26 or later is needed, or set KUBEBUILDER_ASSETS)"
-    say "building $name $version, some $hint the first time"
+    say "building $name $version, about $hint the first time"
     started=$SECONDS
     # Made beside its place and moved there whole, so that an interrupted build leaves no broken binary.
     partial=$folder/.$name.partial
@@ -82,7 +82,7 @@ done
 
 build_named() {
     case $1 in
-        etcd) build etcd etcd go.etcd.io/etcd/server/v3 "$etcd" "minute" "" ;;
+        etcd) build etcd etcd go.etcd.io/etcd/server/v3 "$etcd" "a minute" "" ;;
         kubectl) build kubectl kube k8s.io/kubernetes/cmd/kubectl "$kube" "2 minutes" "$kube_flags" ;;
         kube-apiserver) build kube-apiserver kube k8s.io/kubernetes/cmd/kube-apiserver "$kube" "7 minutes" "$kube_flags" ;;
         kube-controller-manager)
@@ -106,8 +106,8 @@ if [[ ${#missing[@]} -gt 0 ]]; then
         flock 9
     fi
     for name in "${missing[@]}"; do
-        # Not for the children: a process that go leaves behind must not keep the lock.
-        build_named "$name" 9>&-
+        # go holds the lock as well, so that it is kept where only this script is killed.
+        build_named "$name"
     done
 fi
 printf '%s\n' "$folder"
