@@ -307,7 +307,8 @@ fn nothing_survives_a_killed_test_process() {
     let (root, pids) = line.split_once(" [").expect("a folder and pids");
     let root = std::path::PathBuf::from(format!("/{root}"));
     let pids: Vec<u32> = pids.trim_end_matches(']').split(", ").map(|pid| pid.parse().expect("a pid")).collect();
-    assert!(pids.len() > 5 && pids.iter().all(|&pid| alive(pid)), "{pids:?}");
+    // The first four are the servers; of Postgres's own some come and go.
+    assert!(pids.len() > 5 && pids.iter().take(4).all(|&pid| alive(pid)), "{pids:?}");
     assert!(root.exists());
     println!("{}", process.log());
     process.signal(nix::sys::signal::Signal::SIGKILL);
