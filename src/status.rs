@@ -142,19 +142,26 @@ impl Status {
             && self.words == other.words
     }
 
-    /// The merge patch that makes an object's status this one.
+    /// The status block.
     #[must_use]
-    pub fn merge_patch(&self) -> Value {
-        json!({
-            "phase": &*self.words.phase,
+    pub fn to_json(&self) -> Value {
+        let mut status = json!({
             "observedGeneration": self.observed_generation,
-            "lastSyncedAt": if self.last_synced_at > 0 { json!(format_time(self.last_synced_at)) } else { Value::Null },
-            "syncError": if self.words.sync_error.is_empty() { Value::Null } else { json!(&*self.words.sync_error) },
             "conditions": [
                 self.condition(conditions::SYNCED, &self.words.synced, self.synced_since),
                 self.condition(conditions::READY, &self.words.ready, self.ready_since),
             ],
-        })
+        });
+        if !self.words.phase.is_empty() {
+            status["phase"] = json!(&*self.words.phase);
+        }
+        if self.last_synced_at > 0 {
+            status["lastSyncedAt"] = json!(format_time(self.last_synced_at));
+        }
+        if !self.words.sync_error.is_empty() {
+            status["syncError"] = json!(&*self.words.sync_error);
+        }
+        status
     }
 
     fn condition(&self, kind: &str, condition: &Condition, since: i64) -> Value {
@@ -317,7 +324,7 @@ mod tests {
     #[test]
     fn a_status_survives_the_round_trip_through_json() {
         let status = Status::default().next(&ready("Ready"), 3, 1_700_000_000, 1_700_000_000);
-        let read = Status::from_json(&status.merge_patch());
+        let read = Status::from_json(&status.to_json());
         assert_eq!(read, status);
         assert!(read.says_the_same(&status));
     }
@@ -343,7 +350,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_in_all_three_places() {
         let verdict = Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
-        let status = Status::default().next(&verdict, 1, 0, 100).merge_patch();
+        let status = Status::default().next(&verdict, 1, 0, 100).to_json();
         assert_eq!(status["phase"], "SyncError");
         assert_eq!(status["syncError"], "spec.size is required");
         assert_eq!(status["conditions"][0]["reason"], "Invalid");

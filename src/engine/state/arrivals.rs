@@ -1,6 +1,7 @@
 //! What the source tells.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{DELETION_POLICY, FINALIZER, Moment, Prune, State, Work};
 use crate::engine::index::{Entry, Finalizers};
@@ -70,14 +71,14 @@ impl State {
         entry.flags.set_retain(retains(&resource));
         entry.flags.set_deleting(resource.deleting);
         if known {
-            self.want_ack(&id, lane, now);
+            self.want_ack(&id, lane, now.at, now);
             return;
         }
         entry.fingerprint = fingerprint;
         entry.generation = resource.generation;
         entry.flags.set_dirty(false);
         if entry.flags.deleting() && entry.flags.released() {
-            self.want_ack(&id, lane, now);
+            self.want_ack(&id, lane, now.at, now);
             return;
         }
         let work = if resource.deleting { self.removal(&resource) } else { Work::Apply(resource) };
@@ -127,7 +128,7 @@ impl State {
             entry.fingerprint = Fingerprint::default();
         }
         self.set_verdict(id, Verdict::Failed { reason: reasons::INVALID, text });
-        self.want_ack(id, Lane::Backlog, now);
+        self.want_ack(id, Lane::Backlog, now.at, now);
     }
 
     pub(super) fn forget(&mut self, id: &ResourceId) {
@@ -159,14 +160,15 @@ impl State {
         self.fingerprinter.fingerprint(kind.sensitive, parts.into_iter())
     }
 
-    /// Whether the status still has to be told, or the finalizer changed; queues the call if so.
-    pub(super) fn want_ack(&mut self, id: &ResourceId, lane: Lane, now: Moment) {
+    /// Whether the status still has to be told, or the finalizer changed; queues the call if so. `seen` is when the
+    /// change was seen that it is about.
+    pub(super) fn want_ack(&mut self, id: &ResourceId, lane: Lane, seen: Instant, now: Moment) {
         if self.is_queued(id) {
             return; // what the store makes of it comes first
         }
         if self.next_ack(id, now).is_some() {
             if !self.call_retries.waits(id) {
-                self.acks.push(id.clone(), lane, now.at);
+                self.acks.push(id.clone(), lane, seen);
             }
         } else {
             self.acks.remove(id);

@@ -1,6 +1,6 @@
 //! What comes next: batches for the store, calls to the source, and what these calls bring back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Batch, Item, Job, Moment, State, Work};
 use crate::engine::lanes::Lane;
@@ -47,20 +47,21 @@ impl State {
     }
 
     /// The next call to the source. With `hold_backlog` acknowledgements of the backlog wait: rows come first.
-    pub fn next_job(&mut self, hold_backlog: bool, now: Moment) -> Option<(ResourceId, Lane, Job)> {
+    /// Each comes with when the change was seen that it is about.
+    pub fn next_job(&mut self, hold_backlog: bool, now: Moment) -> Option<(ResourceId, Instant, Job)> {
         while let Some((id, lane, ())) = self.fetches.pop(false) {
             if self.start_call(&id, lane) {
-                return Some((id, lane, Job::Fetch));
+                return Some((id, now.at, Job::Fetch));
             }
         }
-        while let Some((id, lane, _)) = self.acks.pop(hold_backlog) {
+        while let Some((id, lane, seen)) = self.acks.pop(hold_backlog) {
             if self.is_calling(&id) {
                 self.recalled.insert(id, lane);
                 continue;
             }
             if let Some(ack) = self.next_ack(&id, now) {
                 self.start_call(&id, lane);
-                return Some((id, lane, Job::Acknowledge(ack)));
+                return Some((id, seen, Job::Acknowledge(ack)));
             }
         }
         None
@@ -160,7 +161,7 @@ impl State {
         if self.index.get(id).is_some_and(|entry| entry.flags.dirty()) && !self.call_retries.waits(id) {
             self.fetches.push(id.clone(), lane, ());
         } else {
-            self.want_ack(id, lane, now);
+            self.want_ack(id, lane, now.at, now);
         }
     }
 

@@ -64,7 +64,7 @@ impl State {
     /// Before the first list is through, what stands at the source is not known.
     fn want_ack_if_listed(&mut self, id: &ResourceId, now: Moment) {
         if self.index.get(id).is_some_and(|entry| entry.listed > 0) {
-            self.want_ack(id, Lane::Live, now);
+            self.want_ack(id, Lane::Live, now.at, now);
         }
     }
 

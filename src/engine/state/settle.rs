@@ -55,7 +55,7 @@ impl State {
             entry.flags.set_busy(false);
             entry.committed = self.commits;
             self.settle_one(&id, &item, now);
-            self.want_ack(&id, item.lane, now);
+            self.want_ack(&id, item.lane, item.seen, now);
         }
         for object in settlement.displaced {
             let id = ResourceId { kind, object };
