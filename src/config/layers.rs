@@ -32,6 +32,11 @@ impl Flags {
         self.0.contains_key(name)
     }
 
+    /// Name and value of each. Values can be secrets.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// These flags with `other` on top.
     #[must_use]
     pub fn with(mut self, other: Self) -> Self {

@@ -253,10 +253,10 @@ fn a_planted_secret_shows_up_nowhere() {
     let error = resolved.config(Need::Run).unwrap_err();
     let mut seen = format!("{:?} {resolved:?} {error} {error:?} {:?}", bed.inputs, resolved.notes());
     for format in [ShowFormat::Table, ShowFormat::Json, ShowFormat::Yaml] {
-        seen += &resolved.show(format);
+        seen.push_str(&resolved.show(format));
     }
     let bed = Bed::new().env("ORLOJ_POSTGRES_DSN", PLANTED).env("ORLOJ_SECRET_ENCRYPTION_KEY", PLANTED);
-    seen += &format!("{:?}", bed.config());
+    seen = format!("{seen}{:?}", bed.config());
     assert!(!seen.contains("pl4nted"), "{seen}");
     assert!(seen.contains("--postgres-dsn shows in the process list"));
 }
