@@ -17,28 +17,29 @@ use golang_flags::rewrite;
 use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
 
 const EXAMPLES: &str = "\
-Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as
-ORLOJ_OPERATOR_METRICS_ADDR. Flags win over the environment, the environment over the file. `orloj-operator config
+Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as \
+ORLOJ_OPERATOR_METRICS_ADDR. Flags win over the environment, the environment over the file; `orloj-operator config \
 show` tells each value and where it came from. A single dash works as well: -leader-elect=false.
 
 Examples:
   Run against a cluster, as the original operator does:
-    ORLOJ_POSTGRES_DSN=postgres://orloj@db/orloj orloj-operator --leader-election-namespace=orloj-system
-  Try it with nothing but this binary: manifests from a directory into a SQLite file:
+    export ORLOJ_POSTGRES_DSN=postgres://orloj@db/orloj
+    orloj-operator --leader-election-namespace=orloj-system
+  Try it with nothing but this binary, manifests from a directory into a SQLite file:
     orloj-operator sync examples/ --store sqlite:orloj.db
-    orloj-operator get agents -A --store sqlite:orloj.db
   Install the custom resource definitions:
     orloj-operator kinds crds | kubectl apply --server-side -f -";
 
+const CONFIG_HELP: &str = "Configuration file (YAML), with the flags' names as keys [env: ORLOJ_OPERATOR_CONFIG]";
+
 /// Keeps the rows that orlojd reads equal to the custom resources in a Kubernetes cluster.
 ///
-/// Apply agents, tools, model endpoints and the rest with kubectl; the operator writes each as a row into the
-/// Postgres that orlojd reads, and reports on each resource whether it got there.
+/// Apply your Orloj configuration with kubectl; the operator writes each resource as a row into the Postgres that
+/// orlojd reads, and reports on the resource whether it got there. `orloj-operator kinds list` names the kinds.
 #[derive(Debug, Parser)]
 #[command(name = "orloj-operator", version, after_help = EXAMPLES, max_term_width = 120)]
 pub struct Cli {
-    /// Configuration file (YAML), with the flags' names as keys [env: `ORLOJ_OPERATOR_CONFIG`]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Program")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Program", help = CONFIG_HELP)]
     pub config: Option<PathBuf>,
 
     #[command(flatten)]
@@ -114,10 +115,10 @@ pub struct SyncArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  All agents:               orloj-operator get agents -A --store sqlite:orloj.db
-  One, as stored:           orloj-operator get tool search -n team-a -o yaml --store sqlite:orloj.db")]
+  All of a kind:            orloj-operator get KIND -A --store sqlite:orloj.db
+  One, as stored:           orloj-operator get KIND search -n team-a -o yaml --store sqlite:orloj.db")]
 pub struct GetArgs {
-    /// Kind, plural or short name: Agent, agents
+    /// Kind, by its name, plural or short name (see `orloj-operator kinds list`)
     pub kind: String,
     /// Name of one resource; without it, all of the namespace
     pub name: Option<String>,
@@ -150,7 +151,7 @@ pub enum OutputFormat {
 #[command(after_help = "Prints {\"payload\": …} or {\"error\": \"…\"} for each resource, in the order of the input.
 
 Example:
-  kubectl get tools -A -o yaml | orloj-operator render -")]
+  kubectl get KIND -A -o yaml | orloj-operator render -")]
 pub struct RenderArgs {
     /// Manifest files or directories; - is standard input
     #[arg(required = true, value_name = "PATH")]
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn global_flags_stand_anywhere() {
-        for line in ["--kinds k --log-level debug get agent", "get agent --kinds k --log-level debug"] {
+        for line in ["--kinds k --log-level debug get widget", "get widget --kinds k --log-level debug"] {
             assert_eq!(flags(line), [("kinds", "k".to_owned()), ("log-level", "debug".to_owned())], "{line}");
         }
         assert_eq!(read("kinds list --config c.yaml").config, Some(PathBuf::from("c.yaml")));
@@ -292,14 +293,14 @@ mod tests {
 
     #[test]
     fn short_options_keep_their_meaning() {
-        let Command::Get(get) = read("get tool search -n team-a -oyaml --store x.db").into_command() else {
+        let Command::Get(get) = read("get widget search -n team-a -oyaml --store x.db").into_command() else {
             panic!("not get")
         };
-        assert_eq!((get.kind.as_str(), get.name.as_deref()), ("tool", Some("search")));
+        assert_eq!((get.kind.as_str(), get.name.as_deref()), ("widget", Some("search")));
         assert_eq!((get.namespace.as_str(), get.output), ("team-a", OutputFormat::Yaml));
-        let Command::Get(get) = read("get tool -A").into_command() else { panic!("not get") };
+        let Command::Get(get) = read("get widget -A").into_command() else { panic!("not get") };
         assert!(get.all_namespaces);
-        assert!(try_read("get tool -A -n x").is_err());
+        assert!(try_read("get widget -A -n x").is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 pub enum Shape {
     Text,
     /// Text that is never shown, logged or put into an error.
-    Secret,
+    Sensitive,
     Path,
     Switch,
     /// Go's notation: `5s`, `1m30s`, `250ms`.
@@ -60,7 +60,7 @@ impl Setting {
 
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        self.shape == Shape::Secret
+        self.shape == Shape::Sensitive
     }
 }
 
@@ -70,8 +70,10 @@ pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
 
-const STORE: &str = "Store";
-const SECRETS: &str = "Secrets at rest";
+/// Settings of the store, which every command that opens one takes.
+pub const STORE: &str = "Store";
+/// Settings of encryption, likewise.
+pub const ENCRYPTION: &str = "Encryption at rest";
 const CLUSTER: &str = "Cluster";
 const LEADER: &str = "Leader election";
 const PACE: &str = "Pace";
@@ -87,7 +89,7 @@ const fn setting(
 ) -> Setting {
     let placeholder = match shape {
         Shape::Text => "TEXT",
-        Shape::Secret => "SECRET",
+        Shape::Sensitive => "TEXT",
         Shape::Path => "PATH",
         Shape::Switch => "BOOL",
         Shape::Duration => "DURATION",
@@ -128,7 +130,7 @@ pub const SETTINGS: &[Setting] = &[
             setting(
                 STORE,
                 "postgres-dsn",
-                Shape::Secret,
+                Shape::Sensitive,
                 None,
                 "Postgres to write to, postgres://user:password@host:5432/db. A flag shows in the process list: \
                  prefer the environment or --postgres-dsn-file",
@@ -165,9 +167,9 @@ pub const SETTINGS: &[Setting] = &[
         shown_as(
             "KEY",
             setting(
-                SECRETS,
+                ENCRYPTION,
                 "secret-encryption-key",
-                Shape::Secret,
+                Shape::Sensitive,
                 None,
                 "256-bit key, the same as orlojd's: 64 hex or 44 base64 characters. A flag shows in the process \
                  list: prefer the environment or --secret-encryption-key-file",
@@ -176,14 +178,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     env(
         &["ORLOJ_SECRET_ENCRYPTION_KEY_FILE"],
-        setting(SECRETS, "secret-encryption-key-file", Shape::Path, None, "File that holds the key"),
+        setting(ENCRYPTION, "secret-encryption-key-file", Shape::Path, None, "File that holds the key"),
     ),
     setting(
-        SECRETS,
+        ENCRYPTION,
         "require-encryption",
         Shape::Switch,
         Some("false"),
-        "Refuse to start without a key, where Secrets would be stored as the original stores them: in the clear",
+        "Refuse to start without a key, where secret values would be stored as the original stores them: in the clear",
     ),
     shown_as(
         "FILE",

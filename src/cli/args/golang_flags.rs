@@ -48,8 +48,8 @@ mod tests {
     fn the_rest_stays() {
         for line in [
             "x --leader-elect=false",
-            "x get agent -o yaml -n a -A",
-            "x get agent -oyaml -ndefault",
+            "x get widget -o yaml -n a -A",
+            "x get widget -oyaml -ndefault",
             "x render -",
             "x -h -V",
             "x -no-such-flag",

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::Flags;
-use crate::config::settings::{SETTINGS, Setting, Shape};
+use crate::config::settings::{ENCRYPTION, SETTINGS, STORE, Setting, Shape};
 
 /// Which settings a command takes as flags.
 pub trait Selection {
@@ -45,7 +45,7 @@ impl Selection for StoreOnly {
     const IN_LONG_HELP_ONLY: bool = true;
 
     fn takes(setting: &Setting) -> bool {
-        matches!(setting.heading, "Store" | "Secrets at rest")
+        [STORE, ENCRYPTION].contains(&setting.heading)
     }
 }
 
