@@ -88,8 +88,7 @@ const fn setting(
     help: &'static str,
 ) -> Setting {
     let placeholder = match shape {
-        Shape::Text => "TEXT",
-        Shape::Sensitive => "TEXT",
+        Shape::Text | Shape::Sensitive => "TEXT",
         Shape::Path => "PATH",
         Shape::Switch => "BOOL",
         Shape::Duration => "DURATION",
