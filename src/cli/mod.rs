@@ -1,1 +1,3 @@
-//! Placeholder until its slice lands.
+//! The command line.
+
+pub mod args;
