@@ -1,5 +1,7 @@
 //! Base64 as `encoding/base64`'s `StdEncoding` reads and writes it (`reference/kinds.md` 9).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::general_purpose::STANDARD;
@@ -47,17 +49,22 @@ pub fn check(text: &str) -> Result<(), usize> {
 /// Decodes what [`check`] accepts.
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    PADDED.decode(without_line_ends(text)).ok()
+    PADDED.decode(&*without_line_ends(text)).ok()
 }
 
 /// `RawStdEncoding`: the same without padding.
 #[must_use]
 pub fn decode_unpadded(text: &str) -> Option<Vec<u8>> {
-    UNPADDED.decode(without_line_ends(text)).ok()
+    UNPADDED.decode(&*without_line_ends(text)).ok()
 }
 
-fn without_line_ends(text: &str) -> Vec<u8> {
-    text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+/// Copies only if there is something to leave out: the text may be a key.
+fn without_line_ends(text: &str) -> Cow<'_, [u8]> {
+    if text.contains(['\r', '\n']) {
+        text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+    } else {
+        text.as_bytes().into()
+    }
 }
 
 #[cfg(test)]

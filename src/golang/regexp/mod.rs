@@ -7,8 +7,8 @@
 //! Go also bounds the whole pattern: its tree's height, and the size of the program it would
 //! compile to. Neither can be reached within the 512 bytes that orlojd allows a pattern; here both
 //! are reckoned without Go's rewriting of alternations (common prefixes, single characters), so a
-//! much longer pattern right at a bound may be judged differently. A third bound, on the memory of
-//! character classes (from some 26,000 uses of `\pL`), is not kept.
+//! pattern of thousands of bytes may be judged differently right at a bound. A third bound, on the
+//! memory of character classes (from some 26,000 uses of `\pL`), is not kept.
 
 mod class;
 mod limits;
@@ -26,8 +26,7 @@ pub fn check(pattern: &str) -> Result<(), String> {
     // whether the step before was a repetition, which must not be repeated directly
     let mut repeated = false;
     while let Some(c) = rest.chars().next() {
-        let step = repeat::operator(rest);
-        if let Some(operator) = step {
+        if let Some(operator) = repeat::operator(rest) {
             rest = judge.repeat(operator?, repeated)?;
             repeated = true;
         } else {
