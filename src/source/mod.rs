@@ -1,5 +1,8 @@
 //! Where resources come from: a cluster, or a directory of manifests.
 
+pub mod cluster;
+pub mod directory;
+
 use crate::resource::{KindIndex, Resource, ResourceId};
 
 /// What a source tells the engine, in order per kind and scope.
