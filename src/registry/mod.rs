@@ -1,1 +1,170 @@
-//! Placeholder until its slice lands.
+//! The registry of kinds.
+//!
+//! A kind is one YAML file. The files of `kinds/` are embedded; a folder given with `--kinds` adds kinds or
+//! replaces them (by group and kind). Loading compiles every file and refuses all of them when anything in one
+//! of them is wrong, naming file, line and column of every fault.
+
+mod clash;
+mod compile;
+pub mod file;
+mod format;
+mod kind;
+mod problem;
+pub mod schema;
+mod source;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+pub use file::PrinterColumn;
+pub use format::json_schema;
+pub use kind::{Kind, Names, StoreMapping};
+pub(crate) use kind::{ColumnSource, sha256};
+pub use problem::{Problem, RegistryError};
+pub use schema::{Schema, SchemaType, Validation};
+
+use crate::resource::KindIndex;
+use source::Source;
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/kinds");
+
+/// All kinds that the program knows. The order is that of the file names: stable over restarts.
+#[derive(Debug)]
+pub struct Registry {
+    kinds: Vec<Kind>,
+    words: HashMap<String, KindIndex>,
+}
+
+impl Registry {
+    /// The kinds that the binary brings along.
+    pub fn embedded() -> Result<Self, RegistryError> {
+        Self::from_layers(vec![embedded_files()])
+    }
+
+    /// The embedded kinds, with those of a folder (`*.yaml`, `*.yml`) added or replaced.
+    pub fn load(extra: Option<&Path>) -> Result<Self, RegistryError> {
+        let mut layers = vec![embedded_files()];
+        if let Some(folder) = extra {
+            layers.push(folder_files(folder)?);
+        }
+        Self::from_layers(layers)
+    }
+
+    /// Only the kinds of these files, given as name and text.
+    pub fn from_files(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, RegistryError> {
+        Self::from_layers(vec![files.into_iter().collect()])
+    }
+
+    fn from_layers(layers: Vec<Vec<(String, String)>>) -> Result<Self, RegistryError> {
+        let mut problems = Vec::new();
+        let mut sources: Vec<(Source, file::KindFile)> = Vec::new();
+        for layer in layers {
+            let below = sources.len();
+            for (name, text) in layer {
+                let source = Source::new(name, text);
+                match format::read(&source) {
+                    Err(found) => problems.extend(found),
+                    Ok(file) => {
+                        let replaced = sources[..below]
+                            .iter()
+                            .position(|(_, other)| other.group == file.group && other.kind == file.kind);
+                        match replaced {
+                            Some(at) => sources[at] = (source, file),
+                            None => sources.push((source, file)),
+                        }
+                    }
+                }
+            }
+        }
+        problems.extend(clash::find(&sources));
+        let mut kinds = Vec::new();
+        for (position, (source, file)) in sources.into_iter().enumerate() {
+            let index = KindIndex(u16::try_from(position).unwrap_or(u16::MAX));
+            match compile::compile(file, &source, index) {
+                Ok(kind) => kinds.push(kind),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(RegistryError { problems });
+        }
+        let words = words(&kinds);
+        Ok(Self { kinds, words })
+    }
+
+    /// All kinds, by index.
+    #[must_use]
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// A kind of this registry. An index of another registry may give another kind, and the last one where it is
+    /// out of range.
+    #[must_use]
+    pub fn kind(&self, index: KindIndex) -> Option<&Kind> {
+        self.kinds.get(usize::from(index.0))
+    }
+
+    /// The kind that a manifest means.
+    #[must_use]
+    pub fn find(&self, api_version: &str, kind: &str) -> Option<KindIndex> {
+        let (group, version) = api_version.split_once('/')?;
+        let found = self
+            .kinds
+            .iter()
+            .find(|known| known.names.kind == kind && known.names.group == group && known.names.version == version);
+        found.map(|kind| kind.index)
+    }
+
+    /// The kind that a word on the command line means: kind, plural, singular or short name, in any case, or the
+    /// CRD's full name.
+    #[must_use]
+    pub fn resolve(&self, word: &str) -> Option<KindIndex> {
+        self.words.get(&word.to_lowercase()).copied()
+    }
+}
+
+fn embedded_files() -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = EMBEDDED
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
+        .filter_map(|file| Some((format!("kinds/{}", file.path().display()), file.contents_utf8()?.to_owned())))
+        .collect();
+    files.sort();
+    files
+}
+
+fn folder_files(folder: &Path) -> Result<Vec<(String, String)>, RegistryError> {
+    let failed = |path: &Path, error: std::io::Error| RegistryError {
+        problems: vec![Problem::of_file(path.display().to_string(), format!("unable to read: {error}"))],
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, error))? {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Every word that stands for a kind. Kinds, plurals and singulars go before short names.
+fn words(kinds: &[Kind]) -> HashMap<String, KindIndex> {
+    let mut words = HashMap::new();
+    for kind in kinds {
+        let names = &kind.names;
+        for word in [&names.kind, &names.plural, &names.singular, &names.crd()] {
+            words.entry(word.to_lowercase()).or_insert(kind.index);
+        }
+    }
+    for kind in kinds {
+        for word in &kind.names.short_names {
+            words.entry(word.to_lowercase()).or_insert(kind.index);
+        }
+    }
+    words
+}

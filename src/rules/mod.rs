@@ -1,1 +1,84 @@
-//! Placeholder until its slice lands.
+//! What a kind refuses: rules checked in order over a normalised spec, with the error texts of its file.
+//!
+//! Nothing here knows a kind. Maps are walked in byte order of their keys, so that of several faults the same
+//! one is named on every run (`reference/store.md` hazard 20).
+
+mod check;
+mod message;
+mod scope;
+
+pub use check::check;
+pub use message::{Filter, Message, MessageError, Part, Piece};
+pub use scope::{Scope, Subject};
+
+use crate::normalize::{Condition, Path};
+
+/// A condition over a rule's subjects.
+pub type When = Condition<Subject>;
+
+/// A rule, or a block of rules over several values.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Rule(Rule),
+    Block(Block),
+}
+
+/// Rules for each value that a path leads to.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub path: Path,
+    /// Name for the map key or the list index.
+    pub binding: Option<Box<str>>,
+    /// How messages name the item.
+    pub at: Option<Message>,
+    pub when: Option<When>,
+    pub entries: Vec<Entry>,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub path: Option<Path>,
+    pub when: Option<When>,
+    pub test: Test,
+    pub message: Message,
+}
+
+/// What a rule asks of its subject. But for [`Test::Refuse`], a missing subject passes.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// Fails always: the rule's `when` has said it all.
+    Never,
+    /// Fails where the condition holds.
+    Refuse(When),
+    OneOf {
+        words: Vec<Box<str>>,
+        ignore_case: bool,
+    },
+    Format(Format),
+    StartsWith(Box<str>),
+    MaxBytes(usize),
+    AnyNonblank(Vec<Path>),
+    NoneNonblank(Vec<Path>),
+    AtMost {
+        most: usize,
+        counted: Option<When>,
+    },
+    Unique {
+        among: Box<str>,
+        ignore_case: bool,
+    },
+    DiffersFrom(Box<str>),
+    HasKey(Box<str>),
+    MaxJsonBytes(usize),
+    MaxDepth(usize),
+}
+
+/// A string's form, as Go's parsers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Duration,
+    Regex,
+    Number,
+    Base64,
+}

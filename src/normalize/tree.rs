@@ -1,0 +1,62 @@
+//! A spec under work.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Number, Value};
+
+use super::shape::{ObjectShape, Presence, Shape};
+
+/// A decoded value. It always fits the shape it was decoded by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    String(String),
+    Integer(i64),
+    Number(Number),
+    Boolean(bool),
+    /// A slot for each field of the object's shape.
+    Object(Vec<Option<Tree>>),
+    /// In byte order of the keys: faults are found in the same order on every run.
+    Map(BTreeMap<String, Tree>),
+    List(Vec<Tree>),
+    /// Free-form.
+    Free(Value),
+}
+
+impl Tree {
+    /// What Go has where nothing was given.
+    #[must_use]
+    pub fn zero(shape: &Shape) -> Self {
+        match shape {
+            Shape::String => Self::String(String::new()),
+            Shape::Integer { .. } => Self::Integer(0),
+            Shape::Number => Self::Number(0.into()),
+            Shape::Boolean => Self::Boolean(false),
+            Shape::Object(object) => {
+                let mut slots = vec![None; object.fields().len()];
+                fill(&mut slots, object);
+                Self::Object(slots)
+            }
+            Shape::Map(_) => Self::Map(BTreeMap::new()),
+            Shape::List(_) => Self::List(Vec::new()),
+            Shape::Free => Self::Free(Value::Object(serde_json::Map::new())),
+        }
+    }
+
+    /// The string, where it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Creates the objects that are always there.
+pub(super) fn fill(slots: &mut [Option<Tree>], object: &ObjectShape) {
+    for (slot, field) in slots.iter_mut().zip(object.fields()) {
+        if slot.is_none() && field.presence == Presence::Always && matches!(field.shape, Shape::Object(_)) {
+            *slot = Some(Tree::zero(&field.shape));
+        }
+    }
+}

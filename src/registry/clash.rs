@@ -1,0 +1,49 @@
+//! What two kind files must not share.
+
+use std::collections::HashMap;
+
+use super::file::KindFile;
+use super::problem::Problem;
+use super::source::Source;
+
+/// Names that two files claim; shown in the later one.
+pub(super) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut claims: HashMap<(&str, String), &str> = HashMap::new();
+    for (source, file) in files {
+        for (what, name, pointer) in claimed(file) {
+            if let Some(first) = claims.get(&(what, name.clone())) {
+                let message = format!("the {what} `{}` is taken by {first}", name.rsplit('|').next().unwrap_or_default());
+                problems.push(Problem::at(source, source.value(&pointer), message, None));
+                if what == "kind" {
+                    // everything else would clash as well
+                    break;
+                }
+            } else {
+                claims.insert((what, name), &source.name);
+            }
+        }
+    }
+    problems
+}
+
+/// Everything that a file claims for itself, with its place.
+fn claimed(file: &KindFile) -> Vec<(&'static str, String, String)> {
+    let singular = file.singular.clone().unwrap_or_else(|| file.kind.to_lowercase());
+    let mut claims = vec![
+        ("kind", format!("{}|{}", file.group, file.kind), "/kind".to_owned()),
+        ("name", format!("{}|{}", file.group, file.plural), "/plural".to_owned()),
+        ("table", file.store.table.clone(), "/store/table".to_owned()),
+    ];
+    if singular != file.plural {
+        let pointer = if file.singular.is_some() { "/singular" } else { "/kind" };
+        claims.push(("name", format!("{}|{singular}", file.group), pointer.to_owned()));
+    }
+    for (index, short) in file.short_names.iter().enumerate() {
+        claims.push(("name", format!("{}|{short}", file.group), format!("/shortNames/{index}")));
+    }
+    if let Some(api) = &file.api {
+        claims.push(("collection", api.collection.clone(), "/api/collection".to_owned()));
+    }
+    claims
+}

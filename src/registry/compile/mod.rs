@@ -1,0 +1,187 @@
+//! A kind's file into a [`Kind`]: every path, pattern, template and name is checked, and every fault is shown
+//! where it stands.
+
+mod cel;
+mod names;
+mod rules;
+mod schema;
+mod steps;
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::file::{ColumnSpec, KindFile, Owner, Runtime, Schema, Transform};
+use super::kind::{ColumnSource, Kind, Program, StoreMapping};
+use super::problem::{Problem, suggest};
+use super::source::Source;
+use crate::normalize::{Path, PathError, Shape};
+use crate::resource::KindIndex;
+use crate::store::{Column, Table, TableOwner};
+
+/// Faults of one file, as they are found.
+pub(super) struct Faults<'s> {
+    source: &'s Source,
+    pub problems: Vec<Problem>,
+}
+
+impl<'s> Faults<'s> {
+    pub fn new(source: &'s Source) -> Self {
+        Self { source, problems: Vec::new() }
+    }
+
+    /// A fault of the value at a JSON pointer.
+    pub fn value(&mut self, pointer: &str, message: impl Into<String>) {
+        self.add(self.source.value(pointer), message.into(), None);
+    }
+
+    /// A fault of the key at a JSON pointer.
+    pub fn key(&mut self, pointer: &str, message: impl Into<String>) {
+        self.add(self.source.key(pointer), message.into(), None);
+    }
+
+    pub fn hinted(&mut self, pointer: &str, message: impl Into<String>, help: Option<String>) {
+        self.add(self.source.value(pointer), message.into(), help);
+    }
+
+    pub fn path(&mut self, pointer: &str, error: &PathError) {
+        let help = match error {
+            PathError::Unknown { name, known, .. } => suggest(name, known.iter().map(String::as_str)),
+            _ => None,
+        };
+        self.hinted(pointer, error.to_string(), help);
+    }
+
+    fn add(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        self.problems.push(Problem::at(self.source, span, message, help));
+    }
+}
+
+/// Compiles a file; `index` is the kind's place in the registry.
+pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Result<Kind, Vec<Problem>> {
+    let mut faults = Faults::new(source);
+    let names = names::compile(&file, &mut faults);
+    let sensitive = file.secret.is_some();
+    let shape = schema::compile(&file.schema, &mut faults);
+    let secret = file.secret.as_ref().and_then(|secret| secret_path(&secret.data, &shape, &mut faults));
+    if let Some(path) = &secret {
+        schema::refuse_secret_constraints(&file.schema, path, &mut faults);
+    }
+    let steps = steps::compile(&file.normalize, &shape, &mut faults);
+    let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
+    let (store, columns) = store(&file, &shape, &mut faults);
+    if !faults.problems.is_empty() {
+        return Err(faults.problems);
+    }
+    Ok(Kind {
+        index,
+        names,
+        description: file.description,
+        printer_columns: file.printer_columns,
+        schema: file.schema,
+        store,
+        runtime_reports: file.runtime == Runtime::Reports,
+        sensitive,
+        collection: file.api.map(|api| api.collection),
+        digest: super::kind::sha256(source.text.as_bytes()),
+        program: Program {
+            shape,
+            steps,
+            rules,
+            columns,
+            secret: secret.unwrap_or_default(),
+            reserved_labels: file.reserved_labels,
+            warnings: file.warnings,
+        },
+    })
+}
+
+fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec<Box<str>>> {
+    match Path::compile(text, shape, None) {
+        Ok(target) => {
+            let strings = matches!(target.shape, Shape::Map(inner) if matches!(**inner, Shape::String));
+            if !strings || target.path.is_many() {
+                faults.value("/secret/data", format!("`{text}` must be one map of strings"));
+                return None;
+            }
+            Some(text.split('.').map(Into::into).collect())
+        }
+        Err(error) => {
+            faults.path("/secret/data", &error);
+            None
+        }
+    }
+}
+
+fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMapping, Vec<ColumnSource>) {
+    let section = &file.store;
+    names::identifier(&section.table, "/store/table", faults);
+    let mut columns = Vec::new();
+    let mut sources = Vec::new();
+    for (name, column) in &section.columns {
+        let pointer = format!("/store/columns/{name}");
+        names::column(name, &pointer, faults);
+        if column.default.contains(['\0', '\'', '\\']) {
+            faults.value(&format!("{pointer}/default"), "a column's default must be a plain word");
+        }
+        columns.push(Column { name: name.clone(), default: column.default.clone() });
+        if let Some(source) = column_source(column, &pointer, shape, faults) {
+            sources.push(source);
+        }
+    }
+    if section.initial_phase.trim().is_empty() {
+        faults.value("/store/initialPhase", "the initial phase must not be blank");
+    }
+    let owner = match section.owner {
+        Owner::Orlojd => TableOwner::Orlojd,
+        Owner::Operator => TableOwner::Operator,
+    };
+    let mapping = StoreMapping {
+        kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
+        table: Table { name: section.table.clone(), owner, columns },
+        initial_phase: section.initial_phase.clone(),
+        initial_phase_instead_of: section.initial_phase_instead_of.clone(),
+    };
+    (mapping, sources)
+}
+
+fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<ColumnSource> {
+    match (&spec.from, spec.hash) {
+        (Some(from), None) => {
+            let pointer = format!("{pointer}/from");
+            if from.starts_with("spec") {
+                match Path::compile(from, shape, None) {
+                    Ok(target) if target.path.is_many() => {
+                        faults.value(&pointer, format!("`{from}` leads to more than one value"));
+                    }
+                    Ok(_) => {}
+                    Err(error) => faults.path(&pointer, &error),
+                }
+            } else if !from.starts_with("metadata.") && !from.starts_with("status.") {
+                faults.value(&pointer, format!("`{from}` must start with `spec.`, `metadata.` or `status.`"));
+            }
+            let trim = spec.apply.iter().any(|transform| matches!(transform, Transform::Trim));
+            let lower = spec.apply.iter().any(|transform| matches!(transform, Transform::Lower));
+            Some(ColumnSource::Field { path: from.split('.').map(Into::into).collect(), trim, lower })
+        }
+        (None, Some(_)) if spec.apply.is_empty() => Some(ColumnSource::SpecHash),
+        (None, Some(_)) => {
+            faults.key(&format!("{pointer}/apply"), "a hash takes no transform");
+            None
+        }
+        _ => {
+            faults.key(pointer, "a column needs either `from` or `hash`");
+            None
+        }
+    }
+}
+
+/// Value of a `set` step as it will stand in the tree.
+pub(super) fn literal(value: &Value, shape: &Shape) -> Result<crate::normalize::Tree, String> {
+    crate::normalize::decode(value, shape, false).map_err(|fault| fault.text().to_owned())
+}
+
+/// Whether the schema has something at a place, for the faults that need to know.
+pub(super) fn child<'s>(schema: &'s Schema, name: &str) -> Option<&'s Schema> {
+    schema.properties.get(name)
+}

@@ -1,0 +1,93 @@
+//! Names of a kind: Kubernetes' and SQL's.
+
+use super::Faults;
+use crate::registry::file::KindFile;
+use crate::registry::kind::Names;
+
+/// Columns that every table has.
+const COMMON_COLUMNS: [&str; 7] =
+    ["name", "namespace", "status_phase", "payload", "updated_at", "created_at", "uid"];
+
+pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
+    let singular = file.singular.clone().unwrap_or_else(|| file.kind.to_lowercase());
+    if !is_subdomain(&file.group) || !file.group.contains('.') {
+        faults.value("/group", format!("`{}` is no API group: expected something like `example.com`", file.group));
+    }
+    if !is_label(&file.version) {
+        faults.value("/version", format!("`{}` is no API version: expected something like `v1`", file.version));
+    }
+    let camel = file.kind.starts_with(|c: char| c.is_ascii_uppercase());
+    if !camel || !file.kind.chars().all(|c| c.is_ascii_alphanumeric()) || file.kind.len() > 58 {
+        faults.value("/kind", format!("`{}` is no kind: expected `CamelCase`", file.kind));
+    }
+    label(&file.plural, "/plural", faults);
+    label(&singular, if file.singular.is_some() { "/singular" } else { "/kind" }, faults);
+    for (index, short) in file.short_names.iter().enumerate() {
+        label(short, &format!("/shortNames/{index}"), faults);
+    }
+    for (index, column) in file.printer_columns.iter().enumerate() {
+        if !column.json_path.starts_with('.') {
+            faults.value(&format!("/printerColumns/{index}/jsonPath"), "a JSON path starts with `.`");
+        }
+    }
+    if let Some(api) = &file.api {
+        label(&api.collection, "/api/collection", faults);
+    }
+    Names {
+        group: file.group.clone(),
+        version: file.version.clone(),
+        kind: file.kind.clone(),
+        plural: file.plural.clone(),
+        singular,
+        short_names: file.short_names.clone(),
+        list_kind: format!("{}List", file.kind),
+    }
+}
+
+fn label(text: &str, pointer: &str, faults: &mut Faults<'_>) {
+    if !is_label(text) {
+        faults.value(pointer, format!("`{text}` is no Kubernetes name: expected `[a-z]([-a-z0-9]*[a-z0-9])?`"));
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// `PostgreSQL` cuts longer names off without a word.
+const MAX_IDENTIFIER: usize = 63;
+/// The longest name made from a table's: `idx_<table>_status_phase`.
+const MAX_TABLE: usize = MAX_IDENTIFIER - "idx_".len() - "_status_phase".len();
+
+/// Checks a table name, which becomes an SQL identifier, and so do names made from it.
+pub(super) fn identifier(text: &str, pointer: &str, faults: &mut Faults<'_>) {
+    check(text, MAX_TABLE, pointer, false, faults);
+}
+
+/// Checks a derived column's name.
+pub(super) fn column(text: &str, pointer: &str, faults: &mut Faults<'_>) {
+    check(text, MAX_IDENTIFIER, pointer, true, faults);
+    if COMMON_COLUMNS.contains(&text) {
+        faults.key(pointer, format!("every table has a column `{text}` already"));
+    }
+}
+
+fn check(text: &str, most: usize, pointer: &str, key: bool, faults: &mut Faults<'_>) {
+    let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let message = if !starts || !rest {
+        format!("`{text}` is no safe SQL name: expected `[a-z_][a-z0-9_]*`")
+    } else if text.len() > most {
+        format!("`{text}` is too long for an SQL name: at most {most} characters here")
+    } else {
+        return;
+    };
+    if key { faults.key(pointer, message) } else { faults.value(pointer, message) }
+}

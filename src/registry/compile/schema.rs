@@ -1,0 +1,145 @@
+//! The schema: into the shape that specs are decoded by, and checked to be one that an API server takes.
+
+use super::Faults;
+use crate::golang::regexp;
+use crate::normalize::{Field, ObjectShape, Presence, Shape};
+use crate::registry::schema::{Presence as Stored, Schema, SchemaType};
+
+pub(super) fn compile(schema: &Schema, faults: &mut Faults<'_>) -> Shape {
+    if schema.schema_type != Some(SchemaType::Object) || schema.preserve_unknown_fields.is_some() {
+        faults.value("/schema", "the schema of a spec must be of `type: object`");
+    }
+    if schema.store.is_some() {
+        faults.key("/schema/store", "the spec itself is always stored");
+    }
+    if schema.properties.is_empty() {
+        node(schema, "/schema", faults);
+        return Shape::Object(ObjectShape::default());
+    }
+    node(schema, "/schema", faults)
+}
+
+fn node(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
+    constraints(schema, pointer, faults);
+    if schema.preserve_unknown_fields == Some(true) {
+        if !schema.properties.is_empty() || schema.additional_properties.is_some() || schema.items.is_some() {
+            faults.key(
+                &format!("{pointer}/x-kubernetes-preserve-unknown-fields"),
+                "a free-form object has no fields of its own",
+            );
+        }
+        return Shape::Free;
+    }
+    let Some(schema_type) = schema.schema_type else {
+        faults.key(pointer, "`type` is missing");
+        return Shape::Free;
+    };
+    if schema.items.is_some() != (schema_type == SchemaType::Array) {
+        faults.key(pointer, "`items` and `type: array` go together");
+    }
+    let object = schema_type == SchemaType::Object;
+    if !object && (!schema.properties.is_empty() || schema.additional_properties.is_some()) {
+        faults.key(pointer, "only an object has `properties` or `additionalProperties`");
+    }
+    match schema_type {
+        SchemaType::String => Shape::String,
+        SchemaType::Integer => Shape::Integer { unsigned: schema.minimum.is_some_and(|least| least >= 0) },
+        SchemaType::Number => Shape::Number,
+        SchemaType::Boolean => Shape::Boolean,
+        SchemaType::Array => match &schema.items {
+            Some(items) => Shape::List(Box::new(node(items, &format!("{pointer}/items"), faults))),
+            None => Shape::List(Box::new(Shape::String)),
+        },
+        SchemaType::Object => fields(schema, pointer, faults),
+    }
+}
+
+fn fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
+    if let Some(values) = &schema.additional_properties {
+        if !schema.properties.is_empty() {
+            faults.key(pointer, "an object has either `properties` or `additionalProperties`");
+        }
+        return Shape::Map(Box::new(node(values, &format!("{pointer}/additionalProperties"), faults)));
+    }
+    if schema.properties.is_empty() && pointer != "/schema" {
+        faults.key(pointer, "an object needs `properties`, `additionalProperties`, or to be free-form");
+    }
+    let fields = schema
+        .properties
+        .iter()
+        .map(|(name, child)| {
+            let pointer = format!("{pointer}/properties/{name}");
+            let shape = node(child, &pointer, faults);
+            let presence = presence(child, &shape, &pointer, faults);
+            Field { name: name.as_str().into(), shape, presence }
+        })
+        .collect();
+    Shape::Object(ObjectShape::new(fields))
+}
+
+fn presence(schema: &Schema, shape: &Shape, pointer: &str, faults: &mut Faults<'_>) -> Presence {
+    let stored = schema.store.unwrap_or_default();
+    match (stored, shape) {
+        (Stored::OmitZero, Shape::Object(_)) => {
+            faults.key(pointer, "an object with fields is stored always or where it is given: say `store: always` or `store: pointer`");
+        }
+        (Stored::Always | Stored::Pointer, Shape::List(_) | Shape::Map(_) | Shape::Free) => {
+            faults.key(&format!("{pointer}/store"), "lists, maps and free-form objects are stored unless they are empty");
+        }
+        _ => {}
+    }
+    match stored {
+        Stored::OmitZero => Presence::OmitZero,
+        Stored::Always => Presence::Always,
+        Stored::Pointer => Presence::Pointer,
+    }
+}
+
+fn constraints(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
+    if let Some(pattern) = &schema.pattern {
+        let at = format!("{pointer}/pattern");
+        if schema.schema_type != Some(SchemaType::String) {
+            faults.key(&at, "only a string has a `pattern`");
+        }
+        if let Err(error) = regexp::check(pattern) {
+            faults.value(&at, format!("invalid pattern: {error}"));
+        }
+    }
+    for name in &schema.required {
+        if !schema.properties.contains_key(name) {
+            let known = schema.properties.keys().map(String::as_str);
+            let help = crate::registry::problem::suggest(name, known);
+            faults.hinted(&format!("{pointer}/required"), format!("there is no field `{name}` to be required"), help);
+        }
+    }
+    for (index, validation) in schema.validations.iter().enumerate() {
+        let at = format!("{pointer}/x-kubernetes-validations/{index}");
+        if let Err(error) = super::cel::check(&validation.rule) {
+            faults.value(&format!("{at}/rule"), format!("invalid CEL: {error}"));
+        }
+        if validation.message.trim().is_empty() || validation.message.contains('\n') {
+            faults.value(&format!("{at}/message"), "a message is one line of text");
+        }
+    }
+}
+
+/// Secret values must not meet a constraint of the API server's: it prints the value that it refuses.
+pub(super) fn refuse_secret_constraints(schema: &Schema, path: &[Box<str>], faults: &mut Faults<'_>) {
+    let mut pointer = String::from("/schema");
+    let mut node = schema;
+    for name in path.iter().skip(1) {
+        let Some(child) = super::child(node, name) else { return };
+        node = child;
+        pointer = format!("{pointer}/properties/{name}");
+    }
+    let Some(values) = &node.additional_properties else { return };
+    let pointer = format!("{pointer}/additionalProperties");
+    let bare = Schema {
+        schema_type: values.schema_type,
+        description: values.description.clone(),
+        ..Schema::default()
+    };
+    if values.openapi() != bare.openapi() {
+        faults.key(&pointer, "secret values take no constraint: the API server would print what it refuses");
+    }
+}

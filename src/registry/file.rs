@@ -1,0 +1,415 @@
+//! The format of a kind's file.
+//!
+//! The doc comments here are the format's reference: they become the descriptions of `kinds/kind.schema.json`,
+//! which editors show. Steps and rules are structs of optional keys and not tagged enums, so that a wrong key
+//! is reported where it stands and not as "matches no variant".
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use super::schema::Schema;
+
+/// A kind, whole: names, what `kubectl get` shows, where it lands in the store, what is done to a spec and what
+/// is refused.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KindFile {
+    /// API group, such as `orloj.dev`.
+    pub group: String,
+    /// API version, such as `v1`: served and stored.
+    pub version: String,
+    /// Kind in `CamelCase`.
+    pub kind: String,
+    /// Plural resource name, lower case; the CRD is `<plural>.<group>`.
+    pub plural: String,
+    /// Singular resource name; the lower-cased kind where it is left out.
+    #[serde(default)]
+    pub singular: Option<String>,
+    /// Short names for kubectl.
+    #[serde(default)]
+    pub short_names: Vec<String>,
+    /// One or two sentences for `kubectl explain` and the console.
+    pub description: String,
+    /// Columns of `kubectl get`; Phase and Age follow by themselves.
+    #[serde(default)]
+    pub printer_columns: Vec<PrinterColumn>,
+    /// Where the kind lands in the store.
+    pub store: StoreSection,
+    /// Whether orlojd reports on the kind's rows.
+    #[serde(default)]
+    pub runtime: Runtime,
+    /// The kind holds secret material.
+    #[serde(default)]
+    pub secret: Option<SecretSection>,
+    /// Labels that a resource of this kind must not carry.
+    #[serde(default)]
+    pub reserved_labels: Vec<ReservedLabel>,
+    /// What is worth a warning, though it is accepted.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+    /// The kind in the REST API.
+    #[serde(default)]
+    pub api: Option<ApiSection>,
+    /// What is done to a spec, in order. A step whose path leads through something optional that is not there
+    /// is skipped.
+    #[serde(default)]
+    pub normalize: Vec<StepSpec>,
+    /// What is refused, in order, after all steps; the first rule that fails gives the error.
+    #[serde(default)]
+    pub rules: Vec<RuleSpec>,
+    /// OpenAPI v3 structural schema of `spec`.
+    pub schema: Schema,
+}
+
+/// A column of `kubectl get`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrinterColumn {
+    pub name: String,
+    /// Simple JSON path, such as `.spec.type`.
+    pub json_path: String,
+    /// OpenAPI type, `string` where left out.
+    #[serde(default, rename = "type")]
+    pub column_type: Option<String>,
+    /// 0 is shown always, more only with `-o wide`.
+    #[serde(default)]
+    pub priority: Option<i32>,
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// Where a kind lands in the store.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoreSection {
+    /// Kind in the payload; the kind's own name where left out.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Table name: `[a-z_][a-z0-9_]*`, at most 63 characters.
+    pub table: String,
+    /// Who creates and migrates the table.
+    pub owner: Owner,
+    /// Derived text columns, in order, besides `name`, `namespace`, `status_phase` and `payload`.
+    #[serde(default)]
+    pub columns: IndexMap<String, ColumnSpec>,
+    /// Phase of a new row, and of a stored status that has none.
+    pub initial_phase: String,
+    /// Stored phases (any case, padded or blank) that count as none; where empty, only `""` does.
+    #[serde(default)]
+    pub initial_phase_instead_of: Vec<String>,
+}
+
+/// Who creates and migrates a table.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Owner {
+    /// orlojd does; it gets no column, trigger or constraint from us.
+    Orlojd,
+    /// The operator does.
+    Operator,
+}
+
+/// A derived column: either `from` or `hash`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ColumnSpec {
+    /// Payload path that is copied, after normalisation: `spec.a.b`, `metadata.name`, `status.phase`.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Transforms of the text, in order.
+    #[serde(default)]
+    pub apply: Vec<Transform>,
+    /// SHA-256 of this part of the payload, as Go prints it.
+    #[serde(default)]
+    pub hash: Option<HashOf>,
+    /// Default of the column in a table that we create; `''` where left out.
+    #[serde(default)]
+    pub default: String,
+}
+
+/// What a hash column hashes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum HashOf {
+    /// The spec, keys in the order of `schema`, lower-case hex.
+    Spec,
+}
+
+/// Text transform of a derived column.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Transform {
+    /// Unicode white space off both ends.
+    Trim,
+    /// Lower case as Go maps it.
+    Lower,
+}
+
+/// Whether orlojd reports on a kind's rows.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Runtime {
+    /// It writes a phase: `Ready` waits for it.
+    #[default]
+    Reports,
+    /// It never does: `Ready` follows `Synced`.
+    Silent,
+}
+
+/// The kind holds secret material: values are encrypted at rest and never appear in a message.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretSection {
+    /// String map whose values are encrypted, such as `spec.data`.
+    pub data: String,
+}
+
+/// A label that a resource of this kind must not carry.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReservedLabel {
+    pub label: String,
+    /// Why, as the end of the error's sentence.
+    pub reason: String,
+}
+
+/// A warning that a resource's name earns.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Warning {
+    /// The name holds this text.
+    pub name_contains: String,
+    pub message: String,
+}
+
+/// The kind in the REST API.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiSection {
+    /// Last segment of the collection's route.
+    pub collection: String,
+}
+
+/// One normalise step: exactly one operation, and an optional guard.
+///
+/// Paths start with `spec.`; `*` stands for a map's values and `[]` for a list's items.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepSpec {
+    /// Takes white space off both ends of these strings.
+    #[serde(default)]
+    pub trim: Option<Vec<String>>,
+    /// Trims and lower-cases these strings.
+    #[serde(default)]
+    pub lower: Option<Vec<String>>,
+    /// Sets these fields to `to`, where `if` holds of them.
+    #[serde(default)]
+    pub set: Option<Vec<String>>,
+    /// With `set`: the value.
+    #[serde(default)]
+    pub to: Option<Value>,
+    /// With `set`: which values are replaced.
+    #[serde(default, rename = "if")]
+    pub replaces: Option<Replaced>,
+    /// Trims the items of these lists and drops blank ones; `unique` drops repeated ones too.
+    #[serde(default)]
+    pub clean: Option<Vec<String>>,
+    /// With `clean`: which items count as repeated; the first stays.
+    #[serde(default)]
+    pub unique: Option<Unique>,
+    /// Replaces values of these strings by the table `with`.
+    #[serde(default)]
+    pub replace: Option<Vec<String>>,
+    /// With `replace`: old value to new.
+    #[serde(default)]
+    pub with: Option<IndexMap<String, String>>,
+    /// Trims and lower-cases the keys of these string maps, trims their values and drops blank keys. Of keys
+    /// that become equal the last in byte order wins.
+    #[serde(default)]
+    pub clean_keys: Option<Vec<String>>,
+    /// Bounds these integers by `min` and `max`.
+    #[serde(default)]
+    pub clamp: Option<Vec<String>>,
+    /// With `clamp`: the lower bound.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// With `clamp`: the upper bound.
+    #[serde(default)]
+    pub max: Option<i64>,
+    /// Drops items of these lists of objects whose field `whereBlank` is blank.
+    #[serde(default)]
+    pub drop_items: Option<Vec<String>>,
+    /// With `dropItems`: the field.
+    #[serde(default)]
+    pub where_blank: Option<String>,
+    /// Encodes each value of this string map as base64 and puts it into the map `into` under its trimmed key,
+    /// replacing what stands there; blank keys are left out. Of keys that become equal the last wins.
+    #[serde(default)]
+    pub encode: Option<String>,
+    /// With `encode`: the other map.
+    #[serde(default)]
+    pub into: Option<String>,
+    /// Removes these fields.
+    #[serde(default)]
+    pub drop: Option<Vec<String>>,
+    /// Guard: the step is taken only where this holds, after the steps before it.
+    #[serde(default)]
+    pub when: Option<ConditionSpec>,
+}
+
+/// Which values a `set` step replaces. A missing field is replaced by all of these.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Replaced {
+    /// Only a missing field.
+    Absent,
+    /// An empty string, list or map.
+    Empty,
+    /// A string of white space only.
+    Blank,
+    /// A number that is zero or less.
+    NotPositive,
+}
+
+/// Which list items count as repeated.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Unique {
+    /// Equal but for case.
+    IgnoreCase,
+    /// Equal.
+    Exact,
+}
+
+/// A condition: exactly one of `is`, `in`, `all`, `any`, `not`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConditionSpec {
+    /// What `is` and `in` look at; the rule's own subject where both `path` and `name` are left out.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// In place of `path`: a name given by an `as`.
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub is: Option<State>,
+    /// The string is one of these.
+    #[serde(default, rename = "in")]
+    pub one_of: Option<Vec<String>>,
+    #[serde(default)]
+    pub all: Option<Vec<ConditionSpec>>,
+    #[serde(default)]
+    pub any: Option<Vec<ConditionSpec>>,
+    #[serde(default)]
+    pub not: Option<Box<ConditionSpec>>,
+}
+
+/// What a value can be. A missing one is absent, blank and empty.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Present,
+    Absent,
+    Blank,
+    Nonblank,
+    Empty,
+    Nonempty,
+    True,
+}
+
+/// One rule, or a `for` block of rules.
+///
+/// Paths: `spec.a.b` from the root, `.b` from the item of the enclosing `for`, `.` the item itself,
+/// `raw.spec.a` as submitted. A rule without a test refuses whenever its `when` holds. But for `refuse`, a test
+/// passes where its subject is missing.
+///
+/// Messages take `{value}` (the subject), `{raw}` (the same as submitted), `{at}` (where the enclosing block
+/// says it is), `{.field}`, a name given by `as`, and what a test offers: `{detail}`, `{count}`, `{first}`,
+/// `{size}`, `{depth}`. Filters: `|trim`, `|quote` (as Go's `%q`).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleSpec {
+    /// Runs `rules` for each value this path leads to: map values (`*`, in key order), list items (`[]`), or one
+    /// optional object.
+    #[serde(default, rename = "for")]
+    pub each: Option<String>,
+    /// With `for`: name for the map key or the list index.
+    #[serde(default, rename = "as")]
+    pub binding: Option<String>,
+    /// With `for`: how messages name the item; a template, `{at}` in messages.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// With `for`: the rules.
+    #[serde(default)]
+    pub rules: Option<Vec<RuleSpec>>,
+
+    /// The subject.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// The rule (or block) applies only where this holds.
+    #[serde(default)]
+    pub when: Option<ConditionSpec>,
+    /// Refuses the subject in this state.
+    #[serde(default)]
+    pub refuse: Option<State>,
+    /// The string must be one of these.
+    #[serde(default)]
+    pub one_of: Option<Vec<String>>,
+    /// With `oneOf` (also trims) and `unique`: case does not count.
+    #[serde(default)]
+    pub ignore_case: Option<bool>,
+    /// The string must have this form; gives `{detail}`.
+    #[serde(default)]
+    pub format: Option<Format>,
+    #[serde(default)]
+    pub starts_with: Option<String>,
+    /// Most bytes of the string.
+    #[serde(default)]
+    pub max_bytes: Option<usize>,
+    /// At least one of these must be non-blank.
+    #[serde(default)]
+    pub any_nonblank: Option<Vec<String>>,
+    /// None of these may be non-blank.
+    #[serde(default)]
+    pub none_nonblank: Option<Vec<String>>,
+    /// Most items of the list for which `where` holds; gives `{count}`.
+    #[serde(default)]
+    pub at_most: Option<usize>,
+    /// With `atMost`: which items count.
+    #[serde(default, rename = "where")]
+    pub counted: Option<ConditionSpec>,
+    /// The string must occur once among all rules with this word; gives `{first}`, the `at` that had it first.
+    #[serde(default)]
+    pub unique: Option<String>,
+    /// The string must differ from this name, given by an `as`.
+    #[serde(default)]
+    pub differs_from: Option<String>,
+    /// The free-form object must have this key.
+    #[serde(default)]
+    pub has_key: Option<String>,
+    /// Most bytes of the free-form object as Go prints it; gives `{size}`.
+    #[serde(default)]
+    pub max_json_bytes: Option<usize>,
+    /// Most objects within each other, the outermost included; lists are not looked into. Gives `{depth}`.
+    #[serde(default)]
+    pub max_depth: Option<usize>,
+    /// The error.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// A string's form.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Go duration, such as `1m30s`.
+    Duration,
+    /// Go regular expression.
+    Regex,
+    /// Go floating-point number.
+    Number,
+    /// Padded standard base64.
+    Base64,
+}

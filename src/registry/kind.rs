@@ -1,0 +1,96 @@
+//! A kind, compiled: what its file says, ready to be used on any resource of it.
+
+use ring::digest;
+
+use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
+use crate::normalize::{Shape, Step};
+use crate::resource::KindIndex;
+use crate::rules::Entry;
+use crate::store::Table;
+
+/// A kind's names in Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub group: String,
+    pub version: String,
+    pub kind: String,
+    pub plural: String,
+    pub singular: String,
+    pub short_names: Vec<String>,
+    pub list_kind: String,
+}
+
+impl Names {
+    /// `<group>/<version>`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.group, self.version)
+    }
+
+    /// Name of the CRD: `<plural>.<group>`.
+    #[must_use]
+    pub fn crd(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
+    }
+}
+
+/// Where a kind lands in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreMapping {
+    /// `kind` of the payload.
+    pub kind: String,
+    pub table: Table,
+    /// Phase of a new row.
+    pub initial_phase: String,
+    /// Stored phases that count as none, lower case; where empty, only `""` does.
+    pub initial_phase_instead_of: Vec<String>,
+}
+
+/// A kind.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its place in the registry.
+    pub index: KindIndex,
+    pub names: Names,
+    pub description: String,
+    /// Phase and Age not included.
+    pub printer_columns: Vec<PrinterColumn>,
+    /// Of `spec`; see [`Schema::openapi`].
+    pub schema: Schema,
+    pub store: StoreMapping,
+    /// orlojd reports a phase on the kind's rows; where it never does, `Ready` follows `Synced`.
+    pub runtime_reports: bool,
+    /// The kind holds secret material.
+    pub sensitive: bool,
+    /// Last segment of the REST collection's route.
+    pub collection: Option<String>,
+    /// SHA-256 of the file's text: part of fingerprints, so that a changed file is a changed meaning.
+    pub digest: [u8; 32],
+    pub(crate) program: Program,
+}
+
+/// What is done to a resource of a kind.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub shape: Shape,
+    pub steps: Vec<Step>,
+    pub rules: Vec<Entry>,
+    pub columns: Vec<ColumnSource>,
+    /// Way to the map of secret values, from the payload's root; empty where there is none.
+    pub secret: Vec<Box<str>>,
+    pub reserved_labels: Vec<ReservedLabel>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Where a derived column's value comes from.
+#[derive(Debug)]
+pub(crate) enum ColumnSource {
+    Field { path: Vec<Box<str>>, trim: bool, lower: bool },
+    SpecHash,
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}

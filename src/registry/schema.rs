@@ -1,0 +1,105 @@
+//! OpenAPI v3 structural schema of a spec, as a kind's file writes it.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A node of the schema: what Kubernetes allows in a structural schema, less what we do not want (defaults show
+/// up as drift in `GitOps` tools), plus `store`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Schema {
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub schema_type: Option<SchemaType>,
+    /// What the field is for: `kubectl explain` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// An RE2 pattern, never stricter than the rules: where it refuses, the API server answers in our place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// 0 makes an integer unsigned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_items: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_properties: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
+    /// Fields, in the order in which Go declares them: a hash of the spec follows it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub properties: IndexMap<String, Schema>,
+    /// Schema of a list's items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Box<Schema>>,
+    /// Schema of a map's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_properties: Option<Box<Schema>>,
+    /// A free-form object, kept as it is.
+    #[serde(default, rename = "x-kubernetes-preserve-unknown-fields", skip_serializing_if = "Option::is_none")]
+    pub preserve_unknown_fields: Option<bool>,
+    /// CEL rules.
+    #[serde(default, rename = "x-kubernetes-validations", skip_serializing_if = "Vec::is_empty")]
+    pub validations: Vec<Validation>,
+    /// When the field is stored; stripped from CRDs.
+    #[serde(default, skip_serializing)]
+    pub store: Option<Presence>,
+}
+
+/// A CEL rule of the CRD.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Validation {
+    /// CEL; `self` is the node.
+    pub rule: String,
+    pub message: String,
+    /// Path of the field to blame, relative to the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_path: Option<String>,
+}
+
+/// OpenAPI types.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SchemaType {
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+}
+
+/// When a field stands in the payload (`reference/store.md` 4, "Which keys appear").
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Presence {
+    /// Only with a value other than zero: `""`, 0, false, `[]` and `{}` are left out.
+    #[default]
+    OmitZero,
+    /// Always: an object at least as `{}`, a scalar at least as its zero value.
+    Always,
+    /// Where the resource has it, whatever its value.
+    Pointer,
+}
+
+impl Schema {
+    /// As OpenAPI v3, ready for a CRD: without `store`.
+    #[must_use]
+    pub fn openapi(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}

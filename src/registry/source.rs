@@ -1,0 +1,128 @@
+//! A kind's file with the place of everything in it, so that a fault of any sort can be shown where it stands.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use granit_parser::{Event, Parser};
+
+/// A file's text, and where each of its values stands.
+#[derive(Debug)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
+    root: Place,
+}
+
+/// Where a value stands, in bytes.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    span: Range<usize>,
+    /// Span of the key that the value stands under, where there is one.
+    key: Option<Range<usize>>,
+    children: HashMap<String, Place>,
+}
+
+/// A mapping or a sequence that is still being read.
+struct Open {
+    place: Place,
+    anchor: usize,
+    sequence: bool,
+    key: Option<(String, Range<usize>)>,
+}
+
+impl Source {
+    #[must_use]
+    pub fn new(name: String, text: String) -> Self {
+        let root = places(&text);
+        Self { name, text, root }
+    }
+
+    /// The value at a JSON pointer, or the innermost one around it.
+    pub fn value(&self, pointer: &str) -> Range<usize> {
+        self.find(pointer).span.clone()
+    }
+
+    /// The key at a JSON pointer, or the innermost value around it.
+    pub fn key(&self, pointer: &str) -> Range<usize> {
+        let place = self.find(pointer);
+        place.key.clone().unwrap_or_else(|| place.span.clone())
+    }
+
+    fn find(&self, pointer: &str) -> &Place {
+        let mut place = &self.root;
+        for part in pointer.split('/').skip(1) {
+            match place.children.get(&*part.replace("~1", "/").replace("~0", "~")) {
+                Some(child) => place = child,
+                None => break,
+            }
+        }
+        place
+    }
+
+    /// Byte offset of a line and a column, both from 1, the column in characters.
+    pub fn offset(&self, line: u64, column: u64) -> usize {
+        let skipped = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
+        let start: usize = self.text.split_inclusive('\n').take(skipped).map(str::len).sum();
+        let columns = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
+        let rest = self.text.get(start..).unwrap_or_default();
+        start + rest.chars().take(columns).map(char::len_utf8).sum::<usize>()
+    }
+
+    /// Line and column of a byte offset, both from 1, the column in characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Walks the events of the first document. What cannot be read ends the walk: the reader proper says why.
+fn places(text: &str) -> Place {
+    let mut parser = Parser::new_from_str(text);
+    let mut open: Vec<Open> = Vec::new();
+    let mut anchors: HashMap<usize, Place> = HashMap::new();
+    while let Some(Ok((event, span))) = parser.next_event() {
+        let span = span.byte_range().unwrap_or_default();
+        let done = match event {
+            Event::MappingStart(_, anchor, _) | Event::SequenceStart(_, anchor, _) => {
+                let sequence = matches!(event, Event::SequenceStart(..));
+                open.push(Open { place: Place { span, ..Place::default() }, anchor, sequence, key: None });
+                continue;
+            }
+            Event::MappingEnd | Event::SequenceEnd => match open.pop() {
+                Some(closed) => (closed.place, closed.anchor, None),
+                None => break,
+            },
+            Event::Scalar(value, _, anchor, _) => {
+                (Place { span, ..Place::default() }, anchor, Some(value.into_owned()))
+            }
+            Event::Alias(anchor) => {
+                let target = anchors.get(&anchor).cloned().unwrap_or_default();
+                (Place { span, key: None, children: target.children }, 0, None)
+            }
+            _ => continue,
+        };
+        let (mut place, anchor, scalar) = done;
+        if anchor != 0 {
+            anchors.insert(anchor, place.clone());
+        }
+        let Some(parent) = open.last_mut() else { return place };
+        if parent.sequence {
+            let index = parent.place.children.len().to_string();
+            parent.place.children.insert(index, place);
+        } else if let Some((name, key)) = parent.key.take() {
+            place.key = Some(key);
+            if name == "<<" {
+                // merged keys are shown where they were written
+                for (name, child) in place.children {
+                    parent.place.children.entry(name).or_insert(child);
+                }
+            } else {
+                parent.place.children.insert(name, place);
+            }
+        } else {
+            parent.key = Some((scalar.unwrap_or_default(), place.span));
+        }
+    }
+    Place::default()
+}

@@ -1,0 +1,176 @@
+//! Checking rules.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::message::located;
+use super::scope::{Scope, Subject};
+use super::{Block, Entry, Format, Rule, Test, When};
+use crate::golang::{base64, duration, float, json, regexp, text};
+use crate::normalize::{Node, Path, Tree};
+
+/// What a `unique` test has seen: word and folded value to where it was.
+type Seen = HashMap<(Box<str>, String), String>;
+
+/// Checks all rules, in order. The error is the first failing rule's message.
+pub fn check(spec: &Tree, raw: &Value, entries: &[Entry]) -> Result<(), String> {
+    let scope = Scope::root(Node::Tree(spec), raw);
+    match run(&scope, entries, &mut Seen::new()) {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}
+
+fn run(scope: &Scope<'_>, entries: &[Entry], seen: &mut Seen) -> Option<String> {
+    entries.iter().find_map(|entry| match entry {
+        Entry::Rule(rule) => rule.check(scope, seen),
+        Entry::Block(block) => block.check(scope, seen),
+    })
+}
+
+impl Block {
+    fn check(&self, scope: &Scope<'_>, seen: &mut Seen) -> Option<String> {
+        if self.when.as_ref().is_some_and(|when| !holds(when, scope)) {
+            return None;
+        }
+        scope.items(&self.path, &mut |item| {
+            let inner = Scope {
+                parent: Some(scope),
+                spec: scope.spec,
+                raw: scope.raw,
+                item: item.node,
+                raw_item: item.raw,
+                binding: self.binding.as_deref().zip(item.key),
+                at: self.at.as_ref(),
+            };
+            run(&inner, &self.entries, seen)
+        })
+    }
+}
+
+impl Rule {
+    fn check(&self, scope: &Scope<'_>, seen: &mut Seen) -> Option<String> {
+        if self.when.as_ref().is_some_and(|when| !holds(when, scope)) {
+            return None;
+        }
+        let subject = self.path.as_ref().map_or(Some(scope.item), |path| scope.get(path));
+        let finding = self.test.run(scope, subject, seen)?;
+        Some(self.message.fill(scope, self.path.as_ref(), &finding))
+    }
+}
+
+fn holds(when: &When, scope: &Scope<'_>) -> bool {
+    // a name is a plain string: shown to the condition as if it were submitted
+    let names: Vec<(Box<str>, Value)> = names(when, scope);
+    when.holds(&|subject| match subject {
+        Subject::Name(name) => names.iter().find(|(known, _)| known == name).map(|(_, value)| Node::Raw(value)),
+        other => scope.subject(other),
+    })
+}
+
+fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
+    match when {
+        When::Absent(subject)
+        | When::Blank(subject)
+        | When::Empty(subject)
+        | When::True(subject)
+        | When::In(subject, _) => match subject {
+            Subject::Name(name) => {
+                scope.name(name).map(|text| (name.clone(), Value::from(text))).into_iter().collect()
+            }
+            _ => Vec::new(),
+        },
+        When::All(inner) | When::Any(inner) => inner.iter().flat_map(|when| names(when, scope)).collect(),
+        When::Not(inner) => names(inner, scope),
+    }
+}
+
+impl Test {
+    /// What the test found wrong; empty where there is nothing to add.
+    fn run(&self, scope: &Scope<'_>, subject: Option<Node<'_>>, seen: &mut Seen) -> Option<String> {
+        let nothing = String::new;
+        match self {
+            Self::Never => return Some(nothing()),
+            Self::Refuse(when) => return holds(when, scope).then(nothing),
+            Self::AnyNonblank(paths) => return paths.iter().all(|path| blank(scope, path)).then(nothing),
+            Self::NoneNonblank(paths) => return (!paths.iter().all(|path| blank(scope, path))).then(nothing),
+            _ => {}
+        }
+        let node = subject?;
+        if let Self::AtMost { most, counted } = self {
+            let count = node.items().into_iter().filter(|item| counts(scope, *item, counted.as_ref())).count();
+            return (count > *most).then(|| count.to_string());
+        }
+        match self {
+            Self::HasKey(key) => {
+                let map = node.as_free()?.as_object()?;
+                (!map.contains_key(&**key)).then(nothing)
+            }
+            Self::MaxJsonBytes(most) => {
+                let size = json::encoded_len(node.as_free()?);
+                (size > *most).then(|| size.to_string())
+            }
+            Self::MaxDepth(most) => {
+                let depth = depth(node.as_free()?);
+                (depth > *most).then(|| depth.to_string())
+            }
+            _ => self.text(scope, node.as_str()?, seen),
+        }
+    }
+
+    fn text(&self, scope: &Scope<'_>, value: &str, seen: &mut Seen) -> Option<String> {
+        match self {
+            Self::OneOf { words, ignore_case: false } => {
+                (!words.iter().any(|word| **word == *value)).then(String::new)
+            }
+            Self::OneOf { words, ignore_case: true } => {
+                let value = text::lower(text::trim(value));
+                (!words.iter().any(|word| **word == *value)).then(String::new)
+            }
+            Self::Format(format) => format.fault(value),
+            Self::StartsWith(prefix) => (!value.starts_with(&**prefix)).then(String::new),
+            Self::MaxBytes(most) => (value.len() > *most).then(|| value.len().to_string()),
+            Self::DiffersFrom(name) => (scope.name(name) == Some(value)).then(String::new),
+            Self::Unique { among, ignore_case } => {
+                let folded = if *ignore_case { text::lower(value) } else { value.to_owned() };
+                let at = located(scope);
+                match seen.entry((among.clone(), folded)) {
+                    std::collections::hash_map::Entry::Occupied(first) => Some(first.get().clone()),
+                    std::collections::hash_map::Entry::Vacant(free) => {
+                        free.insert(at);
+                        None
+                    }
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn blank(scope: &Scope<'_>, path: &Path) -> bool {
+    scope.get(path).is_none_or(Node::is_blank)
+}
+
+fn counts(scope: &Scope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
+    counted.is_none_or(|when| holds(when, &Scope { parent: Some(scope), item, raw_item: None, binding: None, at: None, ..*scope }))
+}
+
+impl Format {
+    /// What is wrong with a text, in Go's words.
+    fn fault(self, value: &str) -> Option<String> {
+        match self {
+            Self::Duration => duration::parse(value).err(),
+            Self::Regex => regexp::check(value).err(),
+            Self::Number => float::parse(value).err(),
+            Self::Base64 => {
+                base64::check(value).err().map(|offset| format!("illegal base64 data at input byte {offset}"))
+            }
+        }
+    }
+}
+
+/// Objects within each other, the outermost included; lists are not looked into.
+fn depth(value: &Value) -> usize {
+    value.as_object().map_or(0, |map| 1 + map.values().map(depth).max().unwrap_or(0))
+}

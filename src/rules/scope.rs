@@ -1,0 +1,128 @@
+//! Where a rule stands while it is checked: the root, or an item of a block within blocks.
+
+use serde_json::Value;
+
+use super::Message;
+use crate::normalize::{Node, Path, Root, Segment};
+
+/// What a condition looks at.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    Path(Path),
+    /// A name given by `as`.
+    Name(Box<str>),
+    /// The rule's own subject.
+    Own(Option<Path>),
+}
+
+/// The root, or an item of a block.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    pub(super) parent: Option<&'a Scope<'a>>,
+    /// The normalised spec.
+    pub(super) spec: Node<'a>,
+    /// The spec as submitted.
+    pub(super) raw: &'a Value,
+    /// The item; the spec itself at the root.
+    pub(super) item: Node<'a>,
+    /// The item as submitted; none below lists, where a step may have dropped items.
+    pub(super) raw_item: Option<Node<'a>>,
+    pub(super) binding: Option<(&'a str, &'a str)>,
+    pub(super) at: Option<&'a Message>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a whole spec.
+    #[must_use]
+    pub fn root(spec: Node<'a>, raw: &'a Value) -> Self {
+        Self { parent: None, spec, raw, item: spec, raw_item: Some(Node::Raw(raw)), binding: None, at: None }
+    }
+
+    /// Where a path starts.
+    pub(super) fn start(&self, path: &Path) -> Node<'a> {
+        match path.root {
+            Root::Spec => self.spec,
+            Root::Raw => Node::Raw(self.raw),
+            Root::Item => self.item,
+        }
+    }
+
+    pub(super) fn get(&self, path: &Path) -> Option<Node<'a>> {
+        path.get(self.start(path))
+    }
+
+    /// The same value as submitted.
+    pub(super) fn raw(&self, path: &Path) -> Option<Node<'a>> {
+        match path.root {
+            Root::Spec | Root::Raw => path.get(Node::Raw(self.raw)),
+            Root::Item => path.get(self.raw_item?),
+        }
+    }
+
+    /// Text of a name given by `as`, in this block or one around it.
+    pub(super) fn name(&self, wanted: &str) -> Option<&'a str> {
+        match self.binding {
+            Some((name, text)) if name == wanted => Some(text),
+            _ => self.parent?.name(wanted),
+        }
+    }
+
+    /// The innermost scope that says where it is.
+    pub(super) fn located(&self) -> Option<(&Scope<'a>, &'a Message)> {
+        match self.at {
+            Some(at) => Some((self, at)),
+            None => self.parent?.located(),
+        }
+    }
+
+    pub(super) fn subject(&self, subject: &Subject) -> Option<Node<'a>> {
+        match subject {
+            Subject::Path(path) | Subject::Own(Some(path)) => self.get(path),
+            Subject::Own(None) => Some(self.item),
+            Subject::Name(_) => None,
+        }
+    }
+
+    /// Calls `visit` for each item that `path` leads to, until it returns something.
+    pub(super) fn items<R>(&self, path: &Path, visit: &mut dyn FnMut(Item<'a, '_>) -> Option<R>) -> Option<R> {
+        let raw = match path.root {
+            Root::Spec | Root::Raw => Some(Node::Raw(self.raw)),
+            Root::Item => self.raw_item,
+        };
+        walk(Item { node: self.start(path), raw, key: None }, &path.segments, visit)
+    }
+}
+
+/// An item on the way through a block's path.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a, 'k> {
+    pub node: Node<'a>,
+    pub raw: Option<Node<'a>>,
+    /// Map key or list index of the innermost `*` or `[]`.
+    pub key: Option<&'k str>,
+}
+
+fn walk<'a, R>(
+    item: Item<'a, '_>,
+    segments: &[Segment],
+    visit: &mut dyn FnMut(Item<'a, '_>) -> Option<R>,
+) -> Option<R> {
+    let [segment, rest @ ..] = segments else {
+        return visit(item);
+    };
+    match segment {
+        Segment::Field { position, name } => {
+            let node = item.node.field(*position, name)?;
+            let raw = item.raw.and_then(|raw| raw.field(*position, name));
+            walk(Item { node, raw, key: item.key }, rest, visit)
+        }
+        Segment::Values => item.node.entries().into_iter().find_map(|(key, node)| {
+            let raw = item.raw.and_then(|raw| raw.entry(key));
+            walk(Item { node, raw, key: Some(key) }, rest, visit)
+        }),
+        Segment::Items => item.node.items().into_iter().enumerate().find_map(|(index, node)| {
+            let key = index.to_string();
+            walk(Item { node, raw: None, key: Some(&key) }, rest, visit)
+        }),
+    }
+}
