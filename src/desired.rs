@@ -369,8 +369,7 @@ fn scoped(namespace: &str, name: &str) -> String {
 
 fn row_annotations(resource: &Resource) -> BTreeMap<String, String> {
     let copied = resource.annotations.iter().filter(|(key, _)| !NOT_COPIED.contains(&key.as_str()));
-    let mut annotations: BTreeMap<String, String> =
-        copied.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut annotations: BTreeMap<String, String> = copied.map(|(key, value)| (key.clone(), value.clone())).collect();
     annotations.insert(MANAGED_BY.to_owned(), MANAGED_BY_VALUE.to_owned());
     if resource.annotations.get(TARGET_NAMESPACE).is_some_and(|target| !target.is_empty()) {
         annotations.insert(SOURCE_NAMESPACE.to_owned(), resource.id.object.namespace.to_string());

@@ -52,11 +52,14 @@ pub enum Runtime {
 }
 
 /// What became of a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Synced(Runtime),
     /// Will not be synced as it stands; `reason` is one of [`reasons`].
-    Failed { reason: &'static str, text: String },
+    Failed {
+        reason: &'static str,
+        text: String,
+    },
     /// Waits for the store.
     Unavailable,
     /// `orloj.dev/suspend: "true"`.

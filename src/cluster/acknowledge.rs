@@ -155,7 +155,9 @@ fn finalizer_patch(uid: &str, change: FinalizerChange) -> Option<Value> {
             {"op": "test", "path": "/metadata/finalizers", "value": null},
             {"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]},
         ])),
-        FinalizerChange::Add(_) => Some(json!([same, {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}])),
+        FinalizerChange::Add(_) => {
+            Some(json!([same, {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}]))
+        }
         FinalizerChange::Remove(Finalizers { ours, .. }) => {
             let path = format!("/metadata/finalizers/{}", ours?);
             Some(json!([

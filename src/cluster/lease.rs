@@ -136,7 +136,8 @@ impl Elector {
     }
 
     async fn create(&self) -> kube::Result<Lease> {
-        let empty = Lease { metadata: ObjectMeta { name: Some(LEASE_NAME.to_owned()), ..ObjectMeta::default() }, spec: None };
+        let empty =
+            Lease { metadata: ObjectMeta { name: Some(LEASE_NAME.to_owned()), ..ObjectMeta::default() }, spec: None };
         self.api.create(&PostParams::default(), &self.next_lease(&empty, true)).await
     }
 
@@ -185,7 +186,8 @@ impl Elector {
             spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
         }
-        let released = self.api.replace(LEASE_NAME, &PostParams::default(), &lease);
+        let params = PostParams::default();
+        let released = self.api.replace(LEASE_NAME, &params, &lease);
         match tokio::time::timeout(Duration::from_secs(2), released).await {
             Ok(Ok(_)) => tracing::info!(lease = LEASE_NAME, "released the lease"),
             Ok(Err(error)) => tracing::warn!(%error, lease = LEASE_NAME, "unable to release the lease"),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::codec::Codec;
-use super::state::{Batch, Item, SUSPEND, Settled, SettledItem, Settlement, Work};
+use super::state::{Batch, Item, Settled, SettledItem, Settlement, Work};
+use crate::desired::SUSPEND;
 use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
@@ -81,7 +82,10 @@ impl Committer {
                     committed.settlement.displaced.extend(plan.displaced);
                     committed.settlement.released.extend(plan.released);
                     let settled = part.into_iter().zip(plan.outcomes);
-                    committed.settlement.items.extend(settled.map(|(ready, outcome)| ready.settle(Settled::Planned(outcome))));
+                    committed
+                        .settlement
+                        .items
+                        .extend(settled.map(|(ready, outcome)| ready.settle(Settled::Planned(outcome))));
                 }
                 Err(error) if error.class() == StoreErrorClass::Rejected => {
                     parts.extend(split_or_settle(part, &error, &mut committed.settlement.items));
@@ -119,14 +123,14 @@ impl Committer {
         if resource.annotations.get(SUSPEND).is_some_and(|value| value == "true") {
             return Err(Settled::Suspended);
         }
-        let desired = kind.desired(resource).map_err(|invalid| Settled::Invalid {
-            reason: reasons::INVALID,
-            text: invalid.to_string(),
-        })?;
+        let desired = kind
+            .desired(resource)
+            .map_err(|invalid| Settled::Invalid { reason: invalid.class.reason(), text: invalid.text })?;
         if self.require_encryption && kind.sensitive && !self.codec.encrypts() {
             return Err(Settled::Invalid {
                 reason: reasons::ENCRYPTION_REQUIRED,
-                text: "the operator runs with --require-encryption but has no encryption key; nothing was stored".to_owned(),
+                text: "the operator runs with --require-encryption but has no encryption key; nothing was stored"
+                    .to_owned(),
             });
         }
         let about = About { row_fingerprint: self.codec.desired_fingerprint(kind, &desired), ..about };
@@ -170,12 +174,14 @@ impl Committer {
         let changes = self.store.commit(&self.fence, &request, &mut decide).await?;
         match (made, unsealed) {
             (Some(plan), None) => Ok((plan, changes)),
-            (_, detail) => Err(StoreError::Rejected { detail: detail.unwrap_or_else(|| "nothing was decided".to_owned()) }),
+            (_, detail) => {
+                Err(StoreError::Rejected { detail: detail.unwrap_or_else(|| "nothing was decided".to_owned()) })
+            }
         }
     }
 
     /// Turns a plan's rows into what the store writes.
-    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, Changes), crate::crypto::CryptoError> {
+    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, Changes), crate::crypto::VaultError> {
         let seal = |rows: Vec<_>| rows.into_iter().map(|row| self.codec.seal(kind, row)).collect::<Result<Vec<_>, _>>();
         let changes = Changes {
             insert: seal(std::mem::take(&mut plan.insert))?,

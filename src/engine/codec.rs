@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::state::RowFact;
-use crate::crypto::{CryptoError, Fingerprinter, Vault};
-use crate::desired::{Desired, Stored};
+use crate::crypto::{Fingerprinter, Vault, VaultError};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored};
 use crate::plan::{self, PlannedRow, Row, View};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
@@ -28,7 +28,7 @@ impl Codec {
     /// Whether secret values are encrypted at rest.
     #[must_use]
     pub fn encrypts(&self) -> bool {
-        self.vault.has_key()
+        self.vault.key().is_some()
     }
 
     /// A payload as read, secret values opened.
@@ -36,31 +36,27 @@ impl Codec {
     pub fn open(&self, kind: &Kind, mut payload: Value) -> Row {
         let (mut sealed, mut unreadable) = (true, None);
         if let Some(data) = kind.secret_data_mut(&mut payload) {
-            sealed = !self.vault.has_key() || self.vault.is_sealed(data);
+            sealed = self.vault.key().is_none() || Vault::is_sealed(data);
             match self.vault.open_data(data) {
                 Ok(opened) => *data = opened,
                 Err(error) => unreadable = Some(error.to_string()),
             }
         }
-        Row { stored: kind.stored(&payload), sealed, unreadable }
+        Row { stored: kind.stored(&payload), payload, sealed, unreadable }
     }
 
     /// What a batch read, secret values opened.
     #[must_use]
     pub fn view(&self, kind: &Kind, snapshot: &Snapshot) -> View {
         View {
-            rows: snapshot
-                .rows
-                .iter()
-                .map(|(key, payload)| (key.clone(), self.open(kind, payload.clone())))
-                .collect(),
+            rows: snapshot.rows.iter().map(|(key, payload)| (key.clone(), self.open(kind, payload.clone()))).collect(),
             by_key: snapshot.by_key.clone(),
             by_object: snapshot.by_object.clone(),
         }
     }
 
     /// A planned row as it goes to the store, secret values sealed.
-    pub fn seal(&self, kind: &Kind, row: PlannedRow) -> Result<RowWrite, CryptoError> {
+    pub fn seal(&self, kind: &Kind, row: PlannedRow) -> Result<RowWrite, VaultError> {
         let PlannedRow { key, mut payload } = row;
         let columns = kind.columns(&payload);
         if let Some(data) = kind.secret_data_mut(&mut payload) {
@@ -69,7 +65,7 @@ impl Codec {
         let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         Ok(RowWrite {
             namespace: text("/metadata/namespace").to_owned(),
-            status_phase: crate::golang::text::lower(crate::golang::text::trim(text("/status/phase"))),
+            status_phase: kind.status_phase(&payload),
             columns,
             payload: payload.to_string(),
             key,
@@ -111,10 +107,9 @@ impl Codec {
 /// The resource that a row with our mark was written for (reference: store.md 11).
 fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
     let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
-    if annotation(plan::MANAGED_BY) != Some(plan::CRD_SYNC) || stored.annotations.contains_key(plan::SEALED_SECRET_OWNER)
-    {
+    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(plan::SEALED_SECRET_OWNER) {
         return None;
     }
     let (namespace, name) = key.split_once('/')?;
-    Some(ObjectName::new(annotation(plan::SOURCE_NAMESPACE).unwrap_or(namespace), name))
+    Some(ObjectName::new(annotation(SOURCE_NAMESPACE).unwrap_or(namespace), name))
 }

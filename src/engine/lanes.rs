@@ -35,7 +35,13 @@ pub struct Lanes<K, T> {
 
 impl<K: Clone + Eq + Hash, T> Default for Lanes<K, T> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), live_entries: 0, live: VecDeque::new(), backlog: VecDeque::new(), live_in_a_row: 0 }
+        Self {
+            entries: HashMap::new(),
+            live_entries: 0,
+            live: VecDeque::new(),
+            backlog: VecDeque::new(),
+            live_in_a_row: 0,
+        }
     }
 }
 

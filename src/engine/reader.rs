@@ -25,10 +25,19 @@ const OVERLAP: i64 = 15_000_000;
 #[derive(Debug)]
 pub enum Reading {
     SweepBegins,
-    Rows { kind: KindIndex, facts: Vec<RowFact>, read_at: u64 },
+    Rows {
+        kind: KindIndex,
+        facts: Vec<RowFact>,
+        read_at: u64,
+    },
     /// All rows of the kind have been told.
-    KindSwept { kind: KindIndex, read_at: u64 },
-    SweepEnds { rows: usize },
+    KindSwept {
+        kind: KindIndex,
+        read_at: u64,
+    },
+    SweepEnds {
+        rows: usize,
+    },
     Failed(StoreError),
 }
 
@@ -80,7 +89,13 @@ impl Reader {
     }
 
     /// Reads on until cancelled: changed rows every `tick`, all rows every `sweep`, and whenever `sweep_now` says so.
-    pub async fn run(self, tick: Duration, sweep: Duration, sweep_now: Arc<tokio::sync::Notify>, stop: CancellationToken) {
+    pub async fn run(
+        self,
+        tick: Duration,
+        sweep: Duration,
+        sweep_now: Arc<tokio::sync::Notify>,
+        stop: CancellationToken,
+    ) {
         let mut cursor = None;
         let mut next_sweep = Instant::now() + sweep;
         loop {

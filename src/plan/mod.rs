@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::desired::{Desired, Stored, Versions};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::Runtime;
@@ -20,12 +20,6 @@ use working::Working;
 /// Rows that a `SealedSecret` owns carry this annotation; orlojd deletes and overwrites them
 /// (reference: store.md 10 and hazard 10).
 pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
-/// Says who writes a row, with the value [`CRD_SYNC`] (reference: store.md 11).
-pub const MANAGED_BY: &str = "orloj.dev/managed-by";
-/// Where the resource lives, when its row is in another namespace.
-pub const SOURCE_NAMESPACE: &str = "orloj.dev/source-namespace";
-/// The mark that this operator and the original leave on their rows.
-pub const CRD_SYNC: &str = "crd-sync";
 
 /// What a resource asks for.
 #[derive(Clone, Debug)]
@@ -61,6 +55,8 @@ pub struct Remove {
 #[derive(Clone, Debug)]
 pub struct Row {
     pub stored: Stored,
+    /// The whole payload.
+    pub payload: Value,
     /// No secret material in the clear though a key is configured.
     pub sealed: bool,
     /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
@@ -98,10 +94,19 @@ pub enum Outcome {
         synced_at: i64,
     },
     /// Another resource owns the key.
-    Conflict { key: String, owner: String },
+    Conflict {
+        key: String,
+        owner: String,
+    },
     /// The row cannot be touched, for the reason given.
-    Refused { reason: &'static str, text: String },
-    Removed { key: Option<String>, retained: bool },
+    Refused {
+        reason: &'static str,
+        text: String,
+    },
+    Removed {
+        key: Option<String>,
+        retained: bool,
+    },
 }
 
 /// A row to write: its complete payload, secret values in the clear.
@@ -151,6 +156,7 @@ pub fn plan(context: Context<'_>, view: View, batch: &[(ObjectName, Intent)]) ->
 }
 
 fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outcome {
+    let context = working.context;
     let key = &sync.desired.key;
     let holder = working.holder(key).cloned();
     if let Some(holder) = &holder
@@ -164,14 +170,14 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         return refusal;
     }
     let adopted = holder.is_none() && row.is_some();
-    let runtime = runtime_of(working.context.kind, row);
+    let runtime = runtime_of(context.kind, row);
     let write = match row {
         None => Write::Inserted,
         Some(row) if row.sealed && sync.desired.same_meaning(&row.stored) => Write::Unchanged,
         Some(_) => Write::Updated,
     };
     if write != Write::Unchanged {
-        let payload = next_payload(working.context, &sync.desired, row.map(|row| &row.stored));
+        let payload = next_payload(context, &sync.desired, row.map(|row| &row.stored));
         working.put_row(key, payload);
     }
     let moved_from = working.leave_other_key(object, key);
@@ -195,7 +201,7 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
     }
     // the ledger does not know it: a row of the original operator, or one that was never written
     let key = &remove.key;
-    if working.holder(key).is_none() && working.row(key).is_some_and(|row| was_written_for(&row.stored, object)) {
+    if working.holder(key).is_none() && working.row(key).is_some_and(|row| was_written_for(row, object)) {
         if remove.retain {
             working.give_up(key);
         } else {
@@ -221,11 +227,12 @@ fn refusal(row: &Row, owned: bool) -> Option<Outcome> {
 }
 
 /// Whether the original operator wrote this row for the object (reference: store.md 11).
-fn was_written_for(stored: &Stored, object: &ObjectName) -> bool {
-    let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
-    annotation(MANAGED_BY) == Some(CRD_SYNC)
-        && annotation(SOURCE_NAMESPACE).unwrap_or(&stored.namespace) == &*object.namespace
-        && stored.name.trim() == &*object.name
+fn was_written_for(row: &Row, object: &ObjectName) -> bool {
+    let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
+    let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
+    annotation(MANAGED_BY) == Some(MANAGED_BY_VALUE)
+        && annotation(SOURCE_NAMESPACE).unwrap_or(metadata("namespace")) == &*object.namespace
+        && metadata("name").trim() == &*object.name
 }
 
 /// What the runtime says of a row; `None` is a row that is about to be inserted.
@@ -246,17 +253,18 @@ pub fn runtime_of(kind: &Kind, row: Option<&Row>) -> Runtime {
 /// The payload of the next write: versions by the store's rules, status kept (reference: store.md 5 and 13).
 fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>) -> Value {
     let kind = context.kind;
-    let now = || crate::status::format_time(context.now.div_euclid(1_000_000));
-    let versions = match stored {
-        None => Versions { resource_version: "1".to_owned(), generation: 1, created_at: now() },
-        Some(stored) => Versions {
-            resource_version: next_version(&stored.resource_version),
-            generation: stored.generation.max(1) + i64::from(!desired.same_spec(stored)),
-            created_at: if stored.created_at.trim().is_empty() { now() } else { stored.created_at.clone() },
-        },
+    let now = crate::status::format_time(context.now.div_euclid(1_000_000));
+    let (resource_version, generation, created_at, status) = match stored {
+        None => ("1".to_owned(), 1, now.as_str(), &Value::Null),
+        Some(stored) => (
+            next_version(&stored.resource_version),
+            stored.generation.max(1) + i64::from(desired.spec != stored.spec),
+            if stored.created_at.trim().is_empty() { now.as_str() } else { stored.created_at.as_str() },
+            &stored.status,
+        ),
     };
-    let status = kind.normalized_status(stored.map_or(&Value::Null, |stored| &stored.status));
-    kind.payload(desired, &versions, &status)
+    let versions = Versions { resource_version: &resource_version, generation, created_at };
+    kind.payload(desired, Some(&versions), status)
 }
 
 /// Stored + 1; a version that is no number (an error for the original) starts over.

@@ -11,8 +11,17 @@ use crate::store::LedgerEntry;
 #[derive(Debug)]
 struct Cell {
     existed: bool,
-    row: Option<Row>,
-    write: Option<Value>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Absent,
+    Row(Box<Row>),
+    /// To be written; read back as a row only when a later decision asks.
+    Write(Value),
+    /// To be written, and asked about.
+    Written(Value, Box<Row>),
 }
 
 #[derive(Debug, Default)]
@@ -35,9 +44,10 @@ impl<'a> Working<'a> {
         let rows = view
             .rows
             .into_iter()
-            .map(|(key, row)| (key, Cell { existed: true, row: Some(row), write: None }))
+            .map(|(key, row)| (key, Cell { existed: true, content: Content::Row(Box::new(row)) }))
             .collect();
-        let mut working = Self { context, rows, holdings: BTreeMap::new(), keys: HashMap::new(), displaced: Vec::new() };
+        let mut working =
+            Self { context, rows, holdings: BTreeMap::new(), keys: HashMap::new(), displaced: Vec::new() };
         for entry in view.by_key.into_values().chain(view.by_object.into_values()) {
             if entry.cluster == context.cluster {
                 working.keys.insert(entry.object.clone(), entry.key.clone());
@@ -69,27 +79,34 @@ impl<'a> Working<'a> {
         }
     }
 
-    pub fn row(&self, key: &str) -> Option<&Row> {
-        self.rows.get(key).and_then(|cell| cell.row.as_ref())
+    pub fn row(&mut self, key: &str) -> Option<&Row> {
+        let cell = self.rows.get_mut(key)?;
+        if let Content::Write(payload) = &mut cell.content {
+            let payload = payload.take();
+            let stored = self.context.kind.stored(&payload);
+            let row = Row { stored, payload: payload.clone(), sealed: true, unreadable: None };
+            cell.content = Content::Written(payload, Box::new(row));
+        }
+        match &cell.content {
+            Content::Row(row) | Content::Written(_, row) => Some(row),
+            Content::Absent | Content::Write(_) => None,
+        }
     }
 
     pub fn put_row(&mut self, key: &str, payload: Value) {
-        let row = Row { stored: self.context.kind.stored(&payload), sealed: true, unreadable: None };
-        let cell = self.rows.entry(key.to_owned()).or_insert(Cell { existed: false, row: None, write: None });
-        cell.row = Some(row);
-        cell.write = Some(payload);
+        let cell = self.rows.entry(key.to_owned()).or_insert(Cell { existed: false, content: Content::Absent });
+        cell.content = Content::Write(payload);
     }
 
     pub fn delete_row(&mut self, key: &str) {
         if let Some(cell) = self.rows.get_mut(key) {
-            cell.row = None;
-            cell.write = None;
+            cell.content = Content::Absent;
         }
     }
 
     /// Leaves the row but takes our marks off it. A row that cannot be opened is left as it is.
     pub fn give_up(&mut self, key: &str) {
-        let payload = self.row(key).filter(|row| row.unreadable.is_none()).map(|row| without_ownership(&row.stored.payload));
+        let payload = self.row(key).filter(|row| row.unreadable.is_none()).map(|row| without_ownership(&row.payload));
         if let Some(payload) = payload {
             self.put_row(key, payload);
         }
@@ -146,11 +163,15 @@ impl<'a> Working<'a> {
     pub fn into_plan(self, outcomes: Vec<Outcome>) -> Plan {
         let mut plan = Plan { outcomes, displaced: self.displaced, ..Plan::default() };
         for (key, cell) in self.rows {
-            match (cell.existed, cell.row.is_some(), cell.write) {
-                (true, false, _) => plan.delete.push(key),
-                (true, true, Some(payload)) => plan.update.push(PlannedRow { key, payload }),
-                (false, true, Some(payload)) => plan.insert.push(PlannedRow { key, payload }),
-                _ => {}
+            match (cell.existed, cell.content) {
+                (true, Content::Absent) => plan.delete.push(key),
+                (true, Content::Write(payload) | Content::Written(payload, _)) => {
+                    plan.update.push(PlannedRow { key, payload });
+                }
+                (false, Content::Write(payload) | Content::Written(payload, _)) => {
+                    plan.insert.push(PlannedRow { key, payload });
+                }
+                (false, Content::Absent) | (_, Content::Row(_)) => {}
             }
         }
         for (key, holding) in self.holdings {

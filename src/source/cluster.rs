@@ -125,7 +125,8 @@ impl Iterator for Restart {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let policy = crate::engine::backoff::Policy { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
+        let policy =
+            crate::engine::backoff::Policy { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
         let delay = policy.delay(self.failures, rand::random());
         self.failures = self.failures.saturating_add(1);
         Some(delay)

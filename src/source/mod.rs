@@ -9,18 +9,29 @@ use crate::resource::{KindIndex, Resource, ResourceId};
 #[derive(Clone, Debug)]
 pub enum SourceEvent {
     /// A complete list begins; what it does not name is gone once it ends.
-    ListStarted { kind: KindIndex, scope: Scope },
+    ListStarted {
+        kind: KindIndex,
+        scope: Scope,
+    },
     /// An entry of that list.
     Listed(Box<Resource>),
-    ListEnded { kind: KindIndex, scope: Scope },
+    ListEnded {
+        kind: KindIndex,
+        scope: Scope,
+    },
     /// Created or changed while watching.
     Changed(Box<Resource>),
     /// Deleted while watching, as last seen.
     Deleted(Box<Resource>),
     /// Something of this source could not be read, so what is missing from its lists is not gone for certain.
-    Incomplete { kind: KindIndex },
+    Incomplete {
+        kind: KindIndex,
+    },
     /// A resource that is there but cannot be read.
-    Unreadable { id: ResourceId, text: String },
+    Unreadable {
+        id: ResourceId,
+        text: String,
+    },
 }
 
 /// Which part of a kind a list covers.

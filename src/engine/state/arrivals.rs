@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{DELETION_POLICY, FINALIZER, Moment, Prune, State, Work};
+use super::{FINALIZER, Moment, Prune, State, Work};
+use crate::desired::DELETION_POLICY;
 use crate::engine::index::{Entry, Finalizers};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
@@ -149,7 +150,8 @@ impl State {
         let kind = self.registry.kind(resource.id.kind);
         let spec = resource.spec.to_string();
         let generation = resource.generation.to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![&kind.digest, resource.uid.as_bytes(), &generation, spec.as_bytes(), b"labels"];
+        let mut parts: Vec<&[u8]> =
+            vec![&kind.digest, resource.uid.as_bytes(), &generation, spec.as_bytes(), b"labels"];
         for (key, value) in &resource.labels {
             parts.extend([key.as_bytes(), value.as_bytes()]);
         }

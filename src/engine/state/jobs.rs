@@ -87,7 +87,11 @@ impl State {
         }
         let ours = entry.finalizers.ours.is_some();
         let finalizer = if entry.flags.deleting() {
-            if entry.flags.released() && ours { FinalizerChange::Remove(entry.finalizers) } else { FinalizerChange::Keep }
+            if entry.flags.released() && ours {
+                FinalizerChange::Remove(entry.finalizers)
+            } else {
+                FinalizerChange::Keep
+            }
         } else if entry.synced_at > 0 && !ours {
             FinalizerChange::Add(entry.finalizers)
         } else {

@@ -27,10 +27,6 @@ pub use settle::{Settled, SettledItem, Settlement};
 
 /// The finalizer, as upstream names it.
 pub const FINALIZER: &str = "orloj.dev/sync";
-/// `"true"` stops the syncing of one resource.
-pub const SUSPEND: &str = "orloj.dev/suspend";
-/// `retain` leaves the row when the resource is deleted.
-pub const DELETION_POLICY: &str = "orloj.dev/deletion-policy";
 
 /// Retries of one resource: a failed acknowledgement, a refused row, a fetch.
 const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_secs(300) };
@@ -189,7 +185,8 @@ impl State {
     /// Takes up what the ledger remembers; entries of kinds that the registry does not have, and of namespaces that
     /// the source does not cover, are left alone.
     pub fn remember(&mut self, ledger: LedgerEntry) {
-        let Some(kind) = self.registry.kinds().iter().find(|kind| kind.names.kind == ledger.kind).map(|kind| kind.index)
+        let Some(kind) =
+            self.registry.kinds().iter().find(|kind| kind.names.kind == ledger.kind).map(|kind| kind.index)
         else {
             return;
         };

@@ -15,9 +15,14 @@ use crate::store::Fingerprint;
 pub enum Settled {
     Planned(Outcome),
     /// Refused before the store was asked; it stays so until the resource changes.
-    Invalid { reason: &'static str, text: String },
+    Invalid {
+        reason: &'static str,
+        text: String,
+    },
     /// The store refused the row, which stood alone by then.
-    Refused { text: String },
+    Refused {
+        text: String,
+    },
     Suspended,
 }
 
@@ -110,7 +115,13 @@ impl State {
 
     fn settle_removal(&mut self, id: &ResourceId, key: Option<&str>, retained: bool) {
         if retained && let Some(key) = key {
-            self.notice(id, false, "Retained", "Release", format!("left the row {key}, which the operator no longer owns"));
+            self.notice(
+                id,
+                false,
+                "Retained",
+                "Release",
+                format!("left the row {key}, which the operator no longer owns"),
+            );
         }
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.synced_at = 0;
@@ -122,7 +133,8 @@ impl State {
 
     fn notice_success(&mut self, id: &ResourceId, outcome: &Outcome) {
         let Outcome::Synced { adopted, moved_from, key, write, .. } = outcome else { return };
-        let failed = self.index.get(id).is_some_and(|entry| matches!(entry.verdict.as_deref(), Some(Verdict::Failed { .. })));
+        let failed =
+            self.index.get(id).is_some_and(|entry| matches!(entry.verdict.as_deref(), Some(Verdict::Failed { .. })));
         if *adopted {
             let changed = if *write == Write::Unchanged { "as it stood" } else { "and made it equal" };
             self.notice(id, false, "Adopted", "Adopt", format!("took over the existing row {key} {changed}"));

@@ -369,9 +369,7 @@ impl Template<'_, '_> {
             "value" | "raw" if self.place.sensitive => refused(secret),
             "value" | "raw" if self.subject.is_none() => refused("there is no subject"),
             "value" => Ok(Piece::Value),
-            "raw" if !self.is_submitted() => {
-                refused("below a list there is no telling which submitted item this was")
-            }
+            "raw" if !self.is_submitted() => refused("below a list there is no telling which submitted item this was"),
             "raw" => Ok(Piece::Raw),
             "at" if self.in_at || !self.place.located => refused("no enclosing block has an `at`"),
             "at" => Ok(Piece::At),
