@@ -138,7 +138,7 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
     };
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        table: Table { name: section.table.clone(), owner, columns },
+        table: Table { name: section.table.clone(), owner, columns, indexed: Vec::new() },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
     };
