@@ -1,0 +1,132 @@
+//! What the bounds on a whole pattern need to know of its parts.
+
+/// The greatest height of a pattern's tree.
+const MAX_HEIGHT: u32 = 1000;
+/// The greatest size of a compiled pattern, in instructions: 128 MiB of 40 bytes each.
+const MAX_SIZE: u64 = (128 << 20) / 40;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Literal,
+    Sequence,
+    Choice,
+    Other,
+}
+
+/// One part of a pattern, as far as the bounds look at it.
+#[derive(Clone, Copy)]
+pub(super) struct Node {
+    shape: Shape,
+    height: u32,
+    /// The instructions it compiles to.
+    pub(super) size: u64,
+    /// The most copies that nested counts make of anything inside.
+    pub(super) copies: u32,
+}
+
+impl Node {
+    /// A character class, an assertion, or nothing at all.
+    pub(super) fn leaf() -> Self {
+        Self { shape: Shape::Other, height: 1, size: 1, copies: 1 }
+    }
+
+    /// One character standing for itself.
+    pub(super) fn literal() -> Self {
+        Self { shape: Shape::Literal, ..Self::leaf() }
+    }
+
+    /// The same, one level deeper.
+    pub(super) fn wrapped(self, size: u64, copies: u32) -> Self {
+        Self { shape: Shape::Other, height: self.height + 1, size, copies }
+    }
+
+    /// Whether the bounds allow it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.height > MAX_HEIGHT {
+            return Err(format!("nested deeper than {MAX_HEIGHT} levels"));
+        }
+        if self.size > MAX_SIZE {
+            return Err("too large once its repetitions are unrolled".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Parts standing side by side, either in sequence or as alternatives.
+struct Tally {
+    shape: Shape,
+    only: Option<Node>,
+    count: u64,
+    height: u32,
+    size: u64,
+    copies: u32,
+    after_literal: bool,
+}
+
+impl Tally {
+    fn new(shape: Shape) -> Self {
+        Self { shape, only: None, count: 0, height: 0, size: 0, copies: 1, after_literal: false }
+    }
+
+    /// Adds a part; neighbouring characters melt into one.
+    fn add(&mut self, node: Node) {
+        self.size = self.size.saturating_add(node.size);
+        self.copies = self.copies.max(node.copies);
+        // a sequence directly within a sequence is one, and so are alternatives
+        self.height = self.height.max(node.height - u32::from(node.shape == self.shape));
+        let literal = node.shape == Shape::Literal;
+        if !(literal && self.after_literal) {
+            self.count += 1;
+            self.only = Some(node);
+        }
+        self.after_literal = literal && self.shape == Shape::Sequence;
+    }
+
+    fn finish(self) -> Node {
+        match self.only {
+            None => Node::leaf(),
+            Some(node) if self.count == 1 => Node { size: self.size, ..node },
+            Some(_) => {
+                let joints = if self.shape == Shape::Choice { self.count - 1 } else { 0 };
+                let size = self.size.saturating_add(joints);
+                Node { shape: self.shape, height: self.height + 1, size, copies: self.copies }
+            }
+        }
+    }
+}
+
+/// A group that is still open, or the pattern itself.
+pub(super) struct Scope {
+    capture: bool,
+    choices: Tally,
+    sequence: Tally,
+    /// The part that a repetition would take; not in `sequence` yet.
+    pub(super) last: Option<Node>,
+}
+
+impl Scope {
+    pub(super) fn new(capture: bool) -> Self {
+        Self { capture, choices: Tally::new(Shape::Choice), sequence: Tally::new(Shape::Sequence), last: None }
+    }
+
+    pub(super) fn push(&mut self, node: Node) {
+        if let Some(last) = self.last.replace(node) {
+            self.sequence.add(last);
+        }
+    }
+
+    /// An alternative ends here.
+    pub(super) fn branch(&mut self) {
+        let mut sequence = std::mem::replace(&mut self.sequence, Tally::new(Shape::Sequence));
+        if let Some(last) = self.last.take() {
+            sequence.add(last);
+        }
+        self.choices.add(sequence.finish());
+    }
+
+    pub(super) fn finish(mut self) -> Node {
+        self.branch();
+        let node = self.choices.finish();
+        if self.capture { node.wrapped(node.size.saturating_add(2), node.copies) } else { node }
+    }
+}
