@@ -16,9 +16,8 @@ mod limits;
 mod names;
 mod repeat;
 
-use self::limits::{Node, Scope};
-
 use self::fault::{fault, upto};
+use self::limits::{Node, Scope};
 
 type Rest<'a> = Result<&'a str, String>;
 
