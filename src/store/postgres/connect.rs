@@ -20,9 +20,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection idle for longer is asked whether it still can write, which costs a round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
-/// The session's limits. A frozen leader may not hold its locks for ever, and nobody waits for ever on a lock.
+/// The session's limits. A frozen leader may not hold its locks for ever, and nobody waits for ever on a lock. Plans are
+/// made once: each of our statements is looked up by key at any size, and planning one anew costs more than running it.
 const SESSION: &str = "SELECT set_config('statement_timeout', '60s', false), set_config('lock_timeout', '10s', false), \
-     set_config('idle_in_transaction_session_timeout', '10s', false), set_config('timezone', 'UTC', false)";
+     set_config('idle_in_transaction_session_timeout', '10s', false), set_config('timezone', 'UTC', false), \
+     set_config('plan_cache_mode', 'force_generic_plan', false)";
 
 /// The same limits once more in the transaction itself: behind a pooler a session's settings may belong to another
 /// connection. One round trip, as a plain BEGIN is.
