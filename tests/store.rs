@@ -1,4 +1,5 @@
 //! The stores: one suite for both, and what only Postgres promises.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking; helpers outside test functions too")]
 
 #[path = "store/bed.rs"]
 mod bed;

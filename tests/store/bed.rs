@@ -82,6 +82,34 @@ pub fn entry(key: &str) -> LedgerEntry {
     }
 }
 
+pub fn tool_row(key: &str, spec: &str) -> RowWrite {
+    RowWrite {
+        key: key.into(),
+        namespace: key.split('/').next().unwrap().into(),
+        status_phase: "pending".into(),
+        payload: json!({"metadata": {"name": key}, "spec": spec}).to_string(),
+        columns: vec!["high".into(), "container".into()],
+    }
+}
+
+pub fn request_for<'a>(table: &'a Table, objects: &'a [ObjectName], keys: &'a [String]) -> Request<'a> {
+    Request { cluster: "c", kind: "Tool", table, objects, keys }
+}
+
+fn plan(snapshot: &Snapshot, keys: &[String], spec: &str) -> Changes {
+    let mut changes = Changes::default();
+    for key in keys {
+        let row = tool_row(key, spec);
+        match snapshot.rows.get(key) {
+            Some(payload) if payload["spec"] == spec => continue,
+            Some(_) => changes.update.push(row),
+            None => changes.insert.push(row),
+        }
+        changes.ledger_put.push(entry(key));
+    }
+    changes
+}
+
 pub async fn sqlite() -> Bed {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", directory.path().join("store.db").display());
@@ -136,41 +164,13 @@ impl Bed {
         self.text(mark).await.unwrap()
     }
 
-    pub fn row(&self, key: &str, spec: &str) -> RowWrite {
-        RowWrite {
-            key: key.into(),
-            namespace: key.split('/').next().unwrap().into(),
-            status_phase: "pending".into(),
-            payload: json!({"metadata": {"name": key}, "spec": spec}).to_string(),
-            columns: vec!["high".into(), "container".into()],
-        }
-    }
-
-    pub fn request<'a>(&self, table: &'a Table, objects: &'a [ObjectName], keys: &'a [String]) -> Request<'a> {
-        Request { cluster: "c", kind: "Tool", table, objects, keys }
-    }
-
     /// Inserts or updates tools with their ledger entries; leaves those alone whose spec is the same.
     pub async fn upsert(&self, fence: &Fence, keys: &[&str], spec: &str) -> Result<Changes, StoreError> {
         let keys: Vec<String> = keys.iter().map(|k| key(k)).collect();
         let objects: Vec<ObjectName> = keys.iter().map(|k| object(k)).collect();
         let tools = tools();
-        let request = self.request(&tools, &objects, &keys);
-        self.store.commit(fence, &request, &mut |snapshot| self.plan(snapshot, &keys, spec)).await
-    }
-
-    pub fn plan(&self, snapshot: &Snapshot, keys: &[String], spec: &str) -> Changes {
-        let mut changes = Changes::default();
-        for key in keys {
-            let row = self.row(key, spec);
-            match snapshot.rows.get(key) {
-                Some(payload) if payload["spec"] == spec => continue,
-                Some(_) => changes.update.push(row),
-                None => changes.insert.push(row),
-            }
-            changes.ledger_put.push(entry(key));
-        }
-        changes
+        let request = request_for(&tools, &objects, &keys);
+        self.store.commit(fence, &request, &mut |snapshot| plan(snapshot, &keys, spec)).await
     }
 
     pub async fn keys(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ use orloj_operator::store::{Changes, StoreErrorClass};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::bed::{Bed, Raw, key, tables, tools};
+use crate::bed::{Bed, Raw, key, request_for, tables, tool_row, tools};
 use crate::suite;
 
 /// A server with its data in a temporary directory. It stops when this process ends, however it ends: a shell waits
@@ -177,7 +177,7 @@ async fn a_row_that_changes_in_between_is_decided_on_again() {
     let mut seen = Vec::new();
     let tools = tools();
     let keys = [key("a/1")];
-    let request = bed.request(&tools, &[], &keys);
+    let request = request_for(&tools, &[], &keys);
     let changes = bed
         .store
         .commit(&fence, &request, &mut |snapshot| {
@@ -185,7 +185,7 @@ async fn a_row_that_changes_in_between_is_decided_on_again() {
             if seen.len() == 1 {
                 bed.block_on_sql("UPDATE tools SET payload = '{\"spec\":\"theirs\"}'");
             }
-            Changes { update: vec![bed.row("a/1", "ours")], ..Changes::default() }
+            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
         })
         .await
         .unwrap();
@@ -203,7 +203,7 @@ async fn the_idle_transaction_of_a_dead_leader_gives_way() {
     let successor = open(&StoreUrl::parse(&bed.url).unwrap()).await.unwrap();
     let tools = tools();
     let keys = [key("a/1")];
-    let request = bed.request(&tools, &[], &keys);
+    let request = request_for(&tools, &[], &keys);
     let mut calls = 0;
     let result = bed
         .store
@@ -226,7 +226,7 @@ async fn the_idle_transaction_of_a_dead_leader_gives_way() {
                 let next = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken));
                 assert_eq!(next.epoch, fence.epoch + 1);
             }
-            Changes { update: vec![bed.row("a/1", "ours")], ..Changes::default() }
+            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
         })
         .await;
     assert_eq!(calls, 2);
@@ -290,9 +290,17 @@ async fn a_changed_password_in_the_dsn_file_needs_no_restart() {
 async fn the_keyword_form_of_a_dsn_opens_the_same_store() {
     let bed = bed().await;
     let database = bed.url.rsplit('/').next().unwrap();
-    let dsn = format!("host=127.0.0.1 port={} user=postgres dbname={database} sslmode=disable", server().port);
+    let dsn = format!("host=127.0.0.1 port={} user=postgres dbname={database}", server().port);
     let store = open(&StoreUrl::parse(&dsn).unwrap()).await.unwrap();
     assert_eq!(store.salt().await.unwrap(), bed.store.salt().await.unwrap());
+
+    // a server without TLS is a matter of set-up, not of waiting
+    let demanding = open(&StoreUrl::parse(&format!("{dsn} sslmode=require")).unwrap()).await.unwrap();
+    assert_eq!(demanding.now().await.unwrap_err().class(), StoreErrorClass::Setup);
+
+    // for poolers that take no prepared statements
+    let store = open(&StoreUrl::parse(&format!("{dsn} statement_cache_capacity=0")).unwrap()).await.unwrap();
+    suite::main_path(&Bed { store, ..bed }).await;
 }
 
 /// The whole main path under the privileges that `migration_sql` suggests, and not one more.
@@ -384,7 +392,7 @@ async fn two_operators_that_start_at_once_migrate_once() {
     let (one, two) = (empty_bed(url.clone()).await, empty_bed(url).await);
     let tables = tables();
     let (a, b) = tokio::join!(one.store.migrate(&tables, true), two.store.migrate(&tables, true));
-    (a.unwrap(), b.unwrap());
+    a.and(b).unwrap();
     assert_eq!(one.text("SELECT count(*)::text FROM orloj_operator.migrations").await.unwrap(), "1");
 }
 

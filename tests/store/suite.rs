@@ -8,7 +8,7 @@ use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass};
 use serde_json::json;
 
-use crate::bed::{Bed, entry, key, mcp_servers, object, tools, widgets};
+use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
 
 async fn lead(bed: &Bed) -> Fence {
     bed.store.take_leadership("c", "me").await.unwrap()
@@ -34,11 +34,11 @@ pub async fn main_path(bed: &Bed) {
 
     let (tools, keys) = (tools(), [key("a/1")]);
     let remove = Changes { delete: keys.to_vec(), ledger_remove: keys.to_vec(), ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
     assert_eq!(bed.keys().await, ["a/2", "a/3"]);
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [entry("a/2"), entry("a/3")]);
     // a row that is gone already is no error (reference: store.md 12, hazard 8)
-    bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
 }
 
 /// `Quiet`
@@ -64,7 +64,7 @@ pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
     let other = bed.store.take_leadership("other", "me").await.unwrap();
     let (tools, keys, objects) = (tools(), [key("a/2"), key("a/9")], [object("a/1"), object("a/2")]);
 
-    let mut request = bed.request(&tools, &objects, &keys);
+    let mut request = request_for(&tools, &objects, &keys);
     let mut seen = None;
     let mut look = |snapshot: &orloj_operator::store::Snapshot| {
         seen = Some(snapshot.clone());
@@ -89,7 +89,7 @@ pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
     assert_eq!(snapshot.by_key["a/2"], entry("a/2"));
     assert!(snapshot.by_object.is_empty());
 
-    let nothing = bed.request(&tools, &[], &[]);
+    let nothing = request_for(&tools, &[], &[]);
     bed.store.commit(&fence, &nothing, &mut |_| Changes::default()).await.unwrap();
 }
 
@@ -101,13 +101,13 @@ pub async fn a_key_changes_hands_in_one_transaction(bed: &Bed) {
     let swapped: Vec<LedgerEntry> =
         [("a/1", "a/2"), ("a/2", "a/1")].map(|(key, of)| LedgerEntry { object: object(of), ..entry(key) }).into();
     let swap = Changes { ledger_remove: keys.to_vec(), ledger_put: swapped.clone(), ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| swap.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| swap.clone()).await.unwrap();
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
 
     // one object cannot hold two keys
     let greedy =
         Changes { ledger_put: vec![LedgerEntry { object: object("a/1"), ..entry("a/1") }], ..Changes::default() };
-    let refused = bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| greedy.clone()).await;
+    let refused = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| greedy.clone()).await;
     assert_eq!(refused.unwrap_err().class(), StoreErrorClass::Rejected);
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
 }
@@ -117,13 +117,13 @@ pub async fn a_move_takes_row_and_ledger_along(bed: &Bed) {
     bed.upsert(&fence, &["a/1"], "x").await.unwrap();
     let (tools, objects, keys) = (tools(), [object("a/1")], [key("b/1")]);
     let moved = LedgerEntry { key: "b/1".into(), ..entry("a/1") };
-    let request = bed.request(&tools, &objects, &keys);
+    let request = request_for(&tools, &objects, &keys);
     bed.store
         .commit(&fence, &request, &mut |snapshot| {
             let held = snapshot.by_object[&object("a/1")].key.clone();
             assert!(snapshot.rows.contains_key(&held));
             Changes {
-                insert: vec![bed.row("b/1", "x")],
+                insert: vec![tool_row("b/1", "x")],
                 delete: vec![held.clone()],
                 ledger_put: vec![moved.clone()],
                 ledger_remove: vec![held],
@@ -181,33 +181,33 @@ pub async fn a_refused_batch_leaves_nothing_behind(bed: &Bed) {
     bed.upsert(&fence, &["a/0"], "x").await.unwrap();
     let before = bed.store.ledger("c", None, 10).await.unwrap();
     let (tools, keys) = (tools(), ["a/0", "a/1", "a/2", "a/3"].map(key));
-    let good = bed.row("a/2", "x");
+    let good = tool_row("a/2", "x");
     for bad in [
         json!({"spec": "top s3cret \0"}).to_string(),
         json!({"s3cret \0": 1}).to_string(),
         r#"{"spec": s3cret}"#.into(),
         String::new(),
     ] {
-        let mut insert = vec![bed.row("a/1", "x"), good.clone(), bed.row("a/3", "x")];
+        let mut insert = vec![tool_row("a/1", "x"), good.clone(), tool_row("a/3", "x")];
         insert[1].payload = bad;
         let changes = Changes {
             insert,
-            update: vec![bed.row("a/0", "y")],
+            update: vec![tool_row("a/0", "y")],
             ledger_put: vec![entry("a/1"), entry("a/2"), entry("a/3")],
             ..Changes::default()
         };
-        let result = bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
         let error = result.unwrap_err();
         assert_eq!(error.class(), StoreErrorClass::Rejected, "{error}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
-    let nul = Changes { insert: vec![bed.row("a/1", "x")], ledger_put: vec![entry("a/1")], ..Changes::default() };
+    let nul = Changes { insert: vec![tool_row("a/1", "x")], ledger_put: vec![entry("a/1")], ..Changes::default() };
     let mut in_column = nul.clone();
     in_column.insert[0].columns[0] = "s3cret \0".into();
     let mut in_ledger = nul;
     in_ledger.ledger_put[0].uid = "s3cret \0".into();
     for changes in [in_column, in_ledger] {
-        let result = bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
         assert_eq!(result.unwrap_err().class(), StoreErrorClass::Rejected);
     }
     assert_eq!(bed.keys().await, ["a/0"]);
@@ -222,18 +222,18 @@ pub async fn a_batch_that_contradicts_itself_is_refused(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/0"], "x").await.unwrap();
     let (tools, keys) = (tools(), ["a/0", "a/1"].map(key));
-    let mut short = bed.row("a/1", "x");
+    let mut short = tool_row("a/1", "x");
     short.columns.pop();
     for changes in [
-        Changes { insert: vec![bed.row("a/0", "y")], ..Changes::default() },
-        Changes { update: vec![bed.row("a/1", "y")], ..Changes::default() },
-        Changes { insert: vec![bed.row("a/1", "y"), bed.row("a/1", "z")], ..Changes::default() },
-        Changes { insert: vec![bed.row("a/7", "y")], ..Changes::default() },
+        Changes { insert: vec![tool_row("a/0", "y")], ..Changes::default() },
+        Changes { update: vec![tool_row("a/1", "y")], ..Changes::default() },
+        Changes { insert: vec![tool_row("a/1", "y"), tool_row("a/1", "z")], ..Changes::default() },
+        Changes { insert: vec![tool_row("a/7", "y")], ..Changes::default() },
         Changes { delete: vec![key("a/7")], ..Changes::default() },
         Changes { ledger_put: vec![entry("a/7")], ..Changes::default() },
         Changes { insert: vec![short], ..Changes::default() },
     ] {
-        let result = bed.store.commit(&fence, &bed.request(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
         assert_eq!(result.unwrap_err().class(), StoreErrorClass::Rejected, "{changes:?}");
     }
     assert_eq!(bed.payload("a/0").await, "x");
@@ -277,7 +277,7 @@ pub async fn a_thousand_rows_go_in_one_batch(bed: &Bed) {
 
     let (tools, all): (_, Vec<String>) = (tools(), keys.iter().map(|k| key(k)).collect());
     let remove = Changes { delete: all.clone(), ledger_remove: all.clone(), ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&tools, &[], &all), &mut |_| remove.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&tools, &[], &all), &mut |_| remove.clone()).await.unwrap();
     assert!(bed.keys().await.is_empty());
     assert!(bed.store.ledger("c", None, 1).await.unwrap().is_empty());
 }
@@ -366,13 +366,13 @@ pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
 pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     let fence = lead(bed).await;
     let (table, keys) = (widgets(), [key("a/1"), key("a/2")]);
-    let mut rows = vec![bed.row("a/1", "x"), bed.row("a/2", "x")];
+    let mut rows = vec![tool_row("a/1", "x"), tool_row("a/2", "x")];
     rows[0].columns = vec!["one".into(), "two".into()];
     let insert = Changes { insert: rows.clone(), ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
     rows[0].columns = vec!["three".into(), "it's".into()];
     let update = Changes { update: rows, ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&table, &[], &keys), &mut |_| update.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| update.clone()).await.unwrap();
     let columns = r#"SELECT "select" || ' ' || colour FROM "order" WHERE name = 'a/1'"#;
     assert_eq!(bed.text(columns).await.unwrap(), "three it's");
     bed.sql(r#"INSERT INTO "order" (name, payload) VALUES ('a/3', '{}')"#).await;
@@ -396,10 +396,10 @@ pub async fn an_update_leaves_created_at_and_spec_hash_alone(bed: &Bed) {
 
     // where it is derived, it is written
     let (table, keys) = (mcp_servers(), [key("a/1")]);
-    let mut row = bed.row("a/1", "x");
+    let mut row = tool_row("a/1", "x");
     row.columns = vec!["ours".into()];
     let insert = Changes { insert: vec![row], ..Changes::default() };
-    bed.store.commit(&fence, &bed.request(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
     assert_eq!(bed.text("SELECT spec_hash FROM mcp_servers").await.unwrap(), "ours");
 }
 

@@ -129,8 +129,8 @@ impl Statements {
                 LEDGER_COLUMNS.replace(", ", ", l."),
             )
             .into(),
-            // the keys come sorted, and a lateral join keeps their order: entries are locked before rows, each in
-            // the order of the keys
+            // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its
+            // entry and its row, locks them in one order
             lock: format!(
                 "WITH fence AS MATERIALIZED \
                  (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
