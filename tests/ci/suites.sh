@@ -73,6 +73,16 @@ row "(build)" "$((SECONDS - started))s" "" "" ""
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# timeout makes a process group of its own, so that a suite that hangs goes with all its processes. For the same reason
+# Ctrl-C does not reach it by itself.
+running=
+interrupt() {
+    [[ -z $running ]] || kill "$running" 2>/dev/null || true
+    wait
+    exit 130
+}
+trap interrupt INT TERM
+
 passed=0
 failed=0
 broken=()
@@ -81,9 +91,10 @@ for name in "${names[@]}"; do
     read -ra words <<<"${arguments[$name]}"
     started=$SECONDS
     code=0
-    # --foreground: Ctrl-C has to reach the tests, so that they stop what they started.
-    timeout --foreground --kill-after=60 "$limit" cargo test --locked --no-fail-fast "${words[@]}" \
-        >"$log" 2>&1 || code=$?
+    timeout --kill-after=60 "$limit" cargo test --locked --no-fail-fast "${words[@]}" >"$log" 2>&1 &
+    running=$!
+    wait "$running" || code=$?
+    running=
     seconds=$((SECONDS - started))
     # "test result: ok. 3 passed; 0 failed; 1 ignored; ...", one for each binary, and for doc tests one for each edition
     read -r ok bad ignored < <(awk '
