@@ -181,11 +181,11 @@ impl World {
     }
 
     pub fn delete(&self, kind: &str, name: &str) {
-        self.kubectl(&["delete", kind, name, "--timeout=60s"]).expect_ok();
+        self.kubectl(&["delete", &self.kind(kind).names.crd(), name, "--timeout=60s"]).expect_ok();
     }
 
     pub fn annotate(&self, kind: &str, name: &str, annotation: &str) {
-        self.kubectl(&["annotate", "--overwrite", kind, name, annotation]).expect_ok();
+        self.kubectl(&["annotate", "--overwrite", &self.kind(kind).names.crd(), name, annotation]).expect_ok();
     }
 
     pub fn kind(&self, kind: &str) -> &Kind {
@@ -204,7 +204,7 @@ impl World {
     }
 
     pub fn object(&self, kind: &str, name: &str) -> Value {
-        self.kubectl(&["get", kind, name, "-o", "json"]).json()
+        self.kubectl(&["get", &self.kind(kind).names.crd(), name, "-o", "json"]).json()
     }
 
     /// Waits until the row of a resource is there and satisfies the check.
