@@ -6,10 +6,12 @@
 
 mod clash;
 mod compile;
+pub mod crd;
 pub mod file;
 mod format;
 mod kind;
 mod problem;
+pub mod rbac;
 pub mod schema;
 mod source;
 
