@@ -37,7 +37,7 @@ impl Kind {
     #[must_use]
     pub fn crd(&self) -> Value {
         let names = &self.names;
-        let mut named = json!({
+        let mut entries = json!({
             "categories": [CATEGORY],
             "kind": names.kind,
             "listKind": names.list_kind,
@@ -45,7 +45,7 @@ impl Kind {
             "singular": names.singular,
         });
         if !names.short_names.is_empty() {
-            named["shortNames"] = json!(names.short_names);
+            entries["shortNames"] = json!(names.short_names);
         }
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -53,7 +53,7 @@ impl Kind {
             "metadata": {"name": names.crd()},
             "spec": {
                 "group": names.group,
-                "names": named,
+                "names": entries,
                 "scope": "Namespaced",
                 "versions": [{
                     "name": names.version,
