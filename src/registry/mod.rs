@@ -20,8 +20,8 @@ use include_dir::{Dir, include_dir};
 
 pub use file::PrinterColumn;
 pub use format::json_schema;
-pub use kind::{Kind, Names, StoreMapping};
 pub(crate) use kind::{ColumnSource, sha256};
+pub use kind::{Kind, Names, StoreMapping};
 pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
 
@@ -100,11 +100,14 @@ impl Registry {
         &self.kinds
     }
 
-    /// A kind of this registry. An index of another registry may give another kind, and the last one where it is
-    /// out of range.
+    /// A kind of this registry.
+    ///
+    /// # Panics
+    ///
+    /// With an index that is not of this registry: a mistake of the program, never of its input.
     #[must_use]
-    pub fn kind(&self, index: KindIndex) -> Option<&Kind> {
-        self.kinds.get(usize::from(index.0))
+    pub fn kind(&self, index: KindIndex) -> &Kind {
+        &self.kinds[usize::from(index.0)]
     }
 
     /// The kind that a manifest means.

@@ -44,7 +44,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.snippet.is_empty() { write!(f, "error: {}: {}", self.file, self.message) } else { f.write_str(&self.snippet) }
+        if self.snippet.is_empty() {
+            write!(f, "error: {}: {}", self.file, self.message)
+        } else {
+            f.write_str(&self.snippet)
+        }
     }
 }
 
@@ -54,9 +58,7 @@ impl Problem {
         let span = one_line(&source.text, span);
         let (line, column) = source.line_column(span.start);
         let file = source.name.as_str();
-        let snippet = Snippet::source(source.text.as_str())
-            .path(file)
-            .annotation(AnnotationKind::Primary.span(span));
+        let snippet = Snippet::source(source.text.as_str()).path(file).annotation(AnnotationKind::Primary.span(span));
         let mut group = Level::ERROR.primary_title(message.as_str()).element(snippet);
         if let Some(help) = &help {
             group = group.element(Level::HELP.message(help.as_str()));

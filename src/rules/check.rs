@@ -76,9 +76,7 @@ fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
         | When::Empty(subject)
         | When::True(subject)
         | When::In(subject, _) => match subject {
-            Subject::Name(name) => {
-                scope.name(name).map(|text| (name.clone(), Value::from(text))).into_iter().collect()
-            }
+            Subject::Name(name) => scope.name(name).map(|text| (name.clone(), Value::from(text))).into_iter().collect(),
             _ => Vec::new(),
         },
         When::All(inner) | When::Any(inner) => inner.iter().flat_map(|when| names(when, scope)).collect(),
@@ -121,9 +119,7 @@ impl Test {
 
     fn text(&self, scope: &Scope<'_>, value: &str, seen: &mut Seen) -> Option<String> {
         match self {
-            Self::OneOf { words, ignore_case: false } => {
-                (!words.iter().any(|word| **word == *value)).then(String::new)
-            }
+            Self::OneOf { words, ignore_case: false } => (!words.iter().any(|word| **word == *value)).then(String::new),
             Self::OneOf { words, ignore_case: true } => {
                 let value = text::lower(text::trim(value));
                 (!words.iter().any(|word| **word == *value)).then(String::new)
@@ -153,7 +149,9 @@ fn blank(scope: &Scope<'_>, path: &Path) -> bool {
 }
 
 fn counts(scope: &Scope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
-    counted.is_none_or(|when| holds(when, &Scope { parent: Some(scope), item, raw_item: None, binding: None, at: None, ..*scope }))
+    counted.is_none_or(|when| {
+        holds(when, &Scope { parent: Some(scope), item, raw_item: None, binding: None, at: None, ..*scope })
+    })
 }
 
 impl Format {

@@ -2,6 +2,7 @@
 //! where it stands.
 
 mod cel;
+mod messages;
 mod names;
 mod rules;
 mod schema;

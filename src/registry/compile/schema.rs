@@ -81,10 +81,14 @@ fn presence(schema: &Schema, shape: &Shape, pointer: &str, faults: &mut Faults<'
     let stored = schema.store.unwrap_or_default();
     match (stored, shape) {
         (Stored::OmitZero, Shape::Object(_)) => {
-            faults.key(pointer, "an object with fields is stored always or where it is given: say `store: always` or `store: pointer`");
+            faults.key(
+                pointer,
+                "an object with fields is stored always or where it is given: say `store: always` or `store: pointer`",
+            );
         }
         (Stored::Always | Stored::Pointer, Shape::List(_) | Shape::Map(_) | Shape::Free) => {
-            faults.key(&format!("{pointer}/store"), "lists, maps and free-form objects are stored unless they are empty");
+            faults
+                .key(&format!("{pointer}/store"), "lists, maps and free-form objects are stored unless they are empty");
         }
         _ => {}
     }
@@ -134,11 +138,7 @@ pub(super) fn refuse_secret_constraints(schema: &Schema, path: &[Box<str>], faul
     }
     let Some(values) = &node.additional_properties else { return };
     let pointer = format!("{pointer}/additionalProperties");
-    let bare = Schema {
-        schema_type: values.schema_type,
-        description: values.description.clone(),
-        ..Schema::default()
-    };
+    let bare = Schema { schema_type: values.schema_type, description: values.description.clone(), ..Schema::default() };
     if values.openapi() != bare.openapi() {
         faults.key(&pointer, "secret values take no constraint: the API server would print what it refuses");
     }
