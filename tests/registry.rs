@@ -1,5 +1,7 @@
 //! The registry: what it refuses and how it says so, a ninth kind by file alone, and properties of every kind.
 
+#![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
+
 #[path = "registry/properties.rs"]
 mod properties;
 #[path = "registry/refusals.rs"]
@@ -16,13 +18,13 @@ use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::TableOwner;
 use serde_json::{Value, json};
 
-pub const WIDGET: &str = include_str!("kinds/widget.yaml");
+const WIDGET: &str = include_str!("kinds/widget.yaml");
 
-pub fn embedded() -> Registry {
+fn embedded() -> Registry {
     Registry::embedded().unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub fn widgets() -> Registry {
+fn widgets() -> Registry {
     Registry::from_files([("widget.yaml".to_owned(), WIDGET.to_owned())]).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -31,7 +33,7 @@ fn kind<'r>(registry: &'r Registry, word: &str) -> &'r Kind {
     registry.kind(index)
 }
 
-pub fn resource(kind: &Kind, spec: Value) -> Resource {
+fn resource(kind: &Kind, spec: Value) -> Resource {
     Resource {
         id: ResourceId { kind: kind.index, object: ObjectName::new("team-a", "one") },
         uid: "uid".into(),

@@ -3,6 +3,8 @@
 //! `vectors.jsonl` was made with the original's own normalise code. Two texts may differ: what follows
 //! `invalid regex "…": ` and `must be a valid number: ` is the words of a parser of another language.
 
+#![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
+
 #[path = "registry/verdict.rs"]
 mod verdict;
 

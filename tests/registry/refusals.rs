@@ -51,6 +51,13 @@ const CASES: &[Case] = &[
         "one operation",
         "",
     ),
+    (
+        "{clamp: [spec.weight], min: 1, max: 100}",
+        "{when: {path: spec.size, is: blank}}",
+        "{when: {path: spec.size, is",
+        "needs an operation",
+        "",
+    ),
     ("to: medium, if: blank", "to: 5, if: blank", "5, if", "expected a string", ""),
     ("to: medium, if: blank", "to: medium, if: notPositive", "notPositive", "never said of a string", ""),
     ("to: medium, if: blank", "to: medium", "set:", "`set` needs `if`", ""),
