@@ -170,7 +170,9 @@ fn each_kind(check: impl Fn(&Kind)) {
 }
 
 fn runner() -> proptest::test_runner::TestRunner {
-    let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+    // PROPTEST_CASES asks for more
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: config.cases.max(400), ..config };
     proptest::test_runner::TestRunner::new(config)
 }
 
