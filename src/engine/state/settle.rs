@@ -94,6 +94,9 @@ impl State {
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
                 }
+                if let Some(entry) = self.index.get_mut(id) {
+                    entry.synced_at = 0;
+                }
                 let text = format!(
                     "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
                 );
