@@ -37,7 +37,7 @@ impl Kind {
     #[must_use]
     pub fn crd(&self) -> Value {
         let names = &self.names;
-        let mut named = json!({
+        let mut entries = json!({
             "categories": [CATEGORY],
             "kind": names.kind,
             "listKind": names.list_kind,
@@ -45,7 +45,7 @@ impl Kind {
             "singular": names.singular,
         });
         if !names.short_names.is_empty() {
-            named["shortNames"] = json!(names.short_names);
+            entries["shortNames"] = json!(names.short_names);
         }
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -53,7 +53,7 @@ impl Kind {
             "metadata": {"name": names.crd()},
             "spec": {
                 "group": names.group,
-                "names": named,
+                "names": entries,
                 "scope": "Namespaced",
                 "versions": [{
                     "name": names.version,
@@ -85,12 +85,13 @@ impl Kind {
     }
 
     fn object_schema(&self) -> Value {
-        let mut rules = vec![json!({
-            "rule": format!("!(self.metadata.name in [{}])", RESERVED_NAMES.map(|name| format!("'{name}'")).join(", ")),
-            "message": format!("metadata.name must be none of {}", RESERVED_NAMES.join(", ")),
-        })];
+        let reserved = RESERVED_NAMES.map(|name| format!("'{name}'")).join(", ");
+        let mut rules = vec![rule_for_new(
+            &format!("oldSelf.hasValue() || !(self.metadata.name in [{reserved}])"),
+            &format!("metadata.name must be none of {}", RESERVED_NAMES.join(", ")),
+        )];
         if let Some(message) = self.fault_of_no_spec() {
-            rules.push(json!({"rule": "has(self.spec)", "message": message}));
+            rules.push(rule_for_new("has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)", &message));
         }
         json!({
             "type": "object",
@@ -142,6 +143,14 @@ pub fn write_crds(registry: &Registry, folder: &Path) -> Result<Vec<PathBuf>, Wr
     Ok(changed)
 }
 
+/// A rule on the resource as a whole, which lets pass what was there before the rule was: upstream's CRDs check
+/// nothing. Below `spec` the API server sees to that by itself (it does not check again what has not changed), but a
+/// resource as a whole changes with every patch of a finalizer, and a resource that cannot lose its finalizer cannot
+/// be deleted.
+fn rule_for_new(rule: &str, message: &str) -> Value {
+    json!({"rule": rule, "message": message, "optionalOldSelf": true})
+}
+
 /// The embedded file of that content; the digest of a kind is that of its file.
 fn embedded_file(digest: [u8; 32]) -> Option<String> {
     let found = EMBEDDED.files().find(|file| sha256(file.contents()) == digest)?;
@@ -158,14 +167,14 @@ pub(super) fn to_yaml(value: &Value) -> String {
 
 /// The kind's columns, Phase and Age as upstream has them; then, with `-o wide`, what our status adds.
 fn columns(own: &[PrinterColumn]) -> Vec<Value> {
-    let condition = |kind: &str| format!(".status.conditions[?(@.type==\"{kind}\")].status");
+    let condition = |kind: &str, field: &str| format!(".status.conditions[?(@.type==\"{kind}\")].{field}");
     let mut columns: Vec<Value> = own.iter().map(column).collect();
     columns.extend([
         json!({"name": "Phase", "type": "string", "jsonPath": ".status.phase"}),
         json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}),
-        json!({"name": "Synced", "type": "string", "jsonPath": condition("Synced"), "priority": 1}),
-        json!({"name": "Ready", "type": "string", "jsonPath": condition("Ready"), "priority": 1}),
-        json!({"name": "Error", "type": "string", "jsonPath": ".status.syncError", "priority": 1}),
+        json!({"name": "Synced", "type": "string", "jsonPath": condition("Synced", "status"), "priority": 1}),
+        json!({"name": "Ready", "type": "string", "jsonPath": condition("Ready", "status"), "priority": 1}),
+        json!({"name": "Reason", "type": "string", "jsonPath": condition("Synced", "reason"), "priority": 1}),
     ]);
     columns
 }

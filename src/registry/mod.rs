@@ -102,8 +102,11 @@ impl Registry {
         &self.kinds
     }
 
-    /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
-    /// [`Registry::resolve`], and nowhere else.
+    /// A kind of this registry.
+    ///
+    /// # Panics
+    ///
+    /// With an index that is not of this registry: a mistake of the program, never of its input.
     #[must_use]
     pub fn kind(&self, index: KindIndex) -> &Kind {
         &self.kinds[usize::from(index.0)]
@@ -118,7 +121,7 @@ impl Registry {
             }
             sum
         });
-        folded.iter().map(|byte| format!("{byte:02x}")).collect()
+        folded.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     /// The kind that a manifest means.

@@ -54,7 +54,8 @@ pub fn rbac(registry: &Registry, options: &RbacOptions) -> Vec<Value> {
 /// The same as a stream of YAML documents, ready for `kubectl apply -f -`.
 #[must_use]
 pub fn rbac_yaml(registry: &Registry, options: &RbacOptions) -> String {
-    rbac(registry, options).iter().map(|object| format!("---\n{}", to_yaml(object))).collect()
+    let documents: Vec<String> = rbac(registry, options).iter().map(to_yaml).collect();
+    format!("---\n{}", documents.join("---\n"))
 }
 
 /// Watches list and watch, a retry reads afresh, finalizers are patched on; status is a patch of its own resource.

@@ -2,6 +2,7 @@
 //! where it stands.
 
 mod cel;
+mod messages;
 mod names;
 mod rules;
 mod schema;
@@ -11,7 +12,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::file::{ColumnSpec, KindFile, Owner, Runtime, Schema, Transform};
+use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
 use super::problem::{Problem, suggest};
 use super::source::Source;
@@ -179,9 +180,4 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
 /// Value of a `set` step as it will stand in the tree.
 pub(super) fn literal(value: &Value, shape: &Shape) -> Result<crate::normalize::Tree, String> {
     crate::normalize::decode(value, shape, false).map_err(|fault| fault.text().to_owned())
-}
-
-/// Whether the schema has something at a place, for the faults that need to know.
-pub(super) fn child<'s>(schema: &'s Schema, name: &str) -> Option<&'s Schema> {
-    schema.properties.get(name)
 }
