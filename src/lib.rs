@@ -8,6 +8,7 @@
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`desired`]: a resource turned into the row that should stand for it
 //! - [`crypto`]: secret values at rest, keyed fingerprints
+//! - [`status`]: what a resource's status says
 //! - [`plan`]: pure decisions
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`source`]: where resources come from, a cluster or a directory
@@ -30,5 +31,6 @@ pub mod registry;
 pub mod resource;
 pub mod rules;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod telemetry;

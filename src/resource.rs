@@ -42,6 +42,8 @@ pub struct Resource {
     pub id: ResourceId,
     pub uid: Box<str>,
     pub generation: i64,
+    /// The resourceVersion as a number, which orders the versions of one object; 0 where the source has none.
+    pub version: u64,
     /// Creation time in seconds since the Unix epoch; decides which of two claimants is the older.
     pub created: i64,
     pub labels: BTreeMap<String, String>,

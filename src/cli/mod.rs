@@ -1,1 +1,4 @@
-//! Placeholder until its slice lands.
+//! The command line.
+
+pub mod args;
+pub mod run;

@@ -1,1 +1,107 @@
-//! Placeholder until its slice lands.
+//! The engine: takes what the source tells, brings it through the store in batches, and acknowledges it.
+//!
+//! [`state`] decides, and knows neither clock nor I/O; this module is the shell around it. One task holds the state;
+//! batches, calls to the source and reading back run beside it and report to it.
+
+pub mod backoff;
+pub mod batch;
+pub mod codec;
+pub mod index;
+pub mod lanes;
+pub mod observer;
+pub mod reader;
+mod shell;
+pub mod state;
+pub mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::crypto::{Fingerprinter, SecretKey, Vault};
+use crate::registry::Registry;
+use crate::resource::KindIndex;
+use crate::source::{Scope, SourceEvent};
+use crate::store::{Fence, Store, StoreError};
+
+pub use observer::Observer;
+pub use state::Prune;
+pub use target::Target;
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Resources in one store transaction, at most.
+    pub batch_size: usize,
+    /// Calls to the source in flight, at most.
+    pub api_concurrency: usize,
+    /// How often changed rows are read back.
+    pub status_interval: Duration,
+    /// How often all rows are compared.
+    pub sweep_interval: Duration,
+    /// How long the store may be away before its resources say so.
+    pub store_grace: Duration,
+    pub require_encryption: bool,
+    pub prune: Prune,
+    /// Return once there is nothing left to do, instead of watching on.
+    pub until_idle: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            batch_size: 500,
+            api_concurrency: 8,
+            status_interval: Duration::from_secs(5),
+            sweep_interval: Duration::from_secs(300),
+            store_grace: Duration::from_secs(10),
+            require_encryption: false,
+            prune: Prune::Yes,
+            until_idle: false,
+        }
+    }
+}
+
+/// What the engine works with.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub store: Arc<dyn Store>,
+    pub target: Arc<dyn Target>,
+    pub observer: Arc<dyn Observer>,
+    pub fence: Fence,
+    pub key: Option<SecretKey>,
+    /// What the source covers.
+    pub scopes: Vec<(KindIndex, Scope)>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("fence", &self.fence).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
+}
+
+/// Why the engine stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Another leader writes now, or the store failed a one-shot run.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("unable to go on: {0}")]
+    Internal(String),
+}
+
+/// Runs until `stop`, until deposed, or, where so asked, until there is nothing left to do. The batch in flight is
+/// committed before it returns.
+pub async fn run(
+    parts: Parts,
+    options: Options,
+    events: mpsc::Receiver<SourceEvent>,
+    stop: CancellationToken,
+) -> Result<(), EngineError> {
+    let salt = parts.store.salt().await?;
+    let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
+    let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
+    shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run().await
+}

@@ -1,1 +1,292 @@
-//! Placeholder until its slice lands.
+//! What to do about a batch of resources of one kind, given what stands in the store: pure, no I/O, no clock.
+//!
+//! The batch is decided one resource at a time over a working copy of what was read, so that resources that meet in
+//! one batch (two on one key, a key that changes hands) see each other; what differs in the end is what is written.
+
+mod working;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored, Versions};
+use crate::registry::Kind;
+use crate::resource::ObjectName;
+use crate::status::Runtime;
+use crate::store::{Fingerprint, LedgerEntry};
+
+use working::Working;
+
+/// Rows that a `SealedSecret` owns carry this annotation; orlojd deletes and overwrites them
+/// (reference: store.md 10 and hazard 10).
+pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
+
+/// What a resource asks for.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// Its row is to equal it.
+    Sync(Box<Sync>),
+    /// Its row is to go.
+    Remove(Remove),
+}
+
+/// A valid resource.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    pub uid: Box<str>,
+    /// Seconds since the Unix epoch.
+    pub created: i64,
+    pub generation: i64,
+    pub fingerprint: Fingerprint,
+    pub row_fingerprint: Fingerprint,
+    pub desired: Desired,
+}
+
+/// A resource that is gone or going.
+#[derive(Clone, Debug)]
+pub struct Remove {
+    /// Where its row stands by its own mapping; matters only where the ledger does not know the resource.
+    pub key: String,
+    /// Leave the row, but give it up (`orloj.dev/deletion-policy: retain`).
+    pub retain: bool,
+}
+
+/// A row as read, secret values opened.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub stored: Stored,
+    /// The whole payload.
+    pub payload: Value,
+    /// No secret material in the clear though a key is configured.
+    pub sealed: bool,
+    /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
+    pub unreadable: Option<String>,
+}
+
+/// What stands in the store, read under lock.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    pub rows: HashMap<String, Row>,
+    pub by_key: HashMap<String, LedgerEntry>,
+    pub by_object: HashMap<ObjectName, LedgerEntry>,
+}
+
+/// How a row came to be what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    Unchanged,
+    Inserted,
+    Updated,
+}
+
+/// What the plan means for one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Synced {
+        write: Write,
+        /// The row stood there before, and nobody owned it.
+        adopted: bool,
+        /// The key whose row went because the resource moved away from it.
+        moved_from: Option<String>,
+        key: String,
+        runtime: Runtime,
+        /// When the row was last made equal, microseconds since the Unix epoch.
+        synced_at: i64,
+    },
+    /// Another resource owns the key.
+    Conflict {
+        key: String,
+        owner: String,
+    },
+    /// The row cannot be touched, for the reason given.
+    Refused {
+        reason: &'static str,
+        text: String,
+    },
+    Removed {
+        key: Option<String>,
+        retained: bool,
+    },
+}
+
+/// A row to write: its complete payload, secret values in the clear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRow {
+    pub key: String,
+    pub payload: Value,
+}
+
+/// Everything to write for a batch, and what it means for each resource.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In the order of the batch.
+    pub outcomes: Vec<Outcome>,
+    pub insert: Vec<PlannedRow>,
+    pub update: Vec<PlannedRow>,
+    pub delete: Vec<String>,
+    pub ledger_put: Vec<LedgerEntry>,
+    pub ledger_remove: Vec<String>,
+    /// Younger owners that lost their key to a resource of this batch.
+    pub displaced: Vec<ObjectName>,
+    /// Keys that nobody owns any more: whoever waits for one may have it.
+    pub released: Vec<String>,
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub kind: &'a Kind,
+    pub cluster: &'a str,
+    /// Microseconds since the Unix epoch.
+    pub now: i64,
+}
+
+/// Decides on a batch. Each object stands in it at most once.
+#[must_use]
+pub fn plan(context: Context<'_>, view: View, batch: &[(ObjectName, Intent)]) -> Plan {
+    let mut working = Working::new(context, view);
+    let outcomes = batch
+        .iter()
+        .map(|(object, intent)| match intent {
+            Intent::Sync(sync) => sync_one(&mut working, object, sync),
+            Intent::Remove(remove) => remove_one(&mut working, object, remove),
+        })
+        .collect();
+    working.into_plan(outcomes)
+}
+
+fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outcome {
+    let context = working.context;
+    let key = &sync.desired.key;
+    let holder = working.holder(key).cloned();
+    if let Some(holder) = &holder
+        && !working.is_mine(holder, object)
+        && !working.yields(holder, object, sync.created)
+    {
+        // it has left its old key all the same: holding on to that would keep others from it
+        working.leave_other_key(object, key);
+        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder) };
+    }
+    let row = working.row(key);
+    if let Some(refusal) = row.and_then(|row| refusal(row, holder.is_some())) {
+        return refusal;
+    }
+    let adopted = holder.is_none() && row.is_some();
+    let runtime = runtime_of(context.kind, row);
+    let write = match row {
+        None => Write::Inserted,
+        Some(row) if row.sealed && sync.desired.same_meaning(&row.stored) => Write::Unchanged,
+        Some(_) => Write::Updated,
+    };
+    if write != Write::Unchanged {
+        let payload = next_payload(context, &sync.desired, row.map(|row| &row.stored));
+        working.put_row(key, payload);
+    }
+    let moved_from = working.leave_other_key(object, key);
+    if let Some(holder) = holder.filter(|holder| !working.is_mine(holder, object)) {
+        working.displace(holder.object);
+    }
+    let synced_at = working.own(object, sync, write != Write::Unchanged);
+    Outcome::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at }
+}
+
+fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -> Outcome {
+    if let Some(key) = working.key_of(object) {
+        let retained = remove.retain && working.row(&key).is_some();
+        if retained {
+            working.give_up(&key);
+        } else {
+            working.delete_row(&key);
+        }
+        working.disown(&key);
+        return Outcome::Removed { key: Some(key), retained };
+    }
+    // the ledger does not know it: a row of the original operator, or one that was never written
+    let key = &remove.key;
+    if working.holder(key).is_none() && working.row(key).is_some_and(|row| was_written_for(row, object)) {
+        if remove.retain {
+            working.give_up(key);
+        } else {
+            working.delete_row(key);
+        }
+        return Outcome::Removed { key: Some(key.clone()), retained: remove.retain };
+    }
+    Outcome::Removed { key: None, retained: false }
+}
+
+/// Why a row must not be overwritten, if so.
+fn refusal(row: &Row, owned: bool) -> Option<Outcome> {
+    if let Some(text) = &row.unreadable {
+        return Some(Outcome::Refused { reason: crate::status::reasons::SECRET_UNREADABLE, text: text.clone() });
+    }
+    let sealed_by = row.stored.annotations.get(SEALED_SECRET_OWNER).filter(|_| !owned)?;
+    Some(Outcome::Refused {
+        reason: crate::status::reasons::KEY_CONFLICT,
+        text: format!(
+            "the row belongs to the SealedSecret {sealed_by}; delete the SealedSecret or rename this resource"
+        ),
+    })
+}
+
+/// Whether the original operator wrote this row for the object (reference: store.md 11).
+fn was_written_for(row: &Row, object: &ObjectName) -> bool {
+    let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
+    let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
+    annotation(MANAGED_BY) == Some(MANAGED_BY_VALUE)
+        && annotation(SOURCE_NAMESPACE).unwrap_or(metadata("namespace")) == &*object.namespace
+        && metadata("name").trim() == &*object.name
+}
+
+/// What the runtime says of a row; `None` is a row that is about to be inserted.
+#[must_use]
+pub fn runtime_of(kind: &Kind, row: Option<&Row>) -> Runtime {
+    if !kind.runtime_reports {
+        return Runtime::Silent;
+    }
+    let Some(stored) = row.map(|row| &row.stored) else { return Runtime::Awaiting };
+    let phase = stored.phase.trim();
+    let observed = stored.status.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0) > 0;
+    if phase.is_empty() || (!observed && phase.eq_ignore_ascii_case(&kind.store.initial_phase)) {
+        return Runtime::Awaiting;
+    }
+    Runtime::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
+}
+
+/// The payload of the next write: versions by the store's rules, status kept (reference: store.md 5 and 13).
+fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>) -> Value {
+    let kind = context.kind;
+    let now = crate::status::format_time(context.now.div_euclid(1_000_000));
+    let (resource_version, generation, created_at, status) = match stored {
+        None => ("1".to_owned(), 1, now.as_str(), &Value::Null),
+        Some(stored) => (
+            next_version(&stored.resource_version),
+            stored.generation.max(1) + i64::from(desired.spec != stored.spec),
+            if stored.created_at.trim().is_empty() { now.as_str() } else { stored.created_at.as_str() },
+            &stored.status,
+        ),
+    };
+    let versions = Versions { resource_version: &resource_version, generation, created_at };
+    kind.payload(desired, Some(&versions), status)
+}
+
+/// Stored + 1; a version that is no number (an error for the original) starts over.
+fn next_version(stored: &str) -> String {
+    stored.trim().parse::<u64>().ok().and_then(|version| version.checked_add(1)).unwrap_or(1).to_string()
+}
+
+/// A payload without the marks of ownership: the row that `retain` leaves behind.
+fn without_ownership(payload: &Value) -> Value {
+    let mut payload = payload.clone();
+    if let Some(metadata) = payload.get_mut("metadata").and_then(Value::as_object_mut) {
+        let next = next_version(metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default());
+        metadata.insert("resourceVersion".to_owned(), Value::String(next));
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(MANAGED_BY);
+            annotations.remove(SOURCE_NAMESPACE);
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
+    }
+    payload
+}

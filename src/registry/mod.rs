@@ -100,7 +100,8 @@ impl Registry {
         &self.kinds
     }
 
-    /// A kind of this registry.
+    /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
+    /// [`Registry::resolve`], and nowhere else.
     ///
     /// # Panics
     ///
@@ -108,6 +109,18 @@ impl Registry {
     #[must_use]
     pub fn kind(&self, index: KindIndex) -> &Kind {
         &self.kinds[usize::from(index.0)]
+    }
+
+    /// Short hash over all kind files: tells whether two processes work by the same registry.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let folded = self.kinds.iter().fold([0_u8; 6], |mut sum, kind| {
+            for (byte, digest) in sum.iter_mut().zip(kind.digest) {
+                *byte ^= digest;
+            }
+            sum
+        });
+        folded.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The kind that a manifest means.

@@ -1,1 +1,52 @@
-//! Placeholder until its slice lands.
+//! Where resources come from: a cluster, or a directory of manifests.
+
+pub mod cluster;
+pub mod directory;
+
+use crate::resource::{KindIndex, Resource, ResourceId};
+
+/// What a source tells the engine, in order per kind and scope.
+#[derive(Clone, Debug)]
+pub enum SourceEvent {
+    /// A complete list begins; what it does not name is gone once it ends.
+    ListStarted {
+        kind: KindIndex,
+        scope: Scope,
+    },
+    /// An entry of that list.
+    Listed(Box<Resource>),
+    ListEnded {
+        kind: KindIndex,
+        scope: Scope,
+    },
+    /// Created or changed while watching.
+    Changed(Box<Resource>),
+    /// Deleted while watching, as last seen.
+    Deleted(Box<Resource>),
+    /// Something of this source could not be read, so what is missing from its lists is not gone for certain.
+    Incomplete {
+        kind: KindIndex,
+    },
+    /// A resource that is there but cannot be read.
+    Unreadable {
+        id: ResourceId,
+        text: String,
+    },
+}
+
+/// Which part of a kind a list covers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    All,
+    Namespace(Box<str>),
+}
+
+impl Scope {
+    #[must_use]
+    pub fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespace(own) => **own == *namespace,
+        }
+    }
+}

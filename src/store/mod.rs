@@ -3,6 +3,12 @@
 //! One trait, two implementations, one test suite for both. A batch is read under lock, decided on by a pure
 //! function, and committed with its ledger entries in one transaction.
 
+mod check;
+mod client;
+pub mod open;
+pub mod postgres;
+pub mod sqlite;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -14,7 +20,7 @@ use crate::resource::ObjectName;
 pub type Fingerprint = [u8; 16];
 
 /// Who creates and migrates a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TableOwner {
     /// orlojd migrates it; it gets no column, trigger or constraint from us.
     Orlojd,
@@ -23,16 +29,18 @@ pub enum TableOwner {
 }
 
 /// A kind's table. Names have passed `[a-z_][a-z0-9_]*`; statements quote them all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Table {
     pub name: String,
     pub owner: TableOwner,
     /// Derived text columns besides the common ones (`name`, `namespace`, `status_phase`, `payload`).
     pub columns: Vec<Column>,
+    /// Columns besides `namespace` that get an index, `idx_<table>_<column>`, in a table that we create.
+    pub indexed: Vec<String>,
 }
 
 /// A derived column: `text not null default '<default>'`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Column {
     pub name: String,
     /// Default in the table we create; the value itself always comes with the row.
@@ -105,6 +113,9 @@ pub struct Snapshot {
 }
 
 /// What to write; empty means that nothing is written at all.
+///
+/// A key stands in one of `insert`, `update` and `delete` at most, and rows and entries are written only for keys that
+/// the snapshot was read for; anything else is [`StoreError::Rejected`] before it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Keys that had no row in the snapshot. A row that has appeared since makes the batch start over.
@@ -127,6 +138,10 @@ impl Changes {
             && self.ledger_remove.is_empty()
     }
 }
+
+/// Says what to write, given what stands in the store. An alias, because `async_trait` would tie the snapshot's
+/// lifetime to the call's if the type were spelled out there.
+pub type Decide<'a> = dyn FnMut(&Snapshot) -> Changes + Send + 'a;
 
 /// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,12 +206,13 @@ pub trait Store: Send + Sync {
     async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError>;
 
     /// Reads under lock, lets `decide` say what to write, commits it under `fence`, in one transaction.
-    /// `decide` is called again when a row appeared in between.
+    /// `decide` may be called again with a newer snapshot when rows or entries changed in between: it has to
+    /// depend on nothing but its argument. When it wants nothing written, the store writes nothing.
     async fn commit(
         &self,
         fence: &Fence,
         request: &Request<'_>,
-        decide: &mut (dyn FnMut(&Snapshot) -> Changes + Send),
+        decide: &mut Decide<'_>,
     ) -> Result<Changes, StoreError>;
 
     /// Rows in key order (bytewise), after `after`, at most `limit`.

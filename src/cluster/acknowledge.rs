@@ -1,0 +1,224 @@
+//! Finalizer, status and Events on their way to the API server.
+//!
+//! All patches are JSON patches that first test the uid, so that none ever reaches a namesake created later, and
+//! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use serde_json::{Value, json};
+
+use super::{api, resource};
+use crate::engine::index::Finalizers;
+use crate::engine::state::FINALIZER;
+use crate::engine::target::{Ack, FinalizerChange, Notice, Target, TargetError};
+use crate::registry::Registry;
+use crate::resource::{Resource, ResourceId};
+
+/// No call to the API server may hang for longer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Events: this many at once, then so many a second. They tell of what is rare; a flood of them helps nobody.
+const EVENT_BURST: f64 = 50.0;
+const EVENTS_PER_SECOND: f64 = 5.0;
+
+/// Longest note that the API server takes, in bytes.
+const MAX_NOTE: usize = 1024;
+
+/// The API server as the engine's target.
+pub struct ClusterTarget {
+    client: Client,
+    registry: Arc<Registry>,
+    recorder: Recorder,
+    events: Mutex<Bucket>,
+}
+
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+}
+
+impl ClusterTarget {
+    /// `instance` names this process in Events.
+    #[must_use]
+    pub fn new(client: Client, registry: Arc<Registry>, instance: String) -> Self {
+        let reporter = Reporter { controller: "orloj-operator".to_owned(), instance: Some(instance) };
+        let recorder = Recorder::new(client.clone(), reporter);
+        let events = Mutex::new(Bucket { tokens: EVENT_BURST, filled: Instant::now() });
+        Self { client, registry, recorder, events }
+    }
+
+    async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, TargetError> {
+        let patch: json_patch::Patch =
+            serde_json::from_value(patch).map_err(|error| TargetError::Refused(error.to_string()))?;
+        let patch = Patch::Json::<()>(patch);
+        let api = api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace));
+        let params = PatchParams::default();
+        let call = async {
+            if status {
+                api.patch_status(&id.object.name, &params, &patch).await
+            } else {
+                api.patch(&id.object.name, &params, &patch).await
+            }
+        };
+        let object = within_time(call).await?;
+        Ok(object.metadata.resource_version.and_then(|version| version.parse().ok()).unwrap_or(0))
+    }
+}
+
+#[async_trait]
+impl Target for ClusterTarget {
+    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError> {
+        let mut version = 0;
+        if let Some(patch) = finalizer_patch(&ack.uid, ack.finalizer) {
+            version = self.patch(id, patch, false).await?;
+        }
+        if let Some(status) = &ack.status {
+            let patch = json!([
+                {"op": "test", "path": "/metadata/uid", "value": &*ack.uid},
+                {"op": "add", "path": "/status", "value": status.to_json()},
+            ]);
+            version = self.patch(id, patch, true).await?;
+        }
+        Ok(version)
+    }
+
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
+        let api = api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace));
+        let found = within_time(api.get_opt(&id.object.name)).await?;
+        Ok(found.map(|object| resource(id.kind, object)))
+    }
+
+    async fn notify(&self, id: &ResourceId, notice: &Notice) {
+        let allowed = {
+            let mut bucket = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            bucket.take(Instant::now())
+        };
+        if !allowed {
+            tracing::debug!(object = %id.object, reason = notice.reason, "left out an Event: too many at once");
+            return;
+        }
+        let kind = self.registry.kind(id.kind);
+        let reference = ObjectReference {
+            api_version: Some(format!("{}/{}", kind.names.group, kind.names.version)),
+            kind: Some(kind.names.kind.clone()),
+            namespace: Some(id.object.namespace.to_string()),
+            name: Some(id.object.name.to_string()),
+            uid: Some(notice.uid.to_string()),
+            ..ObjectReference::default()
+        };
+        let event = Event {
+            type_: if notice.warning { EventType::Warning } else { EventType::Normal },
+            reason: notice.reason.to_owned(),
+            note: Some(clip(&notice.note)),
+            action: notice.action.to_owned(),
+            secondary: None,
+        };
+        match tokio::time::timeout(TIMEOUT, self.recorder.publish(&event, &reference)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(object = %id.object, %error, "unable to publish an Event"),
+            Err(_) => tracing::debug!(object = %id.object, "unable to publish an Event in time"),
+        }
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.duration_since(self.filled).as_secs_f64() * EVENTS_PER_SECOND;
+        self.tokens = (self.tokens + earned).min(EVENT_BURST);
+        self.filled = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+impl std::fmt::Debug for ClusterTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterTarget").finish_non_exhaustive()
+    }
+}
+
+fn finalizer_patch(uid: &str, change: FinalizerChange) -> Option<Value> {
+    let same = json!({"op": "test", "path": "/metadata/uid", "value": uid});
+    match change {
+        FinalizerChange::Keep => None,
+        FinalizerChange::Add(Finalizers { count: 0, .. }) => Some(json!([
+            same,
+            {"op": "test", "path": "/metadata/finalizers", "value": null},
+            {"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]},
+        ])),
+        FinalizerChange::Add(_) => {
+            Some(json!([same, {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}]))
+        }
+        FinalizerChange::Remove(Finalizers { ours, .. }) => {
+            let path = format!("/metadata/finalizers/{}", ours?);
+            Some(json!([
+                same,
+                {"op": "test", "path": path, "value": FINALIZER},
+                {"op": "remove", "path": path},
+            ]))
+        }
+    }
+}
+
+async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
+    match tokio::time::timeout(TIMEOUT, call).await {
+        Ok(result) => result.map_err(|error| classify(&error)),
+        Err(_) => Err(TargetError::Transient(format!("no answer within {} s", TIMEOUT.as_secs()))),
+    }
+}
+
+/// What an error of the API server means for an acknowledgement.
+fn classify(error: &kube::Error) -> TargetError {
+    match error {
+        kube::Error::Api(status) => match status.code {
+            404 => TargetError::Gone,
+            // 422 is a failed `test`; 409 a lost race
+            409 | 422 => TargetError::Stale(status.message.clone()),
+            400 | 401 | 403 | 405 | 413 | 415 => TargetError::Refused(status.message.clone()),
+            _ => TargetError::Transient(status.message.clone()),
+        },
+        other => TargetError::Transient(other.to_string()),
+    }
+}
+
+fn clip(note: &str) -> String {
+    let mut end = note.len().min(MAX_NOTE);
+    while !note.is_char_boundary(end) {
+        end -= 1;
+    }
+    note[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_tests_what_it_believes() {
+        let none = finalizer_patch("u", FinalizerChange::Add(Finalizers::default())).unwrap();
+        assert_eq!(none[1], json!({"op": "test", "path": "/metadata/finalizers", "value": null}));
+        let some = finalizer_patch("u", FinalizerChange::Add(Finalizers { count: 2, ours: None })).unwrap();
+        assert_eq!(some[1]["path"], "/metadata/finalizers/-");
+        let off = finalizer_patch("u", FinalizerChange::Remove(Finalizers { count: 2, ours: Some(1) })).unwrap();
+        assert_eq!(off[1], json!({"op": "test", "path": "/metadata/finalizers/1", "value": FINALIZER}));
+        assert_eq!(off[2], json!({"op": "remove", "path": "/metadata/finalizers/1"}));
+    }
+
+    #[test]
+    fn events_are_few() {
+        let start = Instant::now();
+        let mut bucket = Bucket { tokens: EVENT_BURST, filled: start };
+        assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 50);
+        let later = start + Duration::from_secs(2);
+        assert_eq!((0..100).filter(|_| bucket.take(later)).count(), 10);
+    }
+}

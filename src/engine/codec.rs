@@ -1,0 +1,115 @@
+//! Between payloads at rest, secret values sealed, and rows that can be compared.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::state::RowFact;
+use crate::crypto::{Fingerprinter, Vault, VaultError};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored};
+use crate::plan::{self, PlannedRow, Row, View};
+use crate::registry::Kind;
+use crate::resource::ObjectName;
+use crate::store::{Fingerprint, RowWrite, Snapshot, StoredRow};
+
+/// Opens and seals rows, and takes their fingerprints.
+#[derive(Debug)]
+pub struct Codec {
+    fingerprinter: Arc<Fingerprinter>,
+    vault: Vault,
+}
+
+impl Codec {
+    #[must_use]
+    pub fn new(fingerprinter: Arc<Fingerprinter>, vault: Vault) -> Self {
+        Self { fingerprinter, vault }
+    }
+
+    /// Whether secret values are encrypted at rest.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.vault.key().is_some()
+    }
+
+    /// A payload as read, secret values opened.
+    #[must_use]
+    pub fn open(&self, kind: &Kind, mut payload: Value) -> Row {
+        let (mut sealed, mut unreadable) = (true, None);
+        if let Some(data) = kind.secret_data_mut(&mut payload) {
+            sealed = self.vault.key().is_none() || Vault::is_sealed(data);
+            match self.vault.open_data(data) {
+                Ok(opened) => *data = opened,
+                Err(error) => unreadable = Some(error.to_string()),
+            }
+        }
+        Row { stored: kind.stored(&payload), payload, sealed, unreadable }
+    }
+
+    /// What a batch read, secret values opened.
+    #[must_use]
+    pub fn view(&self, kind: &Kind, snapshot: &Snapshot) -> View {
+        View {
+            rows: snapshot.rows.iter().map(|(key, payload)| (key.clone(), self.open(kind, payload.clone()))).collect(),
+            by_key: snapshot.by_key.clone(),
+            by_object: snapshot.by_object.clone(),
+        }
+    }
+
+    /// A planned row as it goes to the store, secret values sealed.
+    pub fn seal(&self, kind: &Kind, row: PlannedRow) -> Result<RowWrite, VaultError> {
+        let PlannedRow { key, mut payload } = row;
+        let columns = kind.columns(&payload);
+        if let Some(data) = kind.secret_data_mut(&mut payload) {
+            self.vault.seal_data(data)?;
+        }
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        Ok(RowWrite {
+            namespace: text("/metadata/namespace").to_owned(),
+            status_phase: kind.status_phase(&payload),
+            columns,
+            payload: payload.to_string(),
+            key,
+        })
+    }
+
+    /// Fingerprint of what a row is to mean.
+    #[must_use]
+    pub fn desired_fingerprint(&self, kind: &Kind, desired: &Desired) -> Fingerprint {
+        self.fingerprint(kind, &desired.meaning())
+    }
+
+    /// Fingerprint of what a row means.
+    #[must_use]
+    pub fn stored_fingerprint(&self, kind: &Kind, stored: &Stored) -> Fingerprint {
+        self.fingerprint(kind, &stored.meaning())
+    }
+
+    fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
+        self.fingerprinter.fingerprint(kind.sensitive, std::iter::once(meaning))
+    }
+
+    /// What the engine wants to know of a row.
+    #[must_use]
+    pub fn fact(&self, kind: &Kind, row: StoredRow) -> RowFact {
+        let StoredRow { key, payload, .. } = row;
+        let row = self.open(kind, payload);
+        RowFact {
+            fingerprint: self.stored_fingerprint(kind, &row.stored),
+            sealed: row.sealed,
+            runtime: plan::runtime_of(kind, Some(&row)),
+            written_for: written_for(&row.stored, &key),
+            unreadable: row.unreadable.is_some(),
+            key,
+        }
+    }
+}
+
+/// The resource that a row with our mark was written for (reference: store.md 11).
+fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
+    let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
+    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(plan::SEALED_SECRET_OWNER) {
+        return None;
+    }
+    let (namespace, name) = key.split_once('/')?;
+    Some(ObjectName::new(annotation(SOURCE_NAMESPACE).unwrap_or(namespace), name))
+}

@@ -1,0 +1,227 @@
+//! What the operator remembers of each resource: small and flat, no object bodies.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::status::{Status, Verdict};
+use crate::store::Fingerprint;
+
+/// One resource.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub uid: Box<str>,
+    pub generation: i64,
+    /// Of the newest version seen, or of the one in the ledger before anything was seen.
+    pub fingerprint: Fingerprint,
+    /// Of the row as it should stand.
+    pub row_fingerprint: Fingerprint,
+    /// The row's key where it is not `<namespace>/<name>`.
+    key: Option<Box<str>>,
+    /// What the status is to say; `None` before the first settlement.
+    pub verdict: Option<Arc<Verdict>>,
+    /// The status that stands at the source, as far as we know.
+    pub observed: Status,
+    /// The version that our last patch made: what an older one says of status and finalizers is history.
+    pub acknowledged: u64,
+    /// When a sync last wrote, seconds since the Unix epoch; 0 = never. A row of ours stands iff this is set.
+    pub synced_at: i64,
+    /// Position in the count of commits when this resource was last part of one.
+    pub committed: u64,
+    /// Position in the count of lists when this resource was last seen.
+    pub listed: u64,
+    /// The sweep that last saw its row.
+    pub swept: u32,
+    pub finalizers: Finalizers,
+    pub flags: Flags,
+}
+
+/// The finalizers of a resource, as far as a patch must know them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finalizers {
+    pub count: u16,
+    /// Where ours stands.
+    pub ours: Option<u16>,
+}
+
+/// Yes-or-no facts of an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u8);
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $get:ident $set:ident $bit:literal;)*) => {
+        impl Flags {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $get(self) -> bool {
+                self.0 & (1 << $bit) != 0
+            }
+
+            pub fn $set(&mut self, on: bool) {
+                if on { self.0 |= 1 << $bit } else { self.0 &= !(1 << $bit) }
+            })*
+        }
+    };
+}
+
+flags! {
+    /// Must go through the store again though its fingerprint is known (drift, lost row, freed key).
+    dirty set_dirty 0;
+    /// A deletion timestamp is set.
+    deleting set_deleting 1;
+    /// The resource no longer exists at the source.
+    gone set_gone 2;
+    /// Its row and ledger entry are gone, or there were none: the finalizer may come off.
+    released set_released 3;
+    /// `orloj.dev/deletion-policy: retain`.
+    retain set_retain 4;
+    /// Part of the store batch in flight.
+    busy set_busy 5;
+}
+
+impl Entry {
+    #[must_use]
+    pub fn new(uid: Box<str>) -> Self {
+        Self {
+            uid,
+            generation: 0,
+            fingerprint: Fingerprint::default(),
+            row_fingerprint: Fingerprint::default(),
+            key: None,
+            verdict: None,
+            observed: Status::default(),
+            acknowledged: 0,
+            synced_at: 0,
+            committed: 0,
+            listed: 0,
+            swept: 0,
+            finalizers: Finalizers::default(),
+            flags: Flags::default(),
+        }
+    }
+}
+
+/// All resources, by kind and name, and by the key of their row.
+#[derive(Debug, Default)]
+pub struct Index {
+    kinds: Vec<PerKind>,
+}
+
+#[derive(Debug, Default)]
+struct PerKind {
+    entries: HashMap<ObjectName, Entry>,
+    /// Rows that stand under another key than their resource's name: the exceptions only.
+    elsewhere: HashMap<Box<str>, ObjectName>,
+}
+
+impl Index {
+    #[must_use]
+    pub fn new(kinds: usize) -> Self {
+        Self { kinds: (0..kinds).map(|_| PerKind::default()).collect() }
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &ResourceId) -> Option<&Entry> {
+        self.kinds.get(usize::from(id.kind.0))?.entries.get(&id.object)
+    }
+
+    pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut Entry> {
+        self.kinds.get_mut(usize::from(id.kind.0))?.entries.get_mut(&id.object)
+    }
+
+    pub fn insert(&mut self, id: &ResourceId, entry: Entry) {
+        if let Some(kind) = self.kinds.get_mut(usize::from(id.kind.0)) {
+            kind.entries.insert(id.object.clone(), entry);
+        }
+    }
+
+    pub fn remove(&mut self, id: &ResourceId) -> Option<Entry> {
+        let kind = self.kinds.get_mut(usize::from(id.kind.0))?;
+        let entry = kind.entries.remove(&id.object)?;
+        if let Some(key) = &entry.key {
+            kind.elsewhere.remove(key);
+        }
+        Some(entry)
+    }
+
+    /// Notes under which key the row of `id` stands.
+    pub fn set_key(&mut self, id: &ResourceId, key: &str) {
+        let Some(kind) = self.kinds.get_mut(usize::from(id.kind.0)) else { return };
+        let Some(entry) = kind.entries.get_mut(&id.object) else { return };
+        if let Some(old) = entry.key.take() {
+            kind.elsewhere.remove(&old);
+        }
+        if !is_own_name(&id.object, key) {
+            entry.key = Some(key.into());
+            kind.elsewhere.insert(key.into(), id.object.clone());
+        }
+    }
+
+    /// Whose row stands under `key`.
+    #[must_use]
+    pub fn owner_of(&self, kind: KindIndex, key: &str) -> Option<ResourceId> {
+        let per_kind = self.kinds.get(usize::from(kind.0))?;
+        if let Some(object) = per_kind.elsewhere.get(key) {
+            return Some(ResourceId { kind, object: object.clone() });
+        }
+        let (namespace, name) = key.split_once('/')?;
+        let object = ObjectName::new(namespace, name);
+        let entry = per_kind.entries.get(&object)?;
+        // one that lives elsewhere, or never had a row, does not own the key of its name
+        (entry.key.is_none() && entry.synced_at > 0).then_some(ResourceId { kind, object })
+    }
+
+    /// The entries of a kind.
+    pub fn of_kind(&self, kind: KindIndex) -> impl Iterator<Item = (&ObjectName, &Entry)> {
+        self.kinds.get(usize::from(kind.0)).into_iter().flat_map(|kind| kind.entries.iter())
+    }
+
+    /// How many resources of a kind are known.
+    #[must_use]
+    pub fn count(&self, kind: KindIndex) -> usize {
+        self.kinds.get(usize::from(kind.0)).map_or(0, |kind| kind.entries.len())
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.entries.len()).sum()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn is_own_name(object: &ObjectName, key: &str) -> bool {
+    key.split_once('/').is_some_and(|(namespace, name)| namespace == &*object.namespace && name == &*object.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_under_their_own_and_under_another_key() {
+        let mut index = Index::new(1);
+        let id = ResourceId { kind: KindIndex(0), object: ObjectName::new("a", "x") };
+        let mut entry = Entry::new("u".into());
+        entry.synced_at = 1;
+        index.insert(&id, entry);
+        assert_eq!(index.owner_of(KindIndex(0), "a/x"), Some(id.clone()));
+        index.set_key(&id, "b/x");
+        assert_eq!(index.owner_of(KindIndex(0), "a/x"), None);
+        assert_eq!(index.owner_of(KindIndex(0), "b/x"), Some(id.clone()));
+        index.set_key(&id, "a/x");
+        assert_eq!(index.owner_of(KindIndex(0), "b/x"), None);
+        index.remove(&id);
+        assert_eq!(index.owner_of(KindIndex(0), "a/x"), None);
+    }
+
+    #[test]
+    fn an_entry_stays_small() {
+        // with two short names and a map slot this keeps a resource below 300 bytes
+        assert!(size_of::<Entry>() <= 200, "{}", size_of::<Entry>());
+    }
+}

@@ -1,0 +1,34 @@
+//! Who watches the engine work: metrics, logs, the report of a one-shot sync.
+
+use std::time::Duration;
+
+use super::batch::Counts;
+use super::state::{Load, SettledItem};
+use super::target::{Ack, TargetError};
+use crate::registry::Kind;
+use crate::store::StoreError;
+
+/// Notes what happens; must not block.
+pub trait Observer: Send + Sync {
+    /// A batch came back from the store.
+    fn committed(&self, _kind: &Kind, _items: &[SettledItem], _counts: Counts, _took: Duration) {}
+
+    /// The store could not take a batch.
+    fn unavailable(&self, _kind: &Kind, _error: &StoreError) {}
+
+    /// An acknowledgement came back; `lag` runs from when the change was seen.
+    fn acknowledged(&self, _kind: &Kind, _ack: &Ack, _result: Result<(), &TargetError>, _lag: Duration) {}
+
+    /// The row reader went round; `lost` rows have to be written again.
+    fn swept(&self, _rows: usize, _lost: usize) {}
+
+    /// What waits and what is known, told about once a second; by kind: how many wait for the store, how many are
+    /// known.
+    fn load(&self, _kinds: &[(usize, usize)], _load: Load) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {}

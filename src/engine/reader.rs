@@ -1,0 +1,139 @@
+//! Reads the rows back: those changed since a cursor at every tick, all of them now and then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::codec::Codec;
+use super::state::RowFact;
+use crate::registry::Registry;
+use crate::resource::KindIndex;
+use crate::store::{Store, StoreError};
+
+/// Rows read at a time in a full sweep.
+const PAGE: u32 = 1_000;
+
+/// The cursor looks this far back, in microseconds: `updated_at` is when a transaction began, and one that began
+/// before the last look may have ended after it.
+const OVERLAP: i64 = 15_000_000;
+
+/// What the reader tells the engine.
+#[derive(Debug)]
+pub enum Reading {
+    SweepBegins,
+    Rows {
+        kind: KindIndex,
+        facts: Vec<RowFact>,
+        read_at: u64,
+    },
+    /// All rows of the kind have been told.
+    KindSwept {
+        kind: KindIndex,
+        read_at: u64,
+    },
+    SweepEnds {
+        rows: usize,
+    },
+    Failed(StoreError),
+}
+
+/// Reads rows and turns them into facts.
+pub struct Reader {
+    pub registry: Arc<Registry>,
+    pub store: Arc<dyn Store>,
+    pub codec: Arc<Codec>,
+    /// How many commits have ended, kept by the engine.
+    pub commits: Arc<AtomicU64>,
+    pub tell: mpsc::Sender<Reading>,
+}
+
+impl Reader {
+    /// One full sweep. False when the engine listens no more or the store failed, which is told.
+    pub async fn sweep(&self) -> bool {
+        match self.try_sweep().await {
+            Ok(()) => true,
+            Err(Some(error)) => {
+                let _ = self.tell.send(Reading::Failed(error)).await;
+                false
+            }
+            Err(None) => false,
+        }
+    }
+
+    async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
+        self.send(Reading::SweepBegins).await?;
+        let mut rows = 0;
+        for kind in self.registry.kinds() {
+            let read_at = self.commits.load(Ordering::Acquire);
+            let mut after: Option<String> = None;
+            loop {
+                let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
+                let Some(last) = page.last().map(|row| row.key.clone()) else { break };
+                rows += page.len();
+                let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+                self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+                after = Some(last);
+                tokio::task::yield_now().await;
+            }
+            self.send(Reading::KindSwept { kind: kind.index, read_at }).await?;
+        }
+        self.send(Reading::SweepEnds { rows }).await
+    }
+
+    async fn send(&self, reading: Reading) -> Result<(), Option<StoreError>> {
+        self.tell.send(reading).await.map_err(|_| None)
+    }
+
+    /// Reads on until cancelled: changed rows every `tick`, all rows every `sweep`, and whenever `sweep_now` says so.
+    pub async fn run(
+        self,
+        tick: Duration,
+        sweep: Duration,
+        sweep_now: Arc<tokio::sync::Notify>,
+        stop: CancellationToken,
+    ) {
+        let mut cursor = None;
+        let mut next_sweep = Instant::now() + sweep;
+        loop {
+            let sweep_asked = tokio::select! {
+                () = stop.cancelled() => return,
+                () = sweep_now.notified() => true,
+                () = tokio::time::sleep(tick) => false,
+            };
+            if sweep_asked || Instant::now() >= next_sweep {
+                next_sweep = Instant::now() + sweep;
+                self.sweep().await;
+            }
+            if let Err(Some(error)) = self.changed_rows(&mut cursor).await {
+                let _ = self.tell.send(Reading::Failed(error)).await;
+            }
+        }
+    }
+
+    async fn changed_rows(&self, cursor: &mut Option<i64>) -> Result<(), Option<StoreError>> {
+        let read_at = self.commits.load(Ordering::Acquire);
+        let now = self.store.now().await.map_err(Some)?;
+        // the sweep at the start has told everything older
+        let since = cursor.unwrap_or(now) - OVERLAP;
+        for kind in self.registry.kinds() {
+            let rows = self.store.rows_since(&kind.store.table, since).await.map_err(Some)?;
+            if rows.is_empty() {
+                continue;
+            }
+            let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+            self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+        }
+        *cursor = Some(now);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}

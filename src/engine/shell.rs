@@ -1,0 +1,363 @@
+//! The I/O shell around the state: one loop that feeds it and does what it asks for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Policy;
+use super::batch::{Committed, Committer, micros_now};
+use super::codec::Codec;
+use super::reader::{Reader, Reading};
+use super::state::{Batch, Job, Moment, RowFact, State};
+use super::target::{Ack, TargetError};
+use super::{EngineError, Options, Parts};
+use crate::crypto::Fingerprinter;
+use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::SourceEvent;
+use crate::store::{StoreError, StoreErrorClass};
+
+/// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
+/// flat however long the list. Two batches: one in the making while one is in the store.
+const QUEUE_BATCHES: usize = 2;
+
+/// Rows come first: acknowledgements of the backlog wait for the first lists to be through the store, but not
+/// longer than this.
+const HOLD_BACKLOG: Duration = Duration::from_secs(60);
+
+/// Ledger entries read at a time.
+const LEDGER_PAGE: u32 = 2_000;
+
+/// How long calls in flight may take to end when stopping.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
+/// Between two tries of a store that is away.
+const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
+
+pub(super) struct Shell {
+    parts: Parts,
+    options: Options,
+    state: State,
+    committer: Arc<Committer>,
+    events: mpsc::Receiver<SourceEvent>,
+    stop: CancellationToken,
+    batches: JoinSet<(Committed, Instant)>,
+    calls: JoinSet<Returned>,
+    readings: mpsc::Receiver<Reading>,
+    orphans: (mpsc::Sender<(KindIndex, Vec<RowFact>)>, mpsc::Receiver<(KindIndex, Vec<RowFact>)>),
+    reader: Option<Reader>,
+    sweep_now: Arc<Notify>,
+    commits: Arc<AtomicU64>,
+    /// Rows of the sweep under way that belong to no resource.
+    strays: HashMap<KindIndex, Vec<RowFact>>,
+    lost: usize,
+    started: Instant,
+    store_failures: u32,
+    store_pause: Option<Instant>,
+    swept_after_lists: bool,
+}
+
+/// A call to the source that came back.
+struct Returned {
+    id: ResourceId,
+    seen: Instant,
+    result: CallResult,
+}
+
+enum CallResult {
+    Acknowledged(Ack, Result<u64, TargetError>),
+    Fetched(Result<Option<Resource>, TargetError>),
+}
+
+impl Shell {
+    pub fn new(
+        parts: Parts,
+        options: Options,
+        fingerprinter: Arc<Fingerprinter>,
+        codec: Arc<Codec>,
+        events: mpsc::Receiver<SourceEvent>,
+        stop: CancellationToken,
+    ) -> Self {
+        let commits = Arc::new(AtomicU64::new(0));
+        let (tell, readings) = mpsc::channel(4);
+        let reader = Reader {
+            registry: Arc::clone(&parts.registry),
+            store: Arc::clone(&parts.store),
+            codec: Arc::clone(&codec),
+            commits: Arc::clone(&commits),
+            tell,
+        };
+        let committer = Arc::new(Committer {
+            registry: Arc::clone(&parts.registry),
+            store: Arc::clone(&parts.store),
+            codec,
+            fence: parts.fence.clone(),
+            require_encryption: options.require_encryption,
+        });
+        let state = State::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
+        Self {
+            parts,
+            options,
+            state,
+            committer,
+            events,
+            stop,
+            batches: JoinSet::new(),
+            calls: JoinSet::new(),
+            readings,
+            orphans: mpsc::channel(16),
+            reader: Some(reader),
+            sweep_now: Arc::new(Notify::new()),
+            commits,
+            strays: HashMap::new(),
+            lost: 0,
+            started: Instant::now(),
+            store_failures: 0,
+            store_pause: None,
+            swept_after_lists: false,
+        }
+    }
+
+    pub async fn run(mut self) -> Result<(), EngineError> {
+        self.recall().await?;
+        self.started = Instant::now();
+        let stop_reading = self.stop.child_token();
+        let _guard = stop_reading.clone().drop_guard();
+        if let Some(reader) = self.reader.take().filter(|_| !self.options.until_idle) {
+            let (tick, sweep) = (self.options.status_interval, self.options.sweep_interval);
+            tokio::spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
+        }
+        let mut report = tokio::time::interval(Duration::from_secs(1));
+        report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let stop = self.stop.clone();
+        loop {
+            self.dispatch();
+            if self.options.until_idle && self.state.idle() && self.events.is_empty() {
+                return Ok(());
+            }
+            let room = self.state.queued() < self.options.batch_size * QUEUE_BATCHES;
+            let due = self.next_due();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.finish().await,
+                Some(done) = self.batches.join_next(), if !self.batches.is_empty() => self.on_batch(joined(done)?)?,
+                Some(done) = self.calls.join_next(), if !self.calls.is_empty() => self.on_call(joined(done)?),
+                Some(reading) = self.readings.recv() => self.on_reading(reading)?,
+                Some((kind, rows)) = self.orphans.1.recv() => self.state.on_orphans(kind, rows, moment()),
+                event = self.events.recv(), if room => match event {
+                    Some(event) => self.on_event(event),
+                    None => return Err(EngineError::Internal("the source has ended".to_owned())),
+                },
+                () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
+                _ = report.tick() => self.parts.observer.load(&self.state.by_kind(), self.state.load()),
+            }
+        }
+    }
+
+    /// What the ledger and the rows tell from before, so that a restart writes nothing.
+    async fn recall(&mut self) -> Result<(), EngineError> {
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
+            let page = self.parts.store.ledger(&self.parts.fence.cluster, from, LEDGER_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.kind.clone(), last.key.clone()));
+            for entry in page {
+                self.state.remember(entry);
+            }
+        }
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let sweep = tokio::spawn(async move {
+            reader.sweep().await;
+            reader
+        });
+        tokio::pin!(sweep);
+        loop {
+            tokio::select! {
+                biased;
+                Some(reading) = self.readings.recv() => self.on_reading(reading)?,
+                reader = &mut sweep => {
+                    self.reader = Some(joined(reader)?);
+                    break;
+                }
+            }
+        }
+        while let Ok(reading) = self.readings.try_recv() {
+            self.on_reading(reading)?;
+        }
+        Ok(())
+    }
+
+    /// Starts what can be started.
+    fn dispatch(&mut self) {
+        let now = moment();
+        let paused = self.store_pause.is_some_and(|until| until > now.at);
+        if self.batches.is_empty()
+            && !paused
+            && let Some(batch) = self.state.next_batch(self.options.batch_size)
+        {
+            let committer = Arc::clone(&self.committer);
+            self.batches.spawn(async move {
+                let started = Instant::now();
+                (committer.run(batch).await, started)
+            });
+        }
+        let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
+            && !(self.state.listed() && self.state.queued() == 0 && self.batches.is_empty());
+        while self.calls.len() < self.options.api_concurrency
+            && let Some((id, seen, job)) = self.state.next_job(hold, now)
+        {
+            self.call(id, seen, job);
+        }
+        for (id, notice) in self.state.take_notices() {
+            let target = Arc::clone(&self.parts.target);
+            tokio::spawn(async move { target.notify(&id, &notice).await });
+        }
+        if self.state.idle() && !self.swept_after_lists && !self.options.until_idle {
+            // rows whose resource vanished without us are found now that all resources are known
+            self.swept_after_lists = true;
+            self.sweep_now.notify_one();
+        }
+    }
+
+    fn call(&mut self, id: ResourceId, seen: Instant, job: Job) {
+        let target = Arc::clone(&self.parts.target);
+        self.calls.spawn(async move {
+            let result = match job {
+                Job::Fetch => CallResult::Fetched(target.fetch(&id).await),
+                Job::Acknowledge(ack) => {
+                    let result = target.acknowledge(&id, &ack).await;
+                    CallResult::Acknowledged(ack, result)
+                }
+            };
+            Returned { id, seen, result }
+        });
+    }
+
+    fn on_event(&mut self, event: SourceEvent) {
+        let now = moment();
+        self.state.on_source(event, now);
+        // what has come in the meantime is taken along, so that a batch is not cut short by the loop's turn
+        while self.state.queued() < self.options.batch_size
+            && let Ok(event) = self.events.try_recv()
+        {
+            self.state.on_source(event, now);
+        }
+    }
+
+    fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), EngineError> {
+        let now = moment();
+        let kind = self.parts.registry.kind(committed.settlement.kind);
+        let took = now.at.duration_since(started);
+        if !committed.settlement.items.is_empty() {
+            self.parts.observer.committed(kind, &committed.settlement.items, committed.counts, took);
+        }
+        self.state.on_settled(committed.settlement, now);
+        self.commits.store(self.state.commits(), Ordering::Release);
+        match committed.unsettled {
+            None => {
+                self.store_failures = 0;
+                self.store_pause = None;
+                Ok(())
+            }
+            Some((batch, error)) => self.on_unavailable(batch, error, now),
+        }
+    }
+
+    fn on_unavailable(&mut self, batch: Batch, error: StoreError, now: Moment) -> Result<(), EngineError> {
+        self.parts.observer.unavailable(self.parts.registry.kind(batch.kind), &error);
+        if error.class() == StoreErrorClass::Deposed || self.options.until_idle {
+            return Err(error.into());
+        }
+        self.store_pause = Some(now.at + STORE_RETRY.delay(self.store_failures, now.jitter));
+        self.store_failures = self.store_failures.saturating_add(1);
+        self.state.on_store_unavailable(batch, self.options.store_grace, now);
+        Ok(())
+    }
+
+    fn on_call(&mut self, returned: Returned) {
+        let now = moment();
+        match returned.result {
+            CallResult::Fetched(result) => self.state.on_fetched(&returned.id, result, now),
+            CallResult::Acknowledged(ack, result) => {
+                let kind = self.parts.registry.kind(returned.id.kind);
+                let lag = now.at.duration_since(returned.seen);
+                self.parts.observer.acknowledged(kind, &ack, result.as_ref().map(|_| ()), lag);
+                self.state.on_acknowledged(&returned.id, ack, result, now);
+            }
+        }
+    }
+
+    fn on_reading(&mut self, reading: Reading) -> Result<(), EngineError> {
+        let now = moment();
+        match reading {
+            Reading::SweepBegins => {
+                self.lost = 0;
+                self.strays.clear();
+                self.state.begin_sweep();
+            }
+            Reading::Rows { kind, facts, read_at } => {
+                let strays = self.state.on_rows(kind, facts, read_at, now);
+                if !strays.is_empty() {
+                    self.strays.entry(kind).or_default().extend(strays);
+                }
+            }
+            Reading::KindSwept { kind, read_at } => {
+                self.lost += self.state.end_sweep(kind, read_at);
+                if let Some(strays) = self.strays.remove(&kind) {
+                    self.look_for_owners(kind, strays);
+                }
+            }
+            Reading::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
+            Reading::Failed(error) if self.options.until_idle => return Err(error.into()),
+            Reading::Failed(error) => tracing::warn!(%error, "unable to read rows back; will try again"),
+        }
+        Ok(())
+    }
+
+    /// Asks the ledger whether rows without a resource here belong to another cluster; those that do not come back
+    /// as orphans.
+    fn look_for_owners(&self, kind: KindIndex, strays: Vec<RowFact>) {
+        let store = Arc::clone(&self.parts.store);
+        let tell = self.orphans.0.clone();
+        let name = self.parts.registry.kind(kind).names.kind.clone();
+        tokio::spawn(async move {
+            let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
+            match store.owned(&name, &keys).await {
+                Ok(owned) => {
+                    let orphans = strays.into_iter().filter(|row| !owned.contains(&row.key)).collect();
+                    let _ = tell.send((kind, orphans)).await;
+                }
+                Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
+            }
+        });
+    }
+
+    fn next_due(&mut self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let pause = self.store_pause.filter(|until| *until > Instant::now());
+        [self.state.next_due(), pause].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Lets the batch in flight commit and the calls in flight end.
+    async fn finish(mut self) -> Result<(), EngineError> {
+        while let Some(done) = self.batches.join_next().await {
+            self.on_batch(joined(done)?)?;
+        }
+        let calls = async { while self.calls.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_CALLS, calls).await;
+        Ok(())
+    }
+}
+
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, EngineError> {
+    result.map_err(|error| EngineError::Internal(error.to_string()))
+}
+
+fn moment() -> Moment {
+    Moment { at: Instant::now(), unix: micros_now().div_euclid(1_000_000), jitter: rand::random() }
+}

@@ -1,0 +1,203 @@
+//! What the source tells.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{FINALIZER, Moment, Prune, State, Work};
+use crate::desired::DELETION_POLICY;
+use crate::engine::index::{Entry, Finalizers};
+use crate::engine::lanes::Lane;
+use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::{Scope, SourceEvent};
+use crate::status::{Status, Verdict, reasons};
+use crate::store::Fingerprint;
+
+/// Never part of a row, and changed by every client-side apply (reference: store.md hazard 11).
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+impl State {
+    pub fn on_source(&mut self, event: SourceEvent, now: Moment) {
+        match event {
+            SourceEvent::ListStarted { kind, scope } => {
+                self.lists += 1;
+                self.incomplete.remove(&kind);
+                self.listing.insert((kind, scope), self.lists);
+            }
+            SourceEvent::Listed(resource) => self.on_resource(resource, Lane::Backlog, now),
+            SourceEvent::ListEnded { kind, scope } => self.on_list_end(kind, scope, now),
+            SourceEvent::Changed(resource) => self.on_resource(resource, Lane::Live, now),
+            SourceEvent::Deleted(resource) => {
+                let retain = retains(&resource);
+                if let Some(entry) = self.index.get_mut(&resource.id).filter(|entry| entry.uid == resource.uid) {
+                    entry.flags.set_retain(retain);
+                    self.on_gone(&resource.id, Lane::Live, now);
+                }
+            }
+            SourceEvent::Incomplete { kind } => {
+                self.incomplete.insert(kind);
+            }
+            SourceEvent::Unreadable { id, text } => self.on_unreadable(&id, text, now),
+        }
+    }
+
+    /// A resource, as listed, watched or fetched.
+    pub fn on_resource(&mut self, resource: Box<Resource>, lane: Lane, now: Moment) {
+        let fingerprint = self.fingerprint(&resource);
+        let observed = self.words.share(Status::from_json(&resource.status));
+        let id = resource.id.clone();
+        let lists = self.lists;
+        if self.index.get(&id).is_none() {
+            self.index.insert(&id, Entry::new(resource.uid.clone()));
+        }
+        let queued = self.is_queued(&id);
+        let Some(entry) = self.index.get_mut(&id) else { return };
+        let recreated = entry.uid != resource.uid;
+        let known = !recreated
+            && entry.fingerprint == fingerprint
+            && entry.flags.deleting() == resource.deleting
+            && !entry.flags.dirty()
+            && !entry.flags.gone()
+            && (entry.verdict.is_some() || queued || entry.flags.busy());
+        if recreated {
+            entry.uid = resource.uid.clone();
+            entry.acknowledged = 0;
+            entry.flags.set_released(false);
+        }
+        entry.listed = lists;
+        if recreated || resource.version == 0 || resource.version >= entry.acknowledged {
+            entry.observed = observed;
+            entry.finalizers = finalizers_of(&resource);
+        }
+        entry.flags.set_gone(false);
+        entry.flags.set_retain(retains(&resource));
+        entry.flags.set_deleting(resource.deleting);
+        if known {
+            self.want_ack(&id, lane, now.at, now);
+            return;
+        }
+        entry.fingerprint = fingerprint;
+        entry.generation = resource.generation;
+        entry.flags.set_dirty(false);
+        if entry.flags.deleting() && entry.flags.released() {
+            self.want_ack(&id, lane, now.at, now);
+            return;
+        }
+        let work = if resource.deleting { self.removal(&resource) } else { Work::Apply(resource) };
+        self.queue_work(&id, lane, work, now.at);
+    }
+
+    /// The resource exists no more.
+    pub fn on_gone(&mut self, id: &ResourceId, lane: Lane, now: Moment) {
+        let Some(entry) = self.index.get_mut(id) else { return };
+        entry.flags.set_gone(true);
+        self.acks.remove(id);
+        self.fetches.remove(id);
+        if entry.flags.released() {
+            self.forget(id);
+            return;
+        }
+        let retain = entry.flags.retain();
+        let work = Work::Remove { key: id.object.to_string(), retain };
+        self.queue_work(id, lane, work, now.at);
+    }
+
+    fn on_list_end(&mut self, kind: KindIndex, scope: Scope, now: Moment) {
+        let started = self.listing.remove(&(kind, scope.clone()));
+        self.unlisted.remove(&(kind, scope.clone()));
+        let Some(started) = started else { return };
+        if self.prune == Prune::No || self.incomplete.contains(&kind) {
+            return;
+        }
+        let vanished: Vec<_> = self
+            .index
+            .of_kind(kind)
+            .filter(|(object, entry)| entry.listed < started && scope.contains(&object.namespace))
+            .map(|(object, _)| ResourceId { kind, object: object.clone() })
+            .collect();
+        for id in vanished {
+            self.on_gone(&id, Lane::Backlog, now);
+        }
+    }
+
+    fn on_unreadable(&mut self, id: &ResourceId, text: String, now: Moment) {
+        let lists = self.lists;
+        if self.index.get(id).is_none() {
+            self.index.insert(id, Entry::new("".into()));
+        }
+        if let Some(entry) = self.index.get_mut(id) {
+            entry.listed = lists;
+            entry.fingerprint = Fingerprint::default();
+        }
+        self.set_verdict(id, Verdict::Failed { reason: reasons::INVALID, text });
+        self.want_ack(id, Lane::Backlog, now.at, now);
+    }
+
+    pub(super) fn forget(&mut self, id: &ResourceId) {
+        self.index.remove(id);
+        self.call_retries.succeeded(id);
+        self.store_retries.succeeded(id);
+        self.acks.remove(id);
+        self.fetches.remove(id);
+        self.recalled.remove(id);
+    }
+
+    fn removal(&self, resource: &Resource) -> Work {
+        Work::Remove { key: self.registry.kind(resource.id.kind).scoped_key(resource), retain: retains(resource) }
+    }
+
+    /// Keyed hash of all that the row and the status depend on.
+    fn fingerprint(&self, resource: &Resource) -> Fingerprint {
+        let kind = self.registry.kind(resource.id.kind);
+        let spec = resource.spec.to_string();
+        let generation = resource.generation.to_be_bytes();
+        let mut parts: Vec<&[u8]> =
+            vec![&kind.digest, resource.uid.as_bytes(), &generation, spec.as_bytes(), b"labels"];
+        for (key, value) in &resource.labels {
+            parts.extend([key.as_bytes(), value.as_bytes()]);
+        }
+        parts.push(b"annotations");
+        for (key, value) in resource.annotations.iter().filter(|(key, _)| *key != LAST_APPLIED) {
+            parts.extend([key.as_bytes(), value.as_bytes()]);
+        }
+        self.fingerprinter.fingerprint(kind.sensitive, parts.into_iter())
+    }
+
+    /// Whether the status still has to be told, or the finalizer changed; queues the call if so. `seen` is when the
+    /// change was seen that it is about.
+    pub(super) fn want_ack(&mut self, id: &ResourceId, lane: Lane, seen: Instant, now: Moment) {
+        if self.is_queued(id) {
+            return; // what the store makes of it comes first
+        }
+        if self.next_ack(id, now).is_some() {
+            if !self.call_retries.waits(id) {
+                self.acks.push(id.clone(), lane, seen);
+            }
+        } else {
+            self.acks.remove(id);
+        }
+    }
+
+    pub(super) fn fail(&mut self, id: &ResourceId, reason: &'static str, text: String) {
+        let verdict = Verdict::Failed { reason, text };
+        let told = self.index.get(id).and_then(|entry| entry.verdict.clone());
+        if told.as_deref() != Some(&verdict) {
+            self.notice_failure(id, &verdict);
+        }
+        let verdict = self.share_verdict(verdict);
+        if let Some(entry) = self.index.get_mut(id) {
+            entry.verdict = Some(Arc::clone(&verdict));
+        }
+    }
+}
+
+fn finalizers_of(resource: &Resource) -> Finalizers {
+    let position = resource.finalizers.iter().position(|finalizer| finalizer == FINALIZER);
+    Finalizers {
+        count: u16::try_from(resource.finalizers.len()).unwrap_or(u16::MAX),
+        ours: position.and_then(|position| u16::try_from(position).ok()),
+    }
+}
+
+fn retains(resource: &Resource) -> bool {
+    resource.annotations.get(DELETION_POLICY).is_some_and(|policy| policy == "retain")
+}

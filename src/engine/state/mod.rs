@@ -1,0 +1,312 @@
+//! The engine's mind: what is known, what waits, what comes next. No I/O and no clock in here; times are arguments,
+//! so a simulation can drive it.
+
+mod arrivals;
+mod jobs;
+mod rows;
+mod settle;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hashbrown::{HashMap, HashSet};
+
+use super::backoff::{Policy, Retries};
+use super::index::{Entry, Index};
+use super::lanes::{Lane, Lanes};
+use super::target::{Ack, Notice};
+use crate::crypto::Fingerprinter;
+use crate::registry::Registry;
+use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
+use crate::source::Scope;
+use crate::status::{Runtime, Verdict, WordPool};
+use crate::store::{Fingerprint, LedgerEntry};
+
+pub use rows::RowFact;
+pub use settle::{Settled, SettledItem, Settlement};
+
+/// The finalizer, as upstream names it.
+pub const FINALIZER: &str = "orloj.dev/sync";
+
+/// Retries of one resource: a failed acknowledgement, a refused row, a fetch.
+const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_secs(300) };
+
+/// A moment, for the state and for what it writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub at: Instant,
+    /// Seconds since the Unix epoch.
+    pub unix: i64,
+    /// 0..1, for spreading retries.
+    pub jitter: f64,
+}
+
+/// What the engine is to do with resources that a complete list does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    Yes,
+    No,
+}
+
+/// Work for the store: one resource.
+#[derive(Clone, Debug)]
+pub enum Work {
+    Apply(Box<Resource>),
+    Remove { key: String, retain: bool },
+}
+
+/// One piece of work on its way through the store.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub object: ObjectName,
+    pub lane: Lane,
+    pub work: Work,
+    /// What the resource was seen with.
+    pub fingerprint: Fingerprint,
+    pub seen: Instant,
+}
+
+/// A batch for one table.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub kind: KindIndex,
+    pub items: Vec<Item>,
+}
+
+/// A call to the source.
+#[derive(Clone, Debug)]
+pub enum Job {
+    Acknowledge(Ack),
+    Fetch,
+}
+
+#[derive(Debug)]
+struct Queued {
+    work: Work,
+    fingerprint: Fingerprint,
+    seen: Instant,
+}
+
+/// How many of what there are, for metrics and for knowing when all is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    pub queued: usize,
+    pub in_store: usize,
+    pub acks_waiting: usize,
+    pub acks_in_flight: usize,
+    pub retrying: usize,
+}
+
+#[derive(Debug)]
+pub struct State {
+    registry: Arc<Registry>,
+    fingerprinter: Arc<Fingerprinter>,
+    prune: Prune,
+    index: Index,
+    /// By kind: objects that wait for the store, with their bodies.
+    work: Vec<Lanes<ObjectName, Queued>>,
+    /// Where the next search for a batch begins, so that kinds take turns.
+    next_kind: usize,
+    live_batches_in_a_row: u32,
+    acks: Lanes<ResourceId, Instant>,
+    fetches: Lanes<ResourceId, ()>,
+    /// Calls in flight; one a resource at a time.
+    calling: HashSet<ResourceId>,
+    /// Became due while a call for the same resource was in flight.
+    recalled: HashMap<ResourceId, Lane>,
+    /// Calls to the source that failed.
+    call_retries: Retries<ResourceId>,
+    /// Rows that the store refused.
+    store_retries: Retries<ResourceId>,
+    /// Who waits for a key that somebody else owns.
+    claimants: HashMap<(KindIndex, String), Vec<ObjectName>>,
+    /// What the source covers; resources elsewhere are none of our business.
+    scopes: Vec<(KindIndex, Scope)>,
+    /// First lists that have not ended yet.
+    unlisted: HashSet<(KindIndex, Scope)>,
+    /// Lists under way, and the position in `lists` at which each began.
+    listing: HashMap<(KindIndex, Scope), u64>,
+    /// Kinds whose source said that its lists are not complete.
+    incomplete: HashSet<KindIndex>,
+    lists: u64,
+    commits: u64,
+    sweeps: u32,
+    in_store: usize,
+    words: WordPool,
+    verdicts: HashSet<Arc<Verdict>, hashbrown::DefaultHashBuilder>,
+    notices: Vec<(ResourceId, Notice)>,
+    store_down_since: Option<Instant>,
+}
+
+impl State {
+    /// `scopes` is what the source covers: the first lists that must end before all is known.
+    #[must_use]
+    pub fn new(
+        registry: Arc<Registry>,
+        fingerprinter: Arc<Fingerprinter>,
+        prune: Prune,
+        scopes: Vec<(KindIndex, Scope)>,
+    ) -> Self {
+        let kinds = registry.kinds().len();
+        Self {
+            registry,
+            fingerprinter,
+            prune,
+            index: Index::new(kinds),
+            work: (0..kinds).map(|_| Lanes::default()).collect(),
+            next_kind: 0,
+            live_batches_in_a_row: 0,
+            acks: Lanes::default(),
+            fetches: Lanes::default(),
+            calling: HashSet::new(),
+            recalled: HashMap::new(),
+            call_retries: Retries::new(RETRY),
+            store_retries: Retries::new(RETRY),
+            claimants: HashMap::new(),
+            unlisted: scopes.iter().cloned().collect(),
+            scopes,
+            listing: HashMap::new(),
+            incomplete: HashSet::new(),
+            lists: 0,
+            commits: 0,
+            sweeps: 0,
+            in_store: 0,
+            words: WordPool::default(),
+            verdicts: HashSet::default(),
+            notices: Vec::new(),
+            store_down_since: None,
+        }
+    }
+
+    fn covers(&self, id: &ResourceId) -> bool {
+        self.scopes.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace))
+    }
+
+    /// Takes up what the ledger remembers; entries of kinds that the registry does not have, and of namespaces that
+    /// the source does not cover, are left alone.
+    pub fn remember(&mut self, ledger: LedgerEntry) {
+        let Some(kind) =
+            self.registry.kinds().iter().find(|kind| kind.names.kind == ledger.kind).map(|kind| kind.index)
+        else {
+            return;
+        };
+        let id = ResourceId { kind, object: ledger.object };
+        if !self.covers(&id) {
+            return;
+        }
+        let mut entry = Entry::new(ledger.uid.into());
+        entry.generation = ledger.generation;
+        entry.fingerprint = ledger.fingerprint;
+        entry.row_fingerprint = ledger.row_fingerprint;
+        entry.synced_at = ledger.synced_at.div_euclid(1_000_000);
+        self.index.insert(&id, entry);
+        self.index.set_key(&id, &ledger.key);
+    }
+
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            queued: self.queued(),
+            in_store: self.in_store,
+            acks_waiting: self.acks.len() + self.fetches.len() + self.recalled.len(),
+            acks_in_flight: self.calling.len(),
+            retrying: self.call_retries.waiting() + self.store_retries.waiting(),
+        }
+    }
+
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.work.iter().map(Lanes::len).sum()
+    }
+
+    /// By kind: how many wait for the store, and how many are known.
+    #[must_use]
+    pub fn by_kind(&self) -> Vec<(usize, usize)> {
+        let known = self.registry.kinds().iter().map(|kind| self.index.count(kind.index));
+        self.work.iter().map(Lanes::len).zip(known).collect()
+    }
+
+    /// Whether every first list has ended.
+    #[must_use]
+    pub fn listed(&self) -> bool {
+        self.unlisted.is_empty()
+    }
+
+    /// Whether nothing is left to do but to wait for changes and retries.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        let load = self.load();
+        self.listed() && load.queued + load.in_store + load.acks_waiting + load.acks_in_flight == 0
+    }
+
+    /// The count of commits so far: what was read before a commit ended says nothing about what it wrote.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Events to publish since the last call.
+    pub fn take_notices(&mut self) -> Vec<(ResourceId, Notice)> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// When something becomes due by itself.
+    pub fn next_due(&mut self) -> Option<Instant> {
+        [self.call_retries.next_due(), self.store_retries.next_due()].into_iter().flatten().min()
+    }
+
+    fn share_verdict(&mut self, verdict: Verdict) -> Arc<Verdict> {
+        if let Some(shared) = self.verdicts.get(&verdict) {
+            return Arc::clone(shared);
+        }
+        if self.verdicts.len() > 256 {
+            self.verdicts.retain(|verdict| Arc::strong_count(verdict) > 1);
+        }
+        let shared = Arc::new(verdict);
+        self.verdicts.insert(Arc::clone(&shared));
+        shared
+    }
+
+    fn set_verdict(&mut self, id: &ResourceId, verdict: Verdict) {
+        let verdict = self.share_verdict(verdict);
+        if let Some(entry) = self.index.get_mut(id) {
+            entry.verdict = Some(verdict);
+        }
+    }
+
+    fn queue_work(&mut self, id: &ResourceId, lane: Lane, work: Work, seen: Instant) {
+        let fingerprint = self.index.get(id).map(|entry| entry.fingerprint).unwrap_or_default();
+        if let Some(queue) = self.work.get_mut(usize::from(id.kind.0)) {
+            queue.push(id.object.clone(), lane, Queued { work, fingerprint, seen });
+        }
+    }
+
+    fn is_queued(&self, id: &ResourceId) -> bool {
+        self.work.get(usize::from(id.kind.0)).is_some_and(|queue| queue.contains(&id.object))
+    }
+
+    /// Looks at a resource afresh, whatever its fingerprint says.
+    fn look_again(&mut self, id: &ResourceId, lane: Lane) {
+        if let Some(entry) = self.index.get_mut(id) {
+            entry.flags.set_dirty(true);
+        }
+        // before the first list has ended it will come by itself
+        if self.unlisted.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace)) {
+            return;
+        }
+        self.fetches.push(id.clone(), lane, ());
+    }
+}
+
+/// What the runtime says, of an entry that has a row.
+fn runtime_of(entry: &Entry) -> Option<&Runtime> {
+    match entry.verdict.as_deref() {
+        Some(Verdict::Synced(runtime)) => Some(runtime),
+        _ => None,
+    }
+}

@@ -1,0 +1,107 @@
+//! What the rows themselves say: runtime phases that come back, drift, lost rows, orphans.
+
+use super::{Moment, Prune, State, Work, runtime_of};
+use crate::engine::lanes::Lane;
+use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::status::{Runtime, Verdict};
+use crate::store::Fingerprint;
+
+/// A row as the reader found it, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFact {
+    pub key: String,
+    pub fingerprint: Fingerprint,
+    /// No secret material in the clear though a key is configured.
+    pub sealed: bool,
+    /// Holds values that cannot be opened: then nothing is known of its meaning.
+    pub unreadable: bool,
+    pub runtime: Runtime,
+    /// The resource it says it was written for, if it carries our mark.
+    pub written_for: Option<ObjectName>,
+}
+
+impl State {
+    /// Begins a sweep; every row of the store is to follow, then [`State::end_sweep`].
+    pub fn begin_sweep(&mut self) {
+        self.sweeps = self.sweeps.wrapping_add(1);
+    }
+
+    /// Rows read after `read_at` commits had ended. Returns those that carry our mark and belong to no resource.
+    pub fn on_rows(&mut self, kind: KindIndex, rows: Vec<RowFact>, read_at: u64, now: Moment) -> Vec<RowFact> {
+        let mut strays = Vec::new();
+        for row in rows {
+            match self.index.owner_of(kind, &row.key) {
+                Some(id) => self.on_row(&id, row, read_at, now),
+                None if row.written_for.is_some() => strays.push(row),
+                None => {}
+            }
+        }
+        strays
+    }
+
+    fn on_row(&mut self, id: &ResourceId, row: RowFact, read_at: u64, now: Moment) {
+        let (sweeps, queued) = (self.sweeps, self.is_queued(id));
+        let Some(entry) = self.index.get_mut(id) else { return };
+        entry.swept = sweeps;
+        if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued || row.unreadable {
+            return;
+        }
+        if row.fingerprint != entry.row_fingerprint || !row.sealed {
+            // a suspended or invalid resource keeps its last row, whatever happens to it
+            if matches!(entry.verdict.as_deref(), None | Some(Verdict::Synced(_))) {
+                self.look_again(id, Lane::Live);
+            }
+            return;
+        }
+        let told = runtime_of(entry);
+        let settles = entry.verdict.is_none() || told.is_some_and(|told| *told != row.runtime);
+        if settles {
+            self.set_verdict(id, Verdict::Synced(row.runtime));
+            self.want_ack_if_listed(id, now);
+        }
+    }
+
+    /// Before the first list is through, what stands at the source is not known.
+    fn want_ack_if_listed(&mut self, id: &ResourceId, now: Moment) {
+        if self.index.get(id).is_some_and(|entry| entry.listed > 0) {
+            self.want_ack(id, Lane::Live, now.at, now);
+        }
+    }
+
+    /// Ends the sweep of a kind: what it did not see is lost.
+    pub fn end_sweep(&mut self, kind: KindIndex, read_at: u64) -> usize {
+        let lost: Vec<_> = self
+            .index
+            .of_kind(kind)
+            .filter(|(_, entry)| {
+                entry.synced_at > 0
+                    && entry.swept != self.sweeps
+                    && entry.committed <= read_at
+                    && !entry.flags.busy()
+                    && !entry.flags.deleting()
+                    && !entry.flags.gone()
+                    && !matches!(entry.verdict.as_deref(), Some(Verdict::Suspended | Verdict::Failed { .. }))
+            })
+            .map(|(object, _)| ResourceId { kind, object: object.clone() })
+            .collect();
+        for id in &lost {
+            self.look_again(id, Lane::Live);
+        }
+        lost.len()
+    }
+
+    /// Removes rows that carry our mark and belong to nobody, in this or another cluster.
+    pub fn on_orphans(&mut self, kind: KindIndex, orphans: Vec<RowFact>, now: Moment) {
+        if !self.listed() || self.prune == Prune::No || self.incomplete.contains(&kind) {
+            return;
+        }
+        for row in orphans {
+            let Some(object) = row.written_for else { continue };
+            let id = ResourceId { kind, object };
+            // the resource may have come, or may be on its way through the store
+            if self.covers(&id) && self.index.get(&id).is_none() && !self.is_queued(&id) {
+                self.queue_work(&id, Lane::Backlog, Work::Remove { key: row.key, retain: false }, now.at);
+            }
+        }
+    }
+}

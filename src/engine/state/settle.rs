@@ -1,0 +1,165 @@
+//! What the store made of a batch.
+
+use std::time::Instant;
+
+use super::{Moment, State};
+use crate::engine::lanes::Lane;
+use crate::engine::target::Notice;
+use crate::plan::{Outcome, Write};
+use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::status::{Verdict, reasons};
+use crate::store::Fingerprint;
+
+/// What became of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Planned(Outcome),
+    /// Refused before the store was asked; it stays so until the resource changes.
+    Invalid {
+        reason: &'static str,
+        text: String,
+    },
+    /// The store refused the row, which stood alone by then.
+    Refused {
+        text: String,
+    },
+    Suspended,
+}
+
+/// One resource of a batch, settled.
+#[derive(Clone, Debug)]
+pub struct SettledItem {
+    pub object: ObjectName,
+    pub lane: Lane,
+    pub seen: Instant,
+    pub generation: i64,
+    pub row_fingerprint: Fingerprint,
+    pub settled: Settled,
+}
+
+/// A batch, settled.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub kind: KindIndex,
+    pub items: Vec<SettledItem>,
+    /// Lost their key to an older resource.
+    pub displaced: Vec<ObjectName>,
+    /// Keys that are free now.
+    pub released: Vec<String>,
+}
+
+impl State {
+    pub fn on_settled(&mut self, settlement: Settlement, now: Moment) {
+        self.store_down_since = None;
+        self.commits += 1;
+        self.in_store = self.in_store.saturating_sub(settlement.items.len());
+        let kind = settlement.kind;
+        for item in settlement.items {
+            let id = ResourceId { kind, object: item.object.clone() };
+            let Some(entry) = self.index.get_mut(&id) else { continue };
+            entry.flags.set_busy(false);
+            entry.committed = self.commits;
+            self.settle_one(&id, &item, now);
+            self.want_ack(&id, item.lane, item.seen, now);
+        }
+        for object in settlement.displaced {
+            let id = ResourceId { kind, object };
+            if let Some(entry) = self.index.get_mut(&id) {
+                entry.synced_at = 0;
+            }
+            self.look_again(&id, Lane::Live);
+        }
+        for key in settlement.released {
+            for object in self.claimants.remove(&(kind, key)).unwrap_or_default() {
+                self.look_again(&ResourceId { kind, object }, Lane::Live);
+            }
+        }
+    }
+
+    fn settle_one(&mut self, id: &ResourceId, item: &SettledItem, now: Moment) {
+        match &item.settled {
+            Settled::Planned(outcome @ Outcome::Synced { key, runtime, synced_at, .. }) => {
+                self.store_retries.succeeded(id);
+                if let Some(entry) = self.index.get_mut(id) {
+                    entry.synced_at = synced_at.div_euclid(1_000_000);
+                    entry.row_fingerprint = item.row_fingerprint;
+                    entry.swept = self.sweeps;
+                }
+                self.index.set_key(id, key);
+                self.notice_success(id, outcome);
+                self.set_verdict(id, Verdict::Synced(runtime.clone()));
+            }
+            Settled::Planned(Outcome::Conflict { key, owner }) => {
+                let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
+                if !claimants.contains(&id.object) {
+                    claimants.push(id.object.clone());
+                }
+                if let Some(entry) = self.index.get_mut(id) {
+                    entry.synced_at = 0;
+                }
+                let text = format!(
+                    "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
+                );
+                self.fail(id, reasons::KEY_CONFLICT, text);
+            }
+            Settled::Planned(Outcome::Refused { reason, text }) => {
+                self.fail(id, reason, text.clone());
+                self.store_retries.failed(id.clone(), now.at, now.jitter);
+            }
+            Settled::Planned(Outcome::Removed { key, retained }) => self.settle_removal(id, key.as_deref(), *retained),
+            Settled::Invalid { reason, text } => self.fail(id, reason, text.clone()),
+            Settled::Refused { text } => {
+                self.fail(id, reasons::REFUSED_BY_STORE, text.clone());
+                self.store_retries.failed(id.clone(), now.at, now.jitter);
+            }
+            Settled::Suspended => self.set_verdict(id, Verdict::Suspended),
+        }
+    }
+
+    fn settle_removal(&mut self, id: &ResourceId, key: Option<&str>, retained: bool) {
+        if retained && let Some(key) = key {
+            self.notice(
+                id,
+                false,
+                "Retained",
+                "Release",
+                format!("left the row {key}, which the operator no longer owns"),
+            );
+        }
+        let Some(entry) = self.index.get_mut(id) else { return };
+        entry.synced_at = 0;
+        entry.flags.set_released(true);
+        if entry.flags.gone() {
+            self.forget(id);
+        }
+    }
+
+    fn notice_success(&mut self, id: &ResourceId, outcome: &Outcome) {
+        let Outcome::Synced { adopted, moved_from, key, write, .. } = outcome else { return };
+        let failed =
+            self.index.get(id).is_some_and(|entry| matches!(entry.verdict.as_deref(), Some(Verdict::Failed { .. })));
+        if *adopted {
+            let changed = if *write == Write::Unchanged { "as it stood" } else { "and made it equal" };
+            self.notice(id, false, "Adopted", "Adopt", format!("took over the existing row {key} {changed}"));
+        }
+        if let Some(from) = moved_from {
+            self.notice(id, false, "Moved", "Move", format!("moved the row from {from} to {key}"));
+        }
+        if failed {
+            self.notice(id, false, reasons::SYNCED, "Sync", format!("the row {key} equals the resource again"));
+        }
+    }
+
+    pub(super) fn notice_failure(&mut self, id: &ResourceId, verdict: &Verdict) {
+        if let Verdict::Failed { reason, text } = verdict {
+            self.notice(id, true, reason, "Sync", text.clone());
+        }
+    }
+
+    fn notice(&mut self, id: &ResourceId, warning: bool, reason: &'static str, action: &'static str, note: String) {
+        if let Some(entry) = self.index.get(id) {
+            let uid = entry.uid.clone();
+            self.notices.push((id.clone(), Notice { uid, warning, reason, action, note }));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The way back to the source: finalizer, status, Events, and a fresh look at one resource.
+
+use async_trait::async_trait;
+
+use super::index::Finalizers;
+use crate::resource::{Resource, ResourceId};
+use crate::status::Status;
+
+/// What to do about our finalizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinalizerChange {
+    Keep,
+    /// Put it on; holds the finalizers that are believed to be there.
+    Add(Finalizers),
+    /// Take it off; holds the finalizers that are believed to be there.
+    Remove(Finalizers),
+}
+
+/// What is to be made true of one object at the source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ack {
+    /// A patch must never reach a namesake that was created later.
+    pub uid: Box<str>,
+    pub finalizer: FinalizerChange,
+    pub status: Option<Status>,
+}
+
+/// Something worth an Event on the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub uid: Box<str>,
+    pub warning: bool,
+    /// One CamelCase word.
+    pub reason: &'static str,
+    /// What was done.
+    pub action: &'static str,
+    pub note: String,
+}
+
+/// Why the source did not take it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TargetError {
+    #[error("the resource is gone")]
+    Gone,
+    /// What we believed of it is out of date; look again.
+    #[error("the resource has changed: {0}")]
+    Stale(String),
+    #[error("unable to reach the source: {0}")]
+    Transient(String),
+    #[error("refused by the source: {0}")]
+    Refused(String),
+}
+
+impl TargetError {
+    /// Metric label.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Stale(_) => "conflict",
+            Self::Transient(_) => "transient",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Makes an acknowledgement true; safe to repeat. Returns the version of the object that this made, 0 where the
+    /// source has none.
+    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError>;
+
+    /// The resource as it stands now; `None` where it is gone.
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError>;
+
+    /// Publishes an Event; losing one is no fault.
+    async fn notify(&self, id: &ResourceId, notice: &Notice);
+}

@@ -1,0 +1,195 @@
+//! The working copy that a batch is decided on: rows and ledger as they would be after each decision.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::{Context, Outcome, Plan, PlannedRow, Row, Sync, View, without_ownership};
+use crate::resource::ObjectName;
+use crate::store::LedgerEntry;
+
+#[derive(Debug)]
+struct Cell {
+    existed: bool,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Absent,
+    Row(Box<Row>),
+    /// To be written; read back as a row only when a later decision asks.
+    Write(Value),
+    /// To be written, and asked about.
+    Written(Value, Box<Row>),
+}
+
+#[derive(Debug, Default)]
+struct Holding {
+    before: Option<LedgerEntry>,
+    now: Option<LedgerEntry>,
+}
+
+#[derive(Debug)]
+pub(super) struct Working<'a> {
+    pub context: Context<'a>,
+    rows: BTreeMap<String, Cell>,
+    holdings: BTreeMap<String, Holding>,
+    keys: HashMap<ObjectName, String>,
+    displaced: Vec<ObjectName>,
+}
+
+impl<'a> Working<'a> {
+    pub fn new(context: Context<'a>, view: View) -> Self {
+        let rows = view
+            .rows
+            .into_iter()
+            .map(|(key, row)| (key, Cell { existed: true, content: Content::Row(Box::new(row)) }))
+            .collect();
+        let mut working =
+            Self { context, rows, holdings: BTreeMap::new(), keys: HashMap::new(), displaced: Vec::new() };
+        for entry in view.by_key.into_values().chain(view.by_object.into_values()) {
+            if entry.cluster == context.cluster {
+                working.keys.insert(entry.object.clone(), entry.key.clone());
+            }
+            let holding = Holding { before: Some(entry.clone()), now: Some(entry.clone()) };
+            working.holdings.insert(entry.key, holding);
+        }
+        working
+    }
+
+    pub fn holder(&self, key: &str) -> Option<&LedgerEntry> {
+        self.holdings.get(key).and_then(|holding| holding.now.as_ref())
+    }
+
+    pub fn is_mine(&self, holder: &LedgerEntry, object: &ObjectName) -> bool {
+        holder.cluster == self.context.cluster && holder.object == *object
+    }
+
+    /// Whether the holder gives way: the older resource owns a key; other clusters never give way.
+    pub fn yields(&self, holder: &LedgerEntry, object: &ObjectName, created: i64) -> bool {
+        holder.cluster == self.context.cluster && (created, object) < (holder.created, &holder.object)
+    }
+
+    pub fn owner_text(&self, holder: &LedgerEntry) -> String {
+        if holder.cluster == self.context.cluster {
+            format!("{} {}", holder.kind, holder.object)
+        } else {
+            format!("{} {} of cluster {}", holder.kind, holder.object, holder.cluster)
+        }
+    }
+
+    pub fn row(&mut self, key: &str) -> Option<&Row> {
+        let cell = self.rows.get_mut(key)?;
+        if let Content::Write(payload) = &mut cell.content {
+            let payload = payload.take();
+            let stored = self.context.kind.stored(&payload);
+            let row = Row { stored, payload: payload.clone(), sealed: true, unreadable: None };
+            cell.content = Content::Written(payload, Box::new(row));
+        }
+        match &cell.content {
+            Content::Row(row) | Content::Written(_, row) => Some(row),
+            Content::Absent | Content::Write(_) => None,
+        }
+    }
+
+    pub fn put_row(&mut self, key: &str, payload: Value) {
+        let cell = self.rows.entry(key.to_owned()).or_insert(Cell { existed: false, content: Content::Absent });
+        cell.content = Content::Write(payload);
+    }
+
+    pub fn delete_row(&mut self, key: &str) {
+        if let Some(cell) = self.rows.get_mut(key) {
+            cell.content = Content::Absent;
+        }
+    }
+
+    /// Leaves the row but takes our marks off it. A row that cannot be opened is left as it is.
+    pub fn give_up(&mut self, key: &str) {
+        let payload = self.row(key).filter(|row| row.unreadable.is_none()).map(|row| without_ownership(&row.payload));
+        if let Some(payload) = payload {
+            self.put_row(key, payload);
+        }
+    }
+
+    pub fn key_of(&self, object: &ObjectName) -> Option<String> {
+        self.keys.get(object).cloned()
+    }
+
+    /// Deletes the row at the key that the object held, if that is another one than `key`.
+    pub fn leave_other_key(&mut self, object: &ObjectName, key: &str) -> Option<String> {
+        let old = self.key_of(object).filter(|old| old != key)?;
+        self.delete_row(&old);
+        self.disown(&old);
+        Some(old)
+    }
+
+    pub fn disown(&mut self, key: &str) {
+        if let Some(entry) = self.holdings.get_mut(key).and_then(|holding| holding.now.take()) {
+            self.keys.remove(&entry.object);
+        }
+    }
+
+    pub fn displace(&mut self, object: ObjectName) {
+        self.keys.remove(&object);
+        self.displaced.push(object);
+    }
+
+    /// Enters the object as owner of its key; returns when its row was last made equal.
+    pub fn own(&mut self, object: &ObjectName, sync: &Sync, wrote: bool) -> i64 {
+        let key = &sync.desired.key;
+        let holding = self.holdings.entry(key.clone()).or_default();
+        let mut next = LedgerEntry {
+            cluster: self.context.cluster.to_owned(),
+            kind: self.context.kind.names.kind.clone(),
+            object: object.clone(),
+            uid: sync.uid.to_string(),
+            created: sync.created,
+            key: key.clone(),
+            generation: sync.generation,
+            fingerprint: sync.fingerprint,
+            row_fingerprint: sync.row_fingerprint,
+            synced_at: self.context.now,
+        };
+        if let Some(before) = holding.now.as_ref().filter(|before| !wrote && before.object == *object) {
+            next.synced_at = before.synced_at;
+        }
+        let synced_at = next.synced_at;
+        holding.now = Some(next);
+        self.keys.insert(object.clone(), key.clone());
+        synced_at
+    }
+
+    pub fn into_plan(self, outcomes: Vec<Outcome>) -> Plan {
+        let mut plan = Plan { outcomes, displaced: self.displaced, ..Plan::default() };
+        for (key, cell) in self.rows {
+            match (cell.existed, cell.content) {
+                (true, Content::Absent) => plan.delete.push(key),
+                (true, Content::Write(payload) | Content::Written(payload, _)) => {
+                    plan.update.push(PlannedRow { key, payload });
+                }
+                (false, Content::Write(payload) | Content::Written(payload, _)) => {
+                    plan.insert.push(PlannedRow { key, payload });
+                }
+                (false, Content::Absent) | (_, Content::Row(_)) => {}
+            }
+        }
+        for (key, holding) in self.holdings {
+            match (holding.before, holding.now) {
+                (Some(_), None) => {
+                    plan.ledger_remove.push(key.clone());
+                    plan.released.push(key);
+                }
+                (before, Some(now)) if before.as_ref() != Some(&now) => {
+                    // an entry that changes hands goes first, so that no object stands in two entries on the way
+                    if before.is_some_and(|before| before.object != now.object) {
+                        plan.ledger_remove.push(key);
+                    }
+                    plan.ledger_put.push(now);
+                }
+                _ => {}
+            }
+        }
+        plan
+    }
+}

@@ -1,0 +1,377 @@
+//! What a resource's status says, as a pure function of what happened to it.
+//!
+//! Upstream's four fields stay (`phase`, `observedGeneration`, `lastSyncedAt`, `syncError`); `conditions` follow the
+//! Kubernetes API conventions, so that `kubectl wait`, Flux and Argo CD need no plug-in.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Condition types.
+pub mod conditions {
+    /// The row equals the resource.
+    pub const SYNCED: &str = "Synced";
+    /// orlojd has taken the resource up.
+    pub const READY: &str = "Ready";
+}
+
+/// Condition reasons: one word each, stable, told in the README.
+pub mod reasons {
+    pub const SYNCED: &str = "Synced";
+    pub const AWAITING_RUNTIME: &str = "AwaitingRuntime";
+    pub const INVALID: &str = "Invalid";
+    pub const KEY_CONFLICT: &str = "KeyConflict";
+    pub const REFUSED_BY_STORE: &str = "RefusedByStore";
+    pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
+    pub const ENCRYPTION_REQUIRED: &str = "EncryptionRequired";
+    pub const STORE_UNAVAILABLE: &str = "StoreUnavailable";
+    pub const SUSPENDED: &str = "Suspended";
+    pub const NOT_YET: &str = "NotYetSynced";
+}
+
+/// Phases that the operator sets itself; all others come from orlojd.
+pub mod phases {
+    pub const SYNCED: &str = "Synced";
+    pub const SYNC_ERROR: &str = "SyncError";
+}
+
+/// Texts in a status stay below this many bytes; a status is no place for large data (API conventions).
+const MAX_TEXT: usize = 4096;
+
+/// What the runtime says of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Runtime {
+    /// No runtime reports on this kind: `Ready` follows `Synced`.
+    Silent,
+    /// Row written, not reported on yet.
+    Awaiting,
+    /// The phase that orlojd wrote, and its `lastError`.
+    Phase { phase: Box<str>, error: Box<str> },
+}
+
+/// What became of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    Synced(Runtime),
+    /// Will not be synced as it stands; `reason` is one of [`reasons`].
+    Failed {
+        reason: &'static str,
+        text: String,
+    },
+    /// Waits for the store.
+    Unavailable,
+    /// `orloj.dev/suspend: "true"`.
+    Suspended,
+}
+
+/// The words of a status: all but times and generation, so that thousands of resources can share one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Words {
+    pub phase: Box<str>,
+    pub sync_error: Box<str>,
+    pub synced: Condition,
+    pub ready: Condition,
+}
+
+/// Status, reason and message of one condition; `status` empty means absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Condition {
+    pub status: Box<str>,
+    pub reason: Box<str>,
+    pub message: Box<str>,
+}
+
+impl Condition {
+    fn new(status: &str, reason: &str, message: &str) -> Self {
+        Self { status: status.into(), reason: reason.into(), message: clip(message).into() }
+    }
+}
+
+/// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    pub words: Arc<Words>,
+    pub observed_generation: i64,
+    pub last_synced_at: i64,
+    pub synced_since: i64,
+    pub ready_since: i64,
+    /// Generation that the conditions were set at; the lower of the two where they differ.
+    pub condition_generation: i64,
+}
+
+impl Status {
+    /// Reads the status block of an object; what is not there or not understood reads as absent.
+    #[must_use]
+    pub fn from_json(value: &Value) -> Self {
+        let text = |field: &str| Box::from(value.get(field).and_then(Value::as_str).unwrap_or_default());
+        let (synced, synced_since, synced_generation) = read_condition(value, conditions::SYNCED);
+        let (ready, ready_since, ready_generation) = read_condition(value, conditions::READY);
+        Self {
+            words: Arc::new(Words { phase: text("phase"), sync_error: text("syncError"), synced, ready }),
+            observed_generation: value.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0),
+            last_synced_at: value.get("lastSyncedAt").and_then(Value::as_str).map_or(0, parse_time),
+            synced_since,
+            ready_since,
+            condition_generation: synced_generation.min(ready_generation),
+        }
+    }
+
+    /// The status that `verdict` calls for, given what stands there. `synced_at` is when a sync last wrote, 0 where
+    /// that is not known.
+    #[must_use]
+    pub fn next(&self, verdict: &Verdict, generation: i64, synced_at: i64, now: i64) -> Self {
+        let words = next_words(&self.words, verdict);
+        let since = |old: &Condition, new: &Condition, since: i64| {
+            if old.status == new.status && since > 0 { since } else { now }
+        };
+        Self {
+            observed_generation: generation,
+            last_synced_at: if synced_at > 0 { synced_at } else { self.last_synced_at },
+            synced_since: since(&self.words.synced, &words.synced, self.synced_since),
+            ready_since: since(&self.words.ready, &words.ready, self.ready_since),
+            condition_generation: generation,
+            words: Arc::new(words),
+        }
+    }
+
+    /// Whether both say the same: a patch from one to the other would be noise.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.observed_generation == other.observed_generation
+            && self.condition_generation == other.condition_generation
+            && self.last_synced_at == other.last_synced_at
+            && self.words == other.words
+    }
+
+    /// The status block.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut status = json!({
+            "observedGeneration": self.observed_generation,
+            "conditions": [
+                self.condition(conditions::SYNCED, &self.words.synced, self.synced_since),
+                self.condition(conditions::READY, &self.words.ready, self.ready_since),
+            ],
+        });
+        if !self.words.phase.is_empty() {
+            status["phase"] = json!(&*self.words.phase);
+        }
+        if self.last_synced_at > 0 {
+            status["lastSyncedAt"] = json!(format_time(self.last_synced_at));
+        }
+        if !self.words.sync_error.is_empty() {
+            status["syncError"] = json!(&*self.words.sync_error);
+        }
+        status
+    }
+
+    fn condition(&self, kind: &str, condition: &Condition, since: i64) -> Value {
+        json!({
+            "type": kind,
+            "status": &*condition.status,
+            "reason": &*condition.reason,
+            "message": &*condition.message,
+            "lastTransitionTime": format_time(since),
+            "observedGeneration": self.condition_generation,
+        })
+    }
+}
+
+/// One shared copy of each distinct set of words.
+#[derive(Debug, Default)]
+pub struct WordPool {
+    pool: HashSet<Arc<Words>>,
+    collect_at: usize,
+}
+
+impl WordPool {
+    /// Replaces the words of `status` by the pooled copy.
+    pub fn share(&mut self, mut status: Status) -> Status {
+        if let Some(shared) = self.pool.get(&status.words) {
+            status.words = Arc::clone(shared);
+            return status;
+        }
+        if self.pool.len() >= self.collect_at {
+            self.pool.retain(|words| Arc::strong_count(words) > 1);
+            self.collect_at = (self.pool.len() * 2).max(64);
+        }
+        self.pool.insert(Arc::clone(&status.words));
+        status
+    }
+}
+
+fn next_words(old: &Words, verdict: &Verdict) -> Words {
+    match verdict {
+        Verdict::Synced(runtime) => {
+            let (phase, ready) = match runtime {
+                Runtime::Silent => {
+                    (phases::SYNCED, Condition::new("True", reasons::SYNCED, "the row equals the resource"))
+                }
+                Runtime::Awaiting => (
+                    phases::SYNCED,
+                    Condition::new("Unknown", reasons::AWAITING_RUNTIME, "orlojd has not reported on the row yet"),
+                ),
+                Runtime::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
+            };
+            Words {
+                phase: phase.into(),
+                sync_error: Box::default(),
+                synced: Condition::new("True", reasons::SYNCED, "the row equals the resource"),
+                ready,
+            }
+        }
+        Verdict::Failed { reason, text } => Words {
+            phase: phases::SYNC_ERROR.into(),
+            sync_error: clip(text).into(),
+            synced: Condition::new("False", reason, text),
+            ready: Condition::new("False", reason, text),
+        },
+        Verdict::Unavailable => Words {
+            synced: Condition::new(
+                "False",
+                reasons::STORE_UNAVAILABLE,
+                "the store cannot be reached; the operator keeps trying",
+            ),
+            ready: present(&old.ready),
+            ..old.clone()
+        },
+        Verdict::Suspended => Words {
+            synced: Condition::new(
+                "False",
+                reasons::SUSPENDED,
+                "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing",
+            ),
+            ready: present(&old.ready),
+            ..old.clone()
+        },
+    }
+}
+
+/// A condition that was never set reads as Unknown; the API wants a status in every entry.
+fn present(condition: &Condition) -> Condition {
+    if condition.status.is_empty() {
+        Condition::new("Unknown", reasons::NOT_YET, "not synced yet")
+    } else {
+        condition.clone()
+    }
+}
+
+/// `Ready` from a runtime phase: good and bad words as orlojd's controllers write them (reference: kinds.md, the
+/// "Store status" lines); any other phase is on its way.
+fn runtime_condition(phase: &str, error: &str) -> Condition {
+    let status = match phase.trim().to_lowercase().as_str() {
+        "ready" | "running" | "active" | "succeeded" => "True",
+        "error" | "failed" => "False",
+        _ => "Unknown",
+    };
+    let message = if error.is_empty() { format!("orlojd reports {phase}") } else { error.to_owned() };
+    Condition::new(status, &reason_word(phase), &message)
+}
+
+/// A phase as a condition reason: the API wants `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`.
+fn reason_word(phase: &str) -> String {
+    let word: String = phase.chars().filter(char::is_ascii_alphanumeric).collect();
+    match word.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() => word,
+        _ => format!("Phase{word}"),
+    }
+}
+
+fn read_condition(status: &Value, kind: &str) -> (Condition, i64, i64) {
+    let found = status
+        .get("conditions")
+        .and_then(Value::as_array)
+        .and_then(|list| list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(kind)));
+    let Some(found) = found else { return (Condition::default(), 0, 0) };
+    let text = |field: &str| found.get(field).and_then(Value::as_str).unwrap_or_default();
+    (
+        Condition { status: text("status").into(), reason: text("reason").into(), message: text("message").into() },
+        parse_time(text("lastTransitionTime")),
+        found.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0),
+    )
+}
+
+fn clip(text: &str) -> &str {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let mut end = MAX_TEXT;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// RFC 3339 in UTC with whole seconds, as orlojd and Kubernetes write it.
+#[must_use]
+pub fn format_time(seconds: i64) -> String {
+    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+}
+
+/// Seconds since the Unix epoch; 0 where the text is no time.
+#[must_use]
+pub fn parse_time(text: &str) -> i64 {
+    text.parse::<Timestamp>().map_or(0, Timestamp::as_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(phase: &str) -> Verdict {
+        Verdict::Synced(Runtime::Phase { phase: phase.into(), error: Box::default() })
+    }
+
+    #[test]
+    fn a_status_survives_the_round_trip_through_json() {
+        let status = Status::default().next(&ready("Ready"), 3, 1_700_000_000, 1_700_000_000);
+        let read = Status::from_json(&status.to_json());
+        assert_eq!(read, status);
+        assert!(read.says_the_same(&status));
+    }
+
+    #[test]
+    fn transition_times_move_only_when_the_condition_changes() {
+        let first = Status::default().next(&Verdict::Synced(Runtime::Awaiting), 1, 100, 100);
+        let second = first.next(&ready("Ready"), 2, 200, 200);
+        assert_eq!((second.synced_since, second.ready_since), (100, 200));
+        let third = second.next(&ready("Ready"), 3, 200, 300);
+        assert_eq!((third.synced_since, third.ready_since, third.last_synced_at), (100, 200, 200));
+    }
+
+    #[test]
+    fn an_unreachable_store_keeps_phase_and_ready() {
+        let synced = Status::default().next(&ready("Ready"), 1, 100, 100);
+        let down = synced.next(&Verdict::Unavailable, 1, 100, 200);
+        assert_eq!(&*down.words.phase, "Ready");
+        assert_eq!(&*down.words.ready.status, "True");
+        assert_eq!((&*down.words.synced.status, &*down.words.synced.reason), ("False", "StoreUnavailable"));
+    }
+
+    #[test]
+    fn a_failure_is_told_in_all_three_places() {
+        let verdict = Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
+        let status = Status::default().next(&verdict, 1, 0, 100).to_json();
+        assert_eq!(status["phase"], "SyncError");
+        assert_eq!(status["syncError"], "spec.size is required");
+        assert_eq!(status["conditions"][0]["reason"], "Invalid");
+        assert_eq!(status["conditions"][1]["status"], "False");
+        assert_eq!(status["lastSyncedAt"], Value::Null);
+    }
+
+    #[test]
+    fn odd_phases_make_valid_reasons() {
+        assert_eq!(reason_word("In Progress"), "InProgress");
+        assert_eq!(reason_word("2nd"), "Phase2nd");
+    }
+
+    #[test]
+    fn equal_words_are_kept_once() {
+        let mut pool = WordPool::default();
+        let a = pool.share(Status::default().next(&ready("Ready"), 1, 1, 1));
+        let b = pool.share(Status::default().next(&ready("Ready"), 9, 5, 5));
+        assert!(Arc::ptr_eq(&a.words, &b.words));
+    }
+}

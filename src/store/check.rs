@@ -1,0 +1,40 @@
+//! What a store refuses before it sends anything: mistakes of the caller that a database would answer by halves.
+
+use std::collections::HashSet;
+
+use super::{Changes, Snapshot, StoreError, Table};
+
+fn rejected(detail: &str) -> StoreError {
+    StoreError::Rejected { detail: detail.to_owned() }
+}
+
+/// A key is written once, only after it was read (`NoStolenRows`), and a row has a value for each derived column.
+pub(super) fn changes(
+    table: &Table,
+    snapshot: &Snapshot,
+    was_read: impl Fn(&str) -> bool,
+    changes: &Changes,
+) -> Result<(), StoreError> {
+    let mut keys = HashSet::new();
+    for (row, exists) in
+        changes.insert.iter().map(|row| (row, false)).chain(changes.update.iter().map(|row| (row, true)))
+    {
+        if row.columns.len() != table.columns.len() {
+            return Err(rejected("a row has not as many derived values as the table has columns"));
+        }
+        if !was_read(&row.key) || snapshot.rows.contains_key(&row.key) != exists {
+            return Err(rejected("a batch inserts a row that is there, or updates one that is not"));
+        }
+        if !keys.insert(row.key.as_str()) {
+            return Err(rejected("a batch holds a key twice"));
+        }
+    }
+    if !changes.delete.iter().all(|key| was_read(key) && keys.insert(key)) {
+        return Err(rejected("a batch deletes a key twice, or one that it writes or has not read"));
+    }
+    let mut entries = HashSet::new();
+    if !changes.ledger_put.iter().all(|entry| was_read(&entry.key) && entries.insert(&entry.key)) {
+        return Err(rejected("a batch puts a ledger entry twice, or one that it has not read"));
+    }
+    Ok(())
+}

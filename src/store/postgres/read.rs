@@ -1,0 +1,104 @@
+//! Everything that only reads, and the two small writes that need no batch: salt and epoch.
+
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow};
+use super::statements::{LEDGER_PAGE, NOW, OWNED, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
+use crate::resource::ObjectName;
+
+/// A ledger entry from its columns, the first of them at `at`.
+pub(super) fn entry(row: &PgRow, at: usize) -> Result<LedgerEntry, sqlx::Error> {
+    let fingerprint = |index: usize| -> Result<Fingerprint, sqlx::Error> {
+        let bytes: &[u8] = row.try_get(index)?;
+        bytes.try_into().map_err(|_| sqlx::Error::Decode("a fingerprint is not 16 bytes long".into()))
+    };
+    Ok(LedgerEntry {
+        cluster: row.try_get(at)?,
+        kind: row.try_get(at + 1)?,
+        object: ObjectName::new(row.try_get::<String, _>(at + 2)?, row.try_get::<String, _>(at + 3)?),
+        uid: row.try_get(at + 4)?,
+        created: row.try_get(at + 5)?,
+        key: row.try_get(at + 6)?,
+        generation: row.try_get(at + 7)?,
+        fingerprint: fingerprint(at + 8)?,
+        row_fingerprint: fingerprint(at + 9)?,
+        synced_at: row.try_get(at + 10)?,
+    })
+}
+
+fn stored(row: &PgRow) -> Result<StoredRow, sqlx::Error> {
+    Ok(StoredRow { key: row.try_get(0)?, payload: row.try_get::<Value, _>(1)?, updated_at: row.try_get(2)? })
+}
+
+pub(super) async fn rows(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    // no key is empty, so the empty text is before all of them
+    let query = sqlx::query(statements.rows.sql()).bind(after.unwrap_or_default()).bind(i64::from(limit));
+    query.fetch_all(connection).await?.iter().map(stored).collect()
+}
+
+pub(super) async fn rows_since(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    since: i64,
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    sqlx::query(statements.rows_since.sql()).bind(since).fetch_all(connection).await?.iter().map(stored).collect()
+}
+
+pub(super) async fn row(
+    connection: &mut PgConnection,
+    statements: &Statements,
+    key: &str,
+) -> Result<Option<StoredRow>, sqlx::Error> {
+    sqlx::query(statements.row.sql()).bind(key).fetch_optional(connection).await?.as_ref().map(stored).transpose()
+}
+
+pub(super) async fn now(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(NOW).fetch_one(connection).await
+}
+
+pub(super) async fn ledger(
+    connection: &mut PgConnection,
+    cluster: &str,
+    after: Option<(&str, &str)>,
+    limit: u32,
+) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+    let (kind, key) = after.unwrap_or_default();
+    let query = sqlx::query(LEDGER_PAGE).bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
+    query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
+}
+
+pub(super) async fn owned(
+    connection: &mut PgConnection,
+    kind: &str,
+    keys: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(OWNED).bind(kind).bind(keys).fetch_all(connection).await
+}
+
+pub(super) async fn take_leadership(
+    connection: &mut PgConnection,
+    cluster: &str,
+    holder: &str,
+) -> Result<Fence, sqlx::Error> {
+    let epoch = sqlx::query_scalar(TAKE_LEADERSHIP).bind(cluster).bind(holder).fetch_one(connection).await?;
+    Ok(Fence { cluster: cluster.to_owned(), epoch })
+}
+
+/// Made once; whoever comes second takes the first one's.
+pub(super) async fn salt(connection: &mut PgConnection) -> Result<[u8; 32], sqlx::Error> {
+    let mut found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
+    if found.is_none() {
+        let fresh: [u8; 32] = rand::random();
+        sqlx::query(SALT_PUT).bind(&fresh[..]).execute(&mut *connection).await?;
+        found = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
+    }
+    let salt = found.and_then(|bytes| bytes.try_into().ok());
+    salt.ok_or_else(|| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+}

@@ -1,0 +1,223 @@
+//! What is there, what is missing, and how it comes about.
+
+use std::collections::HashSet;
+
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use super::super::{StoreError, Table, TableOwner};
+use super::statements::SCHEMA;
+use super::{classify, connect, ddl};
+
+/// Ours alone: orlojd's migrator holds 7301947, which one version of it may never give back
+/// (reference: store.md 12, hazard 25).
+const LOCK: i64 = 7_301_948_226;
+
+/// orlojd's migrations that shape our tables (reference: store.md 9).
+const ORLOJD_MIGRATIONS: [&str; 3] = ["003_mcp_servers", "007_schema_hardening", "008_spec_hash"];
+
+const WRITE: &str = "SELECT,INSERT,UPDATE,DELETE";
+
+/// A null schema means wherever the search path leads. Never fails for want of a privilege.
+const INSPECT: &str = "SELECT c.oid IS NOT NULL, \
+     coalesce((SELECT array_agg(a.attname::text) FROM pg_attribute a \
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '{}'), \
+     coalesce((SELECT array_agg(p) FROM unnest(string_to_array(w.privileges, ',')) p \
+         WHERE NOT (has_table_privilege(c.oid, p) AND has_schema_privilege(c.relnamespace, 'USAGE'))), '{}') \
+     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w(schema, name, privileges, position) \
+     LEFT JOIN pg_class c ON c.oid = CASE WHEN w.schema IS NULL THEN to_regclass(quote_ident(w.name))::oid \
+         ELSE (SELECT x.oid FROM pg_class x JOIN pg_namespace n ON n.oid = x.relnamespace \
+             WHERE n.nspname = w.schema AND x.relname = w.name AND x.relkind IN ('r', 'p', 'v')) END \
+     ORDER BY w.position";
+
+/// One table as this role sees it.
+#[derive(Debug, Default)]
+struct Found {
+    present: bool,
+    columns: HashSet<String>,
+    /// Privileges asked for and not held.
+    denied: Vec<String>,
+}
+
+impl Found {
+    fn lacks_column(&self, table: &Table) -> bool {
+        ddl::needed_columns(table).any(|column| !self.columns.contains(column))
+    }
+}
+
+struct Inspection {
+    tables: Vec<Found>,
+    schema_migrations: Found,
+    migrations: Found,
+    ledger: Vec<Found>,
+    schema_exists: bool,
+}
+
+async fn inspect(connection: &mut PgConnection, tables: &[Table]) -> Result<Inspection, sqlx::Error> {
+    let mut wanted: Vec<(Option<&str>, &str, &str)> = tables.iter().map(|t| (None, t.name.as_str(), WRITE)).collect();
+    wanted.push((None, "schema_migrations", "SELECT"));
+    wanted.push((Some(SCHEMA), "migrations", "SELECT"));
+    wanted.extend(ddl::LEDGER_TABLES.iter().map(|name| (Some(SCHEMA), *name, WRITE)));
+    let rows = sqlx::query(INSPECT)
+        .bind(wanted.iter().map(|w| w.0).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|w| w.1).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|w| w.2).collect::<Vec<_>>())
+        .fetch_all(&mut *connection)
+        .await?;
+    let found = rows.iter().map(|row| {
+        let columns: Vec<String> = row.try_get(1)?;
+        Ok(Found { present: row.try_get(0)?, columns: columns.into_iter().collect(), denied: row.try_get(2)? })
+    });
+    let found: Vec<Found> = found.collect::<Result<_, sqlx::Error>>()?;
+    let schema_exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)")
+        .bind(SCHEMA)
+        .fetch_one(connection)
+        .await?;
+    let mut found = found.into_iter();
+    Ok(Inspection {
+        tables: found.by_ref().take(tables.len()).collect(),
+        schema_migrations: found.next().unwrap_or_default(),
+        migrations: found.next().unwrap_or_default(),
+        ledger: found.collect(),
+        schema_exists,
+    })
+}
+
+/// The ledger's version; zero where its schema is not there or not readable.
+async fn ledger_version(connection: &mut PgConnection, seen: &Inspection) -> Result<i32, sqlx::Error> {
+    if !seen.migrations.present || !seen.migrations.denied.is_empty() {
+        return Ok(0);
+    }
+    let text = "SELECT coalesce(max(version), 0) FROM orloj_operator.migrations";
+    sqlx::query_scalar(text).fetch_one(connection).await
+}
+
+/// One sentence for each thing that is not as it has to be.
+pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
+    let seen = inspect(connection, tables).await?;
+    let mut missing = Vec::new();
+    let mut orlojd_is_ready = true;
+    if seen.schema_migrations.present && !seen.schema_migrations.denied.is_empty() {
+        orlojd_is_ready = false;
+        missing.push(denial("schema_migrations", "SELECT"));
+    } else if seen.schema_migrations.present {
+        let applied: Vec<String> =
+            sqlx::query_scalar("SELECT version FROM schema_migrations WHERE version = ANY($1::text[])")
+                .bind(&ORLOJD_MIGRATIONS[..])
+                .fetch_all(&mut *connection)
+                .await?;
+        let absent: Vec<_> = ORLOJD_MIGRATIONS.iter().filter(|m| !applied.iter().any(|a| a == *m)).copied().collect();
+        if !absent.is_empty() {
+            orlojd_is_ready = false;
+            missing.push(format!(
+                "orlojd has not applied its migrations {}: start orlojd v0.3.0 or newer once against this database",
+                absent.join(", ")
+            ));
+        }
+    }
+    for (table, found) in tables.iter().zip(&seen.tables) {
+        let ours = table.owner == TableOwner::Operator;
+        if !ours && !orlojd_is_ready {
+            continue;
+        }
+        let remedy = if ours {
+            "let the operator migrate with a role that may CREATE, or run the SQL that it prints for that"
+        } else if seen.schema_migrations.present {
+            "this kind needs a newer orlojd, or this role's search_path leads elsewhere"
+        } else {
+            "start orlojd once against this database, or let the operator create orlojd's tables"
+        };
+        if !found.present {
+            missing.push(format!("table {} is not there: {remedy}", table.name));
+            continue;
+        }
+        for column in ddl::needed_columns(table).filter(|column| !found.columns.contains(*column)) {
+            missing.push(format!("table {} has no column {column}: {remedy}", table.name));
+        }
+        if !found.denied.is_empty() {
+            missing.push(denial(&table.name, &found.denied.join(", ")));
+        }
+    }
+    missing.extend(missing_ledger(&seen, ledger_version(connection, &seen).await?));
+    Ok(missing)
+}
+
+fn denial(table: &str, privileges: &str) -> String {
+    format!("this role may not {privileges} on table {table}: grant it that, and USAGE on the table's schema")
+}
+
+fn missing_ledger(seen: &Inspection, version: i32) -> Vec<String> {
+    let named = ddl::LEDGER_TABLES.iter().copied().zip(&seen.ledger).chain([("migrations", &seen.migrations)]);
+    let denied: Vec<String> = named
+        .filter(|(_, found)| found.present && !found.denied.is_empty())
+        .map(|(name, found)| denial(&format!("{SCHEMA}.{name}"), &found.denied.join(", ")))
+        .collect();
+    if !denied.is_empty() {
+        return denied;
+    }
+    if version < ddl::version() || seen.ledger.iter().any(|found| !found.present) {
+        let needed = ddl::version();
+        return vec![format!(
+            "schema {SCHEMA} is at version {version} and has to be at {needed}: let the operator migrate with a role \
+             that may CREATE in this database, or run the SQL that it prints for that"
+        )];
+    }
+    Vec::new()
+}
+
+/// Reads first; only what is not there is created, so that a role without the right to create is enough later.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    tables: &[Table],
+    create_orlojd_tables: bool,
+) -> Result<(), StoreError> {
+    let (seen, version) = async {
+        let seen = inspect(connection, tables).await?;
+        let version = ledger_version(connection, &seen).await?;
+        Ok((seen, version))
+    }
+    .await
+    .map_err(|error: sqlx::Error| classify::store_error(&error))?;
+
+    if !seen.migrations.present || seen.migrations.denied.is_empty() {
+        for migration in ddl::MIGRATIONS.iter().filter(|migration| migration.version > version) {
+            let mut sql = String::new();
+            // CREATE SCHEMA asks for its privilege even where the schema is there
+            if !seen.schema_exists && migration.version == 1 {
+                sql += ddl::CREATE_SCHEMA;
+            }
+            sql += ddl::CREATE_MIGRATIONS;
+            sql += migration.sql;
+            sql += &ddl::record(migration);
+            create(connection, sql).await?;
+        }
+    }
+
+    // where an orlojd lives, its tables are for it to create
+    let create_orlojd_tables = create_orlojd_tables && !seen.schema_migrations.present;
+    let absent = tables.iter().zip(&seen.tables).filter(|(table, found)| match table.owner {
+        TableOwner::Operator => !found.present || found.lacks_column(table),
+        TableOwner::Orlojd => create_orlojd_tables && !found.present,
+    });
+    let sql: String = absent.map(|(table, _)| ddl::create_table(table)).collect();
+    if !sql.is_empty() {
+        create(connection, sql).await?;
+    }
+    Ok(())
+}
+
+/// Runs statements that create things, one operator at a time. All of them are idempotent: whoever waited for the
+/// lock finds the other's work.
+async fn create(connection: &mut PgConnection, sql: String) -> Result<(), StoreError> {
+    let done = async {
+        let mut transaction = connect::begin(connection).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
+        transaction.commit().await
+    };
+    match done.await.map_err(|error| classify::store_error(&error)) {
+        Err(StoreError::Setup { detail }) => Err(StoreError::Setup {
+            detail: format!("{detail}; an administrator can run the migration's SQL by hand instead"),
+        }),
+        other => other,
+    }
+}

@@ -1,0 +1,177 @@
+//! Statement texts, built once a table: with UNNEST a text is the same for any size of batch.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sqlx::AssertSqlSafe;
+
+use super::super::Table;
+
+/// The schema that is ours.
+pub(super) const SCHEMA: &str = "orloj_operator";
+
+/// Columns of the ledger in the order in which entries are bound and read.
+pub(super) const LEDGER_COLUMNS: &str =
+    "cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at";
+
+pub(super) const LEDGER_PAGE: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
+     fingerprint, row_fingerprint, synced_at FROM orloj_operator.ledger \
+     WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4";
+
+pub(super) const LEDGER_REMOVE: &str = "DELETE FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
+
+/// Answers how many entries were new (`xmax = 0` tells an insert from an update).
+pub(super) const LEDGER_PUT: &str = "WITH put AS (INSERT INTO orloj_operator.ledger AS l \
+     (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at) \
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], \
+     $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[]) \
+     ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, namespace = excluded.namespace, \
+     name = excluded.name, uid = excluded.uid, created = excluded.created, generation = excluded.generation, \
+     fingerprint = excluded.fingerprint, row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at \
+     RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh) FROM put";
+
+pub(super) const OWNED: &str = "SELECT key FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
+
+pub(super) const TAKE_LEADERSHIP: &str = "INSERT INTO orloj_operator.leader AS l (cluster, epoch, holder, since) \
+     VALUES ($1, 1, $2, NOW()) ON CONFLICT (cluster) DO UPDATE \
+     SET epoch = l.epoch + 1, holder = excluded.holder, since = excluded.since RETURNING epoch";
+
+pub(super) const SALT: &str = "SELECT value FROM orloj_operator.meta WHERE key = 'salt'";
+pub(super) const SALT_PUT: &str =
+    "INSERT INTO orloj_operator.meta (key, value) VALUES ('salt', $1) ON CONFLICT (key) DO NOTHING";
+
+pub(super) const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+/// Quotes an identifier.
+#[must_use]
+pub(super) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// Quotes a text literal.
+#[must_use]
+pub(super) fn literal(text: &str) -> String {
+    // a doubled backslash under E'' reads the same whatever standard_conforming_strings says
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A statement text that is cheap to pass to sqlx many times.
+#[derive(Clone, Debug)]
+pub(super) struct Text(Arc<str>);
+
+impl Text {
+    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.0))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// The statements of one table.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Everything a decision needs, in one snapshot and without a lock: epoch, rows, ledger entries, and the version
+    /// (`xmin`) of each. Binds: fence's cluster, cluster, kind, keys, object namespaces, object names.
+    pub(super) look: Text,
+    /// Locks the fence (shared), the entries and the rows of these keys, in key order, and answers their versions.
+    /// Binds: fence's cluster, kind, keys.
+    pub(super) lock: Text,
+    pub(super) insert: Text,
+    pub(super) update: Text,
+    pub(super) delete: Text,
+    pub(super) rows: Text,
+    pub(super) rows_since: Text,
+    pub(super) row: Text,
+}
+
+impl Statements {
+    pub(super) fn new(table: &Table) -> Self {
+        let name = quoted(&table.name);
+        let derived: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
+
+        let mut columns = String::from("name, namespace, status_phase, payload, updated_at");
+        let mut values = String::from("u.k, u.n, u.s, u.p::jsonb, NOW()");
+        let mut assignments =
+            String::from("namespace = u.n, status_phase = u.s, payload = u.p::jsonb, updated_at = NOW()");
+        let mut arrays = String::from("$1::text[], $2::text[], $3::text[], $4::text[]");
+        let mut aliases = String::from("k, n, s, p");
+        for (i, column) in derived.iter().enumerate() {
+            // writing to a String cannot fail
+            let _ = write!(columns, ", {column}");
+            let _ = write!(values, ", u.c{i}");
+            let _ = write!(assignments, ", {column} = u.c{i}");
+            let _ = write!(arrays, ", ${}::text[]", i + 5);
+            let _ = write!(aliases, ", c{i}");
+        }
+        let batch = format!("unnest({arrays}) AS u({aliases})");
+        let stored = "name, payload, (extract(epoch FROM updated_at) * 1000000)::bigint";
+
+        Self {
+            // LATERAL .. LIMIT 1: a look-up by index for each key, whatever the planner believes of a ledger that was
+            // empty when it last counted. COLLATE "default" where a ledger key meets a table's name: else the name's
+            // index is of no use.
+            look: format!(
+                "WITH held AS (SELECT l.key FROM unnest($5::text[], $6::text[]) AS o(namespace, name) \
+                 CROSS JOIN LATERAL (SELECT key FROM orloj_operator.ledger WHERE cluster = $2 AND kind = $3 \
+                 AND namespace = o.namespace AND name = o.name LIMIT 1) l), \
+                 keys AS (SELECT key FROM unnest($4::text[]) AS w(key) UNION SELECT key FROM held) \
+                 SELECT f.epoch, k.key, r.payload, r.version, l.version, l.{} \
+                 FROM (SELECT (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1) AS epoch) f \
+                 LEFT JOIN keys k ON true \
+                 LEFT JOIN LATERAL (SELECT payload, xmin::text AS version FROM {name} \
+                 WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
+                 LEFT JOIN LATERAL (SELECT *, xmin::text AS version FROM orloj_operator.ledger \
+                 WHERE kind = $3 AND key = k.key LIMIT 1) l ON true",
+                LEDGER_COLUMNS.replace(", ", ", l."),
+            )
+            .into(),
+            // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its
+            // entry and its row, locks them in one order
+            lock: format!(
+                "WITH fence AS MATERIALIZED \
+                 (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
+                 entries AS MATERIALIZED (SELECT k.key, l.version FROM unnest($3::text[]) AS k(key) \
+                 LEFT JOIN LATERAL (SELECT xmin::text AS version FROM orloj_operator.ledger \
+                 WHERE kind = $2 AND key = k.key FOR UPDATE) l ON true) \
+                 SELECT f.epoch, k.key, r.version, k.version \
+                 FROM (SELECT (SELECT epoch FROM fence) AS epoch) f LEFT JOIN entries k ON true \
+                 LEFT JOIN LATERAL (SELECT xmin::text AS version FROM {name} \
+                 WHERE name = k.key FOR UPDATE) r ON true"
+            )
+            .into(),
+            insert: format!(
+                "INSERT INTO {name} ({columns}) SELECT {values} FROM {batch} ON CONFLICT (name) DO NOTHING"
+            )
+            .into(),
+            update: format!("UPDATE {name} t SET {assignments} FROM {batch} WHERE t.name = u.k").into(),
+            delete: format!("DELETE FROM {name} WHERE name = ANY($1::text[])").into(),
+            // names first: an index alone can answer that, and only the page's payloads are fetched
+            rows: format!(
+                "SELECT {stored} FROM {name} WHERE name IN (SELECT name FROM {name} \
+                 WHERE name COLLATE \"C\" > $1 ORDER BY name COLLATE \"C\" LIMIT $2) ORDER BY name COLLATE \"C\""
+            )
+            .into(),
+            rows_since: format!(
+                "SELECT {stored} FROM {name} \
+                 WHERE updated_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'"
+            )
+            .into(),
+            row: format!("SELECT {stored} FROM {name} WHERE name = $1").into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_and_literals_are_quoted() {
+        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+        assert_eq!(literal("it's \\"), "E'it''s \\\\'");
+    }
+}

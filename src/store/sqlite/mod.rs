@@ -1,0 +1,130 @@
+//! The store in one SQLite file: for a directory of manifests, a laptop, a test. Same tables, same promises.
+
+pub mod classify;
+mod commit;
+mod connect;
+mod read;
+mod schema;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+pub use connect::SqliteOptions;
+
+use super::client::timed;
+use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table};
+use classify::store_error;
+use connect::Pools;
+use read::Statements;
+
+/// Rows and ledger in a SQLite file.
+pub struct SqliteStore {
+    pools: Pools,
+    options: SqliteOptions,
+    statements: RwLock<HashMap<Table, Arc<Statements>>>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, or creates it.
+    pub async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
+        Ok(Self { pools: Pools::open(options).await?, options: options.clone(), statements: RwLock::default() })
+    }
+
+    fn statements(&self, table: &Table) -> Arc<Statements> {
+        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
+            return Arc::clone(known);
+        }
+        let built = Arc::new(Statements::new(table));
+        let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(table.clone()).or_insert(built))
+    }
+}
+
+/// Runs a query on a connection of one of the pools, within the operation's time, its error classified.
+macro_rules! query {
+    ($pool:expr, $connection:ident => $query:expr) => {
+        timed(async {
+            let result = async {
+                let mut $connection = $pool.acquire().await?;
+                $query.await
+            };
+            result.await.map_err(|error: sqlx::Error| store_error(&error))
+        })
+        .await
+    };
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+        query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
+    }
+
+    /// All tables are ours here, whoever their owner is in Postgres.
+    async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
+        query!(self.pools.writer, connection => schema::migrate(&mut connection, tables))
+    }
+
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        query!(self.pools.writer, connection => read::salt(&mut connection))
+    }
+
+    async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self.pools.writer, connection => read::take_leadership(&mut connection, cluster, holder))
+    }
+
+    async fn commit(
+        &self,
+        fence: &Fence,
+        request: &Request<'_>,
+        decide: &mut Decide<'_>,
+    ) -> Result<Changes, StoreError> {
+        let statements = self.statements(request.table);
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            commit::commit(&mut connection, &statements, fence, request, decide).await
+        })
+        .await
+    }
+
+    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+        let statements = self.statements(table);
+        query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))
+    }
+
+    async fn rows_since(&self, table: &Table, since: i64) -> Result<Vec<StoredRow>, StoreError> {
+        let statements = self.statements(table);
+        query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since))
+    }
+
+    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {
+        let statements = self.statements(table);
+        query!(self.pools.readers, connection => read::row(&mut connection, &statements, key))
+    }
+
+    async fn now(&self) -> Result<i64, StoreError> {
+        Ok(read::clock())
+    }
+
+    async fn ledger(
+        &self,
+        cluster: &str,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        query!(self.pools.readers, connection => read::ledger(&mut connection, cluster, after, limit))
+    }
+
+    async fn owned(&self, kind: &str, keys: &[String]) -> Result<Vec<String>, StoreError> {
+        query!(self.pools.readers, connection => read::owned(&mut connection, kind, keys))
+    }
+}

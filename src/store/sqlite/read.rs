@@ -1,0 +1,172 @@
+//! Everything that only reads, and the two small writes that need no batch: salt and epoch.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table};
+use super::schema::quoted;
+use crate::resource::ObjectName;
+
+/// The host's clock, microseconds since the Unix epoch; SQLite's own counts milliseconds.
+pub(super) fn clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A statement text that is cheap to pass to sqlx many times.
+#[derive(Clone, Debug)]
+pub(super) struct Text(Arc<str>);
+
+impl Text {
+    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.0))
+    }
+}
+
+/// The reading statements of one table.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Name and payload of the rows whose names are in a JSON array.
+    pub(super) among: Text,
+    rows: Text,
+    rows_since: Text,
+    row: Text,
+}
+
+impl Statements {
+    pub(super) fn new(table: &Table) -> Self {
+        let name = quoted(&table.name);
+        let select = |columns: &str, rest: &str| Text(format!("SELECT {columns} FROM {name} WHERE {rest}").into());
+        let stored = "name, payload, updated_at";
+        Self {
+            among: select("name, payload", "name IN (SELECT value FROM json_each($1))"),
+            rows: select(stored, "name > $1 ORDER BY name LIMIT $2"),
+            rows_since: select(stored, "updated_at >= $1"),
+            row: select(stored, "name = $1"),
+        }
+    }
+}
+
+pub(super) fn payload(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
+    serde_json::from_str(row.try_get(at)?).map_err(|_| sqlx::Error::Decode("a payload is not JSON".into()))
+}
+
+fn stored(row: &SqliteRow) -> Result<StoredRow, sqlx::Error> {
+    Ok(StoredRow { key: row.try_get(0)?, payload: payload(row, 1)?, updated_at: row.try_get(2)? })
+}
+
+/// A ledger entry from its columns.
+pub(super) fn entry(row: &SqliteRow) -> Result<LedgerEntry, sqlx::Error> {
+    let fingerprint = |index: usize| -> Result<Fingerprint, sqlx::Error> {
+        let bytes: &[u8] = row.try_get(index)?;
+        bytes.try_into().map_err(|_| sqlx::Error::Decode("a fingerprint is not 16 bytes long".into()))
+    };
+    Ok(LedgerEntry {
+        cluster: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        object: ObjectName::new(row.try_get::<String, _>(2)?, row.try_get::<String, _>(3)?),
+        uid: row.try_get(4)?,
+        created: row.try_get(5)?,
+        key: row.try_get(6)?,
+        generation: row.try_get(7)?,
+        fingerprint: fingerprint(8)?,
+        row_fingerprint: fingerprint(9)?,
+        synced_at: row.try_get(10)?,
+    })
+}
+
+pub(super) async fn rows(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    // no key is empty, so the empty text is before all of them
+    let query = sqlx::query(statements.rows.sql()).bind(after.unwrap_or_default()).bind(i64::from(limit));
+    query.fetch_all(connection).await?.iter().map(stored).collect()
+}
+
+pub(super) async fn rows_since(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+    since: i64,
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    sqlx::query(statements.rows_since.sql()).bind(since).fetch_all(connection).await?.iter().map(stored).collect()
+}
+
+pub(super) async fn row(
+    connection: &mut SqliteConnection,
+    statements: &Statements,
+    key: &str,
+) -> Result<Option<StoredRow>, sqlx::Error> {
+    sqlx::query(statements.row.sql()).bind(key).fetch_optional(connection).await?.as_ref().map(stored).transpose()
+}
+
+pub(super) async fn ledger(
+    connection: &mut SqliteConnection,
+    cluster: &str,
+    after: Option<(&str, &str)>,
+    limit: u32,
+) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+    let (kind, key) = after.unwrap_or_default();
+    let query = sqlx::query(
+        "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
+         synced_at FROM orloj_operator_ledger WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4",
+    );
+    let query = query.bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
+    query.fetch_all(connection).await?.iter().map(entry).collect()
+}
+
+pub(super) async fn owned(
+    connection: &mut SqliteConnection,
+    kind: &str,
+    keys: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    // texts always serialise
+    let keys = serde_json::to_string(keys).unwrap_or_default();
+    sqlx::query_scalar(
+        "SELECT key FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
+    )
+    .bind(kind)
+    .bind(keys)
+    .fetch_all(connection)
+    .await
+}
+
+pub(super) async fn take_leadership(
+    connection: &mut SqliteConnection,
+    cluster: &str,
+    holder: &str,
+) -> Result<Fence, sqlx::Error> {
+    let epoch = sqlx::query_scalar(
+        "INSERT INTO orloj_operator_leader (cluster, epoch, holder, since) VALUES ($1, 1, $2, $3) \
+         ON CONFLICT (cluster) DO UPDATE SET epoch = epoch + 1, holder = excluded.holder, since = excluded.since \
+         RETURNING epoch",
+    )
+    .bind(cluster)
+    .bind(holder)
+    .bind(clock())
+    .fetch_one(connection)
+    .await?;
+    Ok(Fence { cluster: cluster.to_owned(), epoch })
+}
+
+/// Made once; whoever comes second takes the first one's.
+pub(super) async fn salt(connection: &mut SqliteConnection) -> Result<[u8; 32], sqlx::Error> {
+    const SALT: &str = "SELECT value FROM orloj_operator_meta WHERE key = 'salt'";
+    let mut found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
+    if found.is_none() {
+        let fresh: [u8; 32] = rand::random();
+        sqlx::query("INSERT INTO orloj_operator_meta (key, value) VALUES ('salt', $1) ON CONFLICT (key) DO NOTHING")
+            .bind(&fresh[..])
+            .execute(&mut *connection)
+            .await?;
+        found = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
+    }
+    let salt = found.and_then(|bytes| bytes.try_into().ok());
+    salt.ok_or_else(|| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+}

@@ -1,0 +1,130 @@
+//! Tables in the file. All of them are ours to make.
+//!
+//! The same names and columns as in Postgres, with two types of SQLite's own: `payload` is JSON as text, and times
+//! are integers, microseconds since the Unix epoch, which order and compare as they are.
+
+use std::fmt::Write as _;
+
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use super::super::Table;
+
+pub(super) const LEDGER: &str = "orloj_operator_ledger";
+
+/// Changes to these only add and keep older operators working, as in Postgres.
+const LEDGER_SQL: &str = "
+CREATE TABLE IF NOT EXISTS orloj_operator_ledger (
+    cluster         TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    namespace       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    uid             TEXT NOT NULL,
+    created         INTEGER NOT NULL,
+    key             TEXT NOT NULL,
+    generation      INTEGER NOT NULL,
+    fingerprint     BLOB NOT NULL,
+    row_fingerprint BLOB NOT NULL,
+    synced_at       INTEGER NOT NULL,
+    PRIMARY KEY (kind, key),
+    UNIQUE (cluster, kind, namespace, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS orloj_operator_leader (
+    cluster TEXT NOT NULL PRIMARY KEY,
+    epoch   INTEGER NOT NULL,
+    holder  TEXT NOT NULL,
+    since   INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS orloj_operator_meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+";
+
+const LEDGER_TABLES: [&str; 3] = [LEDGER, "orloj_operator_leader", "orloj_operator_meta"];
+
+const CLOCK: &str = "(CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
+
+pub(super) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+fn common() -> [(&'static str, String); 7] {
+    [
+        ("name", "TEXT NOT NULL PRIMARY KEY".into()),
+        ("namespace", "TEXT NOT NULL DEFAULT 'default'".into()),
+        ("status_phase", "TEXT NOT NULL DEFAULT ''".into()),
+        ("payload", "TEXT NOT NULL".into()),
+        ("updated_at", format!("INTEGER NOT NULL DEFAULT {CLOCK}")),
+        ("created_at", format!("INTEGER NOT NULL DEFAULT {CLOCK}")),
+        ("spec_hash", "TEXT NOT NULL DEFAULT ''".into()),
+    ]
+}
+
+/// Every column with its definition; a derived `spec_hash` is the common one.
+fn columns(table: &Table) -> Vec<(String, String)> {
+    let common = common().map(|(name, definition)| (name.to_owned(), definition));
+    let derived = table.columns.iter().filter(|column| !common.iter().any(|(name, _)| *name == column.name));
+    let derived: Vec<_> = derived
+        .map(|c| (c.name.clone(), format!("TEXT NOT NULL DEFAULT '{}'", c.default.replace('\'', "''"))))
+        .collect();
+    common.into_iter().chain(derived).collect()
+}
+
+async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(connection).await
+}
+
+/// One sentence for each table or column that is not there.
+pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
+    let mut missing = Vec::new();
+    for table in tables {
+        let present = present(connection, &table.name).await?;
+        if present.is_empty() {
+            missing.push(format!("table {} is not there: the operator's migration makes it", table.name));
+            continue;
+        }
+        for (column, _) in columns(table).iter().filter(|(column, _)| !present.contains(column)) {
+            missing.push(format!("table {} has no column {column}: the operator's migration adds it", table.name));
+        }
+    }
+    for table in LEDGER_TABLES {
+        if present(connection, table).await?.is_empty() {
+            missing.push(format!("table {table} is not there: the operator's migration makes it"));
+        }
+    }
+    Ok(missing)
+}
+
+/// Makes what is missing, in one transaction; writes nothing where nothing is.
+pub(super) async fn migrate(connection: &mut SqliteConnection, tables: &[Table]) -> Result<(), sqlx::Error> {
+    if missing(connection, tables).await?.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(LEDGER_SQL).execute(&mut *transaction).await?;
+    for table in tables {
+        let present = present(&mut transaction, &table.name).await?;
+        sqlx::raw_sql(AssertSqlSafe(create_table(table, &present))).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
+}
+
+fn create_table(table: &Table, present: &[String]) -> String {
+    let name = quoted(&table.name);
+    let columns = columns(table);
+    let mut sql = String::new();
+    // writing to a String cannot fail
+    if present.is_empty() {
+        let definitions: Vec<_> = columns.iter().map(|(column, how)| format!("{} {how}", quoted(column))).collect();
+        let _ = writeln!(sql, "CREATE TABLE {name} ({}) STRICT;", definitions.join(", "));
+    } else {
+        for (column, definition) in columns.iter().filter(|(column, _)| !present.contains(column)) {
+            let _ = writeln!(sql, "ALTER TABLE {name} ADD COLUMN {} {definition};", quoted(column));
+        }
+    }
+    for column in std::iter::once("namespace").chain(table.indexed.iter().map(String::as_str)) {
+        let index = quoted(&format!("idx_{}_{column}", table.name));
+        let _ = writeln!(sql, "CREATE INDEX IF NOT EXISTS {index} ON {name} ({});", quoted(column));
+    }
+    sql
+}
