@@ -215,12 +215,6 @@ impl Reader<'_> {
             log_format: log_format(self.choice("log-format")),
             shutdown_timeout: self.require("shutdown-timeout", value::positive_duration),
         };
-        if config.require_encryption && config.secret_encryption_key.is_none() && !key_is_wrong {
-            self.problem(
-                "require-encryption",
-                "is on, but there is no key; set ORLOJ_SECRET_ENCRYPTION_KEY or --secret-encryption-key-file",
-            );
-        }
         self.check_lease(&config, need);
         config
     }
