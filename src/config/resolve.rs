@@ -190,7 +190,6 @@ impl Reader<'_> {
     fn read(&mut self, need: Need) -> Config {
         let store = self.store(need);
         let key = self.secret("secret-encryption-key");
-        let key_is_wrong = self.problems.0.iter().any(|problem| problem.setting.starts_with("secret-encryption-key"));
         let config = Config {
             store,
             create_tables: self.require("create-tables", value::switch),

@@ -77,7 +77,11 @@ fn the_operator_waits_for_orlojds_migrations() {
     world.start_operator();
     bed::eventually(crate::world::PATIENCE, "it says what it waits for", || {
         let answer = world.operator().health("/readyz")?;
-        if answer.status == 503 && answer.body.contains("table memories is not there") { Ok(()) } else { Err(answer.body) }
+        if answer.status == 503 && answer.body.contains("table memories is not there") {
+            Ok(())
+        } else {
+            Err(answer.body)
+        }
     });
     world.database.apply_orlojd_schema();
     world.operator().wait_ready(crate::world::PATIENCE);
