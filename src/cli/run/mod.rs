@@ -277,15 +277,27 @@ impl Operator {
         }
     }
 
+    /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one
+    /// must not depose the others. What writes for the whole cluster has the cluster to itself.
+    fn term(&self, cluster: &str) -> String {
+        if self.config.namespaces.is_empty() {
+            return cluster.to_owned();
+        }
+        let lease = self.config.leader_election_namespace.as_ref().filter(|_| self.config.leader_elect);
+        let own = lease.cloned().unwrap_or_else(|| self.config.namespaces.join(","));
+        format!("{cluster}/{own}")
+    }
+
     async fn take_epoch(
         &self,
         store: &dyn Store,
         cluster: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Fence>, RunError> {
+        let term = self.term(cluster);
         loop {
-            match store.take_leadership(cluster, &self.identity).await {
-                Ok(fence) => return Ok(Some(fence)),
+            match store.take_leadership(&term, &self.identity).await {
+                Ok(fence) => return Ok(Some(Fence { cluster: cluster.to_owned(), ..fence })),
                 Err(error) => {
                     tracing::warn!(%error, "unable to take the next epoch; will try again");
                     self.leader_ready.waiting(error.to_string());
