@@ -92,7 +92,8 @@ impl State {
 
     /// Removes rows that carry our mark and belong to nobody, in this or another cluster.
     pub fn on_orphans(&mut self, kind: KindIndex, orphans: Vec<RowFact>, now: Moment) {
-        if !self.listed() || self.prune == Prune::No || self.incomplete.contains(&kind) {
+        let listed = !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
+        if !listed || self.prune == Prune::No || self.incomplete.contains(&kind) {
             return;
         }
         for row in orphans {
