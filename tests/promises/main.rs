@@ -5,6 +5,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod checks;
 mod convergence;
 mod fresh_first;
 mod isolation;
