@@ -7,7 +7,7 @@ use crate::world::{PATIENCE, World};
 
 #[test]
 fn a_leader_that_slept_past_its_lease_commits_nothing() {
-    let mut world = World::start("fence");
+    let mut world = World::named("fence").short_lease().start();
     world.apply("Memory", "notes", &json!({"type": "one"}));
     world.wait_synced("Memory", "notes");
     world.start_operator();

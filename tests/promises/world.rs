@@ -45,6 +45,13 @@ impl Builder {
         self
     }
 
+    /// A change of leader within seconds; only where that is the subject, since a busy machine can be slower.
+    pub fn short_lease(self) -> Self {
+        self.env("ORLOJ_OPERATOR_LEASE_DURATION", "5s")
+            .env("ORLOJ_OPERATOR_RENEW_DEADLINE", "4s")
+            .env("ORLOJ_OPERATOR_RETRY_PERIOD", "500ms")
+    }
+
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
@@ -133,10 +140,7 @@ impl World {
             .env("ORLOJ_OPERATOR_NAMESPACES", self.namespaces().join(","))
             .env("ORLOJ_OPERATOR_LOG_LEVEL", "debug")
             .env("ORLOJ_OPERATOR_STATUS_SYNC_INTERVAL", "300ms")
-            .env("ORLOJ_OPERATOR_SWEEP_INTERVAL", "2s")
-            .env("ORLOJ_OPERATOR_LEASE_DURATION", "3s")
-            .env("ORLOJ_OPERATOR_RENEW_DEADLINE", "2s")
-            .env("ORLOJ_OPERATOR_RETRY_PERIOD", "500ms");
+            .env("ORLOJ_OPERATOR_SWEEP_INTERVAL", "2s");
         for (name, value) in &self.builder.env {
             operator = operator.env(name, value);
         }
