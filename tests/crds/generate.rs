@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orloj_operator::registry::{Kind, Schema, SchemaType};
 use rand::Rng;
 use rand::rngs::StdRng;
-use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::seq::{IndexedMutRandom, IndexedRandom, IteratorRandom};
 use serde_json::{Map, Value, json};
 
 /// White space to Go and Rust, and at the end what only looks like it.
@@ -86,6 +86,44 @@ impl Generator {
             odd: [0.0, 0.5].choose(rng).copied().unwrap_or(0.0),
         };
         self.value(&kind.schema, "spec", &mood, rng)
+    }
+
+    /// Puts something else in one place of a spec: most specs made afresh are either small or refused, so that what
+    /// lies deep inside an accepted one is only reached step by step.
+    pub fn change(&self, kind: &Kind, spec: &mut Value, rng: &mut StdRng) {
+        let mood = Mood { fields: 0.5, faults: 0.01, odd: 0.7 };
+        self.change_value(&kind.schema, "spec", spec, &mood, rng);
+    }
+
+    fn change_value(&self, schema: &Schema, name: &str, value: &mut Value, mood: &Mood, rng: &mut StdRng) {
+        if rng.random_bool(0.1) {
+            *value = self.value(schema, name, mood, rng);
+            return;
+        }
+        match value {
+            Value::Array(items) => {
+                if let (Some(inner), Some(item)) = (&schema.items, items.choose_mut(rng)) {
+                    return self.change_value(inner, name, item, mood, rng);
+                }
+            }
+            Value::Object(map) if !schema.properties.is_empty() => {
+                let chosen = rng.random_range(0..schema.properties.len());
+                let Some((field, inner)) = schema.properties.get_index(chosen) else { return };
+                match map.get_mut(field) {
+                    Some(_) if rng.random_bool(0.1) => drop(map.remove(field)),
+                    Some(value) => self.change_value(inner, field, value, mood, rng),
+                    None => drop(map.insert(field.clone(), self.value(inner, field, mood, rng))),
+                }
+                return;
+            }
+            Value::Object(map) => {
+                if let (Some(inner), Some((_, value))) = (&schema.additional_properties, map.iter_mut().choose(rng)) {
+                    return self.change_value(inner, name, value, mood, rng);
+                }
+            }
+            _ => {}
+        }
+        *value = self.value(schema, name, mood, rng);
     }
 
     fn value(&self, schema: &Schema, name: &str, mood: &Mood, rng: &mut StdRng) -> Value {
