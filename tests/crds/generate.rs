@@ -107,8 +107,9 @@ impl Generator {
                 }
             }
             Value::Object(map) if !schema.properties.is_empty() => {
-                let chosen = rng.random_range(0..schema.properties.len());
-                let Some((field, inner)) = schema.properties.get_index(chosen) else { return };
+                let fields: Vec<_> = schema.properties.iter().collect();
+                // as if among all that lies below, so that a large block is not passed over for a flag beside it
+                let Ok(&(field, inner)) = fields.choose_weighted(rng, |(_, inner)| size(inner)) else { return };
                 match map.get_mut(field) {
                     Some(_) if rng.random_bool(0.1) => drop(map.remove(field)),
                     Some(value) => self.change_value(inner, field, value, mood, rng),
@@ -175,7 +176,8 @@ impl Generator {
         let roll = if rng.random_bool(mood.faults) { 9 } else { rng.random_range(0..9) };
         match roll {
             0 => String::new(),
-            1 if rng.random_bool(mood.odd) => pad("", rng),
+            1 | 2 if rng.random_bool(mood.odd) => pad("", rng),
+            3 if rng.random_bool(mood.odd) => pick(&TEXTS, rng).to_owned(),
             _ if roll == 9 => [pick(&TEXTS, rng), pick(&DURATIONS, rng), pick(&NO_SPACES, rng)]
                 .choose(rng)
                 .map_or(String::new(), |text| pad(text, rng)),
@@ -192,6 +194,12 @@ impl Generator {
             },
         }
     }
+}
+
+/// Fields without fields of their own.
+fn size(schema: &Schema) -> usize {
+    let inner = [&schema.items, &schema.additional_properties].into_iter().flatten().map(|inner| size(inner));
+    schema.properties.values().map(size).chain(inner).sum::<usize>().max(1)
 }
 
 fn pick<'t>(texts: &[&'t str], rng: &mut StdRng) -> &'t str {
