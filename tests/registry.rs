@@ -38,6 +38,7 @@ fn resource(kind: &Kind, spec: Value) -> Resource {
         id: ResourceId { kind: kind.index, object: ObjectName::new("team-a", "one") },
         uid: "uid".into(),
         generation: 1,
+        version: 0,
         created: 0,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
@@ -253,6 +254,14 @@ fn secrets_stay_out_of_errors() {
     assert_eq!(data["k"], "YQBi");
 }
 
+/// Whether a line has a word by itself: `003_mcp_servers`, a migration's name, is another word than its table's.
+fn names(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        word.starts_with('"') || !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part)
+    })
+}
+
 #[test]
 fn the_source_names_no_kind() {
     let mut words = Vec::new();
@@ -280,7 +289,7 @@ fn the_source_names_no_kind() {
             }
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             for (number, line) in text.lines().enumerate() {
-                let hits = words.iter().filter(|word| line.contains(word.as_str()));
+                let hits = words.iter().filter(|word| names(line, word));
                 found.extend(hits.map(|word| format!("{}:{}: {word}", path.display(), number + 1)));
             }
         }
@@ -292,10 +301,6 @@ fn the_source_names_no_kind() {
 #[test]
 fn the_committed_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds/kind.schema.json");
-    let current = serde_json::to_string_pretty(&json_schema()).unwrap_or_default() + "\n";
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &current).unwrap_or_else(|error| panic!("{error}"));
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == current, "kinds/kind.schema.json is stale: run `UPDATE=1 cargo test --test registry schema`");
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
+    assert!(committed == json_schema(), "kinds/kind.schema.json is stale: run `make generate`");
 }

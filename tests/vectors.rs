@@ -36,6 +36,7 @@ fn resource(kind: &Kind, input: &Value) -> Resource {
         id: ResourceId { kind: kind.index, object },
         uid: "uid".into(),
         generation: 1,
+        version: 0,
         created: 0,
         labels: strings(&metadata["labels"]),
         annotations: strings(&metadata["annotations"]),

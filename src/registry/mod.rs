@@ -102,7 +102,8 @@ impl Registry {
         &self.kinds
     }
 
-    /// A kind of this registry.
+    /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
+    /// [`Registry::resolve`], and nowhere else.
     ///
     /// # Panics
     ///
@@ -121,7 +122,7 @@ impl Registry {
             }
             sum
         });
-        folded.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        folded.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The kind that a manifest means.

@@ -34,6 +34,13 @@ const CASES: &[Case] = &[
     ("kind: Widget", "kind: widget", "widget\nplural", "no kind", ""),
     ("group: widgets.example.com", "group: Widgets", "Widgets\n", "no API group", ""),
     ("shortNames: [wd]", "shortNames: [w_d]", "w_d", "no Kubernetes name", ""),
+    (
+        "  initialPhase:",
+        "  indexes: [sise]\n  initialPhase:",
+        "sise]",
+        "no column `sise` to index",
+        "did you mean `size`?",
+    ),
     // paths
     ("lower: [spec.size]", "lower: [spec.sise]", "spec.sise", "there is no field `sise`", "did you mean `size`?"),
     ("trim: [spec.paint.colour]", "trim: [spec.tags]", "spec.tags]", "`trim` needs a string", ""),

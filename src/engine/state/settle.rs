@@ -50,7 +50,6 @@ pub struct Settlement {
 
 impl State {
     pub fn on_settled(&mut self, settlement: Settlement, now: Moment) {
-        self.store_down_since = None;
         self.commits += 1;
         self.in_store = self.in_store.saturating_sub(settlement.items.len());
         let kind = settlement.kind;

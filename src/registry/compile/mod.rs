@@ -20,6 +20,9 @@ use crate::normalize::{Path, PathError, Shape};
 use crate::resource::KindIndex;
 use crate::store::{Column, Table, TableOwner};
 
+/// The common column that a kind may want an index on.
+const STATUS_PHASE: &str = "status_phase";
+
 /// Faults of one file, as they are found.
 pub(super) struct Faults<'s> {
     source: &'s Source,
@@ -130,6 +133,15 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
             sources.push(source);
         }
     }
+    for (index, column) in section.indexes.iter().enumerate() {
+        let pointer = format!("/store/indexes/{index}");
+        if column != STATUS_PHASE && !section.columns.contains_key(column) {
+            let known = section.columns.keys().map(String::as_str).chain([STATUS_PHASE]);
+            faults.hinted(&pointer, format!("there is no column `{column}` to index"), suggest(column, known));
+        } else if format!("idx_{}_{column}", section.table).len() > names::MAX_IDENTIFIER {
+            faults.value(&pointer, format!("the index's name `idx_{}_{column}` is too long", section.table));
+        }
+    }
     if section.initial_phase.trim().is_empty() {
         faults.value("/store/initialPhase", "the initial phase must not be blank");
     }
@@ -139,7 +151,7 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
     };
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        table: Table { name: section.table.clone(), owner, columns, indexed: Vec::new() },
+        table: Table { name: section.table.clone(), owner, columns, indexed: section.indexes.clone() },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
     };

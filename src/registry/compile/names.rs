@@ -61,7 +61,7 @@ fn is_subdomain(text: &str) -> bool {
 }
 
 /// `PostgreSQL` cuts longer names off without a word.
-const MAX_IDENTIFIER: usize = 63;
+pub(super) const MAX_IDENTIFIER: usize = 63;
 /// The longest name made from a table's: `idx_<table>_status_phase`.
 const MAX_TABLE: usize = MAX_IDENTIFIER - "idx_".len() - "_status_phase".len();
 
