@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::golang::{json as go_json, quote, text};
 use crate::normalize::{self, Fault};
-use crate::registry::{ColumnSource, Kind, sha256};
+use crate::registry::{ColumnSource, Kind, hex, sha256};
 use crate::resource::Resource;
 use crate::rules;
 
@@ -352,11 +352,6 @@ impl ColumnSource {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The target namespace where one is given, else the resource's own; trimmed, `default` where that leaves nothing.

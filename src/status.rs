@@ -272,7 +272,8 @@ fn runtime_condition(phase: &str, error: &str) -> Condition {
 
 /// A phase as a condition reason: the API wants `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`.
 fn reason_word(phase: &str) -> String {
-    let word: String = phase.chars().filter(char::is_ascii_alphanumeric).collect();
+    // at most 1,024 characters, prefix included
+    let word: String = phase.chars().filter(char::is_ascii_alphanumeric).take(1000).collect();
     match word.chars().next() {
         Some(first) if first.is_ascii_alphabetic() => word,
         _ => format!("Phase{word}"),

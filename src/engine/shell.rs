@@ -1,6 +1,6 @@
 //! The I/O shell around the state: one loop that feeds it and does what it asks for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::{EngineError, Options, Parts};
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
-use crate::store::{StoreError, StoreErrorClass};
+use crate::store::{LedgerEntry, StoreError, StoreErrorClass};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.
@@ -48,7 +48,7 @@ pub(super) struct Shell {
     batches: JoinSet<(Committed, Instant)>,
     calls: JoinSet<Returned>,
     readings: mpsc::Receiver<Reading>,
-    orphans: (mpsc::Sender<(KindIndex, Vec<RowFact>)>, mpsc::Receiver<(KindIndex, Vec<RowFact>)>),
+    owners: (mpsc::Sender<Owners>, mpsc::Receiver<Owners>),
     reader: Option<Reader>,
     sweep_now: Arc<Notify>,
     commits: Arc<AtomicU64>,
@@ -59,6 +59,15 @@ pub(super) struct Shell {
     store_failures: u32,
     store_pause: Option<Instant>,
     swept_after_lists: bool,
+}
+
+/// What the ledger says of rows that carry our mark, and whose resource is not known to have one.
+struct Owners {
+    kind: KindIndex,
+    /// This cluster's resources own these.
+    ours: Vec<LedgerEntry>,
+    /// Nobody owns these, in no cluster.
+    orphans: Vec<RowFact>,
 }
 
 /// A call to the source that came back.
@@ -109,7 +118,7 @@ impl Shell {
             batches: JoinSet::new(),
             calls: JoinSet::new(),
             readings,
-            orphans: mpsc::channel(16),
+            owners: mpsc::channel(16),
             reader: Some(reader),
             sweep_now: Arc::new(Notify::new()),
             commits,
@@ -147,7 +156,10 @@ impl Shell {
                 Some(done) = self.batches.join_next(), if !self.batches.is_empty() => self.on_batch(joined(done)?)?,
                 Some(done) = self.calls.join_next(), if !self.calls.is_empty() => self.on_call(joined(done)?),
                 Some(reading) = self.readings.recv() => self.on_reading(reading)?,
-                Some((kind, rows)) = self.orphans.1.recv() => self.state.on_orphans(kind, rows, moment()),
+                Some(owners) = self.owners.1.recv() => {
+                    self.state.on_owners(owners.kind, owners.ours, moment());
+                    self.state.on_orphans(owners.kind, owners.orphans, moment());
+                }
                 event = self.events.recv(), if room => match event {
                     Some(event) => self.on_event(event),
                     None => return Err(EngineError::Internal("the source has ended".to_owned())),
@@ -320,18 +332,20 @@ impl Shell {
         Ok(())
     }
 
-    /// Asks the ledger whether rows without a resource here belong to another cluster; those that do not come back
-    /// as orphans.
+    /// Asks the ledger who owns rows that no resource here is known to have.
     fn look_for_owners(&self, kind: KindIndex, strays: Vec<RowFact>) {
         let store = Arc::clone(&self.parts.store);
-        let tell = self.orphans.0.clone();
+        let tell = self.owners.0.clone();
         let name = self.parts.registry.kind(kind).names.kind.clone();
+        let cluster = self.parts.fence.cluster.clone();
         tokio::spawn(async move {
             let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
-            match store.owned(&name, &keys).await {
-                Ok(owned) => {
+            match store.owners(&name, &keys).await {
+                Ok(owners) => {
+                    let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
                     let orphans = strays.into_iter().filter(|row| !owned.contains(&row.key)).collect();
-                    let _ = tell.send((kind, orphans)).await;
+                    let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
+                    let _ = tell.send(Owners { kind, ours, orphans }).await;
                 }
                 Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
             }

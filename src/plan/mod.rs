@@ -128,7 +128,7 @@ pub struct Plan {
     pub ledger_remove: Vec<String>,
     /// Younger owners that lost their key to a resource of this batch.
     pub displaced: Vec<ObjectName>,
-    /// Keys that nobody owns any more: whoever waits for one may have it.
+    /// Keys that are free, or have a new owner: whoever waits for one may have it now.
     pub released: Vec<String>,
 }
 
@@ -183,8 +183,12 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         working.put_row(key, payload);
     }
     let moved_from = working.leave_other_key(object, key);
-    if let Some(holder) = holder.filter(|holder| !working.is_mine(holder, object)) {
+    if let Some(holder) = holder.clone().filter(|holder| !working.is_mine(holder, object)) {
         working.displace(holder.object);
+    }
+    if holder.as_ref().is_some_and(|holder| holder.uid != *sync.uid) {
+        // a namesake that came later may be younger than one who waits for the key
+        working.reconsider(key);
     }
     let synced_at = working.own(object, sync, write != Write::Unchanged);
     Outcome::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at }

@@ -37,6 +37,7 @@ pub(super) struct Working<'a> {
     holdings: BTreeMap<String, Holding>,
     keys: HashMap<ObjectName, String>,
     displaced: Vec<ObjectName>,
+    reconsidered: Vec<String>,
 }
 
 impl<'a> Working<'a> {
@@ -46,8 +47,14 @@ impl<'a> Working<'a> {
             .into_iter()
             .map(|(key, row)| (key, Cell { existed: true, content: Content::Row(Box::new(row)) }))
             .collect();
-        let mut working =
-            Self { context, rows, holdings: BTreeMap::new(), keys: HashMap::new(), displaced: Vec::new() };
+        let mut working = Self {
+            context,
+            rows,
+            holdings: BTreeMap::new(),
+            keys: HashMap::new(),
+            displaced: Vec::new(),
+            reconsidered: Vec::new(),
+        };
         for entry in view.by_key.into_values().chain(view.by_object.into_values()) {
             if entry.cluster == context.cluster {
                 working.keys.insert(entry.object.clone(), entry.key.clone());
@@ -135,6 +142,11 @@ impl<'a> Working<'a> {
         self.displaced.push(object);
     }
 
+    /// Lets those who wait for a key try again.
+    pub fn reconsider(&mut self, key: &str) {
+        self.reconsidered.push(key.to_owned());
+    }
+
     /// Enters the object as owner of its key; returns when its row was last made equal.
     pub fn own(&mut self, object: &ObjectName, sync: &Sync, wrote: bool) -> i64 {
         let key = &sync.desired.key;
@@ -161,7 +173,7 @@ impl<'a> Working<'a> {
     }
 
     pub fn into_plan(self, outcomes: Vec<Outcome>) -> Plan {
-        let mut plan = Plan { outcomes, displaced: self.displaced, ..Plan::default() };
+        let mut plan = Plan { outcomes, displaced: self.displaced, released: self.reconsidered, ..Plan::default() };
         for (key, cell) in self.rows {
             match (cell.existed, cell.content) {
                 (true, Content::Absent) => plan.delete.push(key),

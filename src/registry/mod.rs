@@ -22,7 +22,7 @@ use include_dir::{Dir, include_dir};
 
 pub use file::PrinterColumn;
 pub use format::json_schema;
-pub(crate) use kind::{ColumnSource, sha256};
+pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Kind, Names, StoreMapping};
 pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
@@ -122,7 +122,7 @@ impl Registry {
             }
             sum
         });
-        folded.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&folded)
     }
 
     /// The kind that a manifest means.

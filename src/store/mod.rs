@@ -239,6 +239,6 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError>;
 
-    /// Of these keys of one kind, those that any cluster's ledger holds.
-    async fn owned(&self, kind: &str, keys: &[String]) -> Result<Vec<String>, StoreError>;
+    /// Who owns these keys of one kind, in any cluster.
+    async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use orloj_operator::registry::{Kind, Registry};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use crate::files::registry;
@@ -12,7 +13,7 @@ use crate::generate::Generator;
 use crate::server::{ask_all, complaint, establish, installed, null_inside, resource};
 
 /// Resources a kind that normalise accepts; a third as many that it refuses. `CRDS_COUNT` says another number.
-const ACCEPTED: usize = 300;
+const ACCEPTED: usize = 500;
 
 /// Tries a wanted resource, at most, to find them.
 const TRIES: usize = 100;
@@ -28,14 +29,25 @@ fn seed() -> u64 {
     })
 }
 
-/// Specs with the verdict of normalise, some of each sort.
+/// Specs with the verdict of normalise, some of each sort: half of them made afresh, half by changing accepted ones.
 fn specs(kind: &Kind, generator: &Generator, rng: &mut StdRng) -> Vec<(bool, Value)> {
     let wanted = number("CRDS_COUNT").unwrap_or(ACCEPTED);
+    let mut good = known_good(kind);
     let (mut accepted, mut refused) = (0, 0);
     let mut specs = Vec::new();
     for _ in 0..wanted * TRIES {
-        let spec = generator.spec(kind, rng);
+        let spec = match good.choose(rng) {
+            Some(spec) if rng.random_bool(0.7) => {
+                let mut spec = spec.clone();
+                (0..rng.random_range(1..5)).for_each(|_| generator.change(kind, &mut spec, rng));
+                spec
+            }
+            _ => generator.spec(kind, rng),
+        };
         let verdict = kind.desired(&resource(kind, "generated", spec.clone())).is_ok();
+        if verdict && good.len() < 10 * wanted {
+            good.push(spec.clone());
+        }
         let (count, most) = if verdict { (&mut accepted, wanted) } else { (&mut refused, wanted / 3) };
         if *count < most {
             *count += 1;
@@ -47,6 +59,13 @@ fn specs(kind: &Kind, generator: &Generator, rng: &mut StdRng) -> Vec<(bool, Val
     }
     assert!(accepted >= wanted / 2, "{}: the generator makes too little that is accepted", kind.names.kind);
     specs
+}
+
+/// What the original accepts of a kind, to begin with.
+fn known_good(kind: &Kind) -> Vec<Value> {
+    let vectors = include_str!("../vectors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
+    let good = vectors.filter(|vector: &Value| vector["error"].is_null() && vector["in"]["kind"] == *kind.names.kind);
+    good.map(|vector| vector["in"]["spec"].clone()).collect()
 }
 
 async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orloj_operator::registry::{Kind, Schema, SchemaType};
 use rand::Rng;
 use rand::rngs::StdRng;
-use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::seq::{IndexedMutRandom, IndexedRandom, IteratorRandom};
 use serde_json::{Map, Value, json};
 
 /// White space to Go and Rust, and at the end what only looks like it.
@@ -88,6 +88,45 @@ impl Generator {
         self.value(&kind.schema, "spec", &mood, rng)
     }
 
+    /// Puts something else in one place of a spec: most specs made afresh are either small or refused, so that what
+    /// lies deep inside an accepted one is only reached step by step.
+    pub fn change(&self, kind: &Kind, spec: &mut Value, rng: &mut StdRng) {
+        let mood = Mood { fields: 0.5, faults: 0.01, odd: 0.7 };
+        self.change_value(&kind.schema, "spec", spec, &mood, rng);
+    }
+
+    fn change_value(&self, schema: &Schema, name: &str, value: &mut Value, mood: &Mood, rng: &mut StdRng) {
+        if rng.random_bool(0.1) {
+            *value = self.value(schema, name, mood, rng);
+            return;
+        }
+        match value {
+            Value::Array(items) => {
+                if let (Some(inner), Some(item)) = (&schema.items, items.choose_mut(rng)) {
+                    return self.change_value(inner, name, item, mood, rng);
+                }
+            }
+            Value::Object(map) if !schema.properties.is_empty() => {
+                let fields: Vec<_> = schema.properties.iter().collect();
+                // as if among all that lies below, so that a large block is not passed over for a flag beside it
+                let Ok(&(field, inner)) = fields.choose_weighted(rng, |(_, inner)| size(inner)) else { return };
+                match map.get_mut(field) {
+                    Some(_) if rng.random_bool(0.1) => drop(map.remove(field)),
+                    Some(value) => self.change_value(inner, field, value, mood, rng),
+                    None => drop(map.insert(field.clone(), self.value(inner, field, mood, rng))),
+                }
+                return;
+            }
+            Value::Object(map) => {
+                if let (Some(inner), Some((_, value))) = (&schema.additional_properties, map.iter_mut().choose(rng)) {
+                    return self.change_value(inner, name, value, mood, rng);
+                }
+            }
+            _ => {}
+        }
+        *value = self.value(schema, name, mood, rng);
+    }
+
     fn value(&self, schema: &Schema, name: &str, mood: &Mood, rng: &mut StdRng) -> Value {
         if rng.random_bool(mood.faults * 0.1) {
             return [json!(null), json!(7), json!("text"), json!([]), json!({}), json!(1.5), json!(true)]
@@ -137,7 +176,8 @@ impl Generator {
         let roll = if rng.random_bool(mood.faults) { 9 } else { rng.random_range(0..9) };
         match roll {
             0 => String::new(),
-            1 if rng.random_bool(mood.odd) => pad("", rng),
+            1 | 2 if rng.random_bool(mood.odd) => pad("", rng),
+            3 if rng.random_bool(mood.odd) => pick(&TEXTS, rng).to_owned(),
             _ if roll == 9 => [pick(&TEXTS, rng), pick(&DURATIONS, rng), pick(&NO_SPACES, rng)]
                 .choose(rng)
                 .map_or(String::new(), |text| pad(text, rng)),
@@ -154,6 +194,12 @@ impl Generator {
             },
         }
     }
+}
+
+/// Fields without fields of their own.
+fn size(schema: &Schema) -> usize {
+    let inner = [&schema.items, &schema.additional_properties].into_iter().flatten().map(|inner| size(inner));
+    schema.properties.values().map(size).chain(inner).sum::<usize>().max(1)
 }
 
 fn pick<'t>(texts: &[&'t str], rng: &mut StdRng) -> &'t str {

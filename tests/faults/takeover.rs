@@ -42,16 +42,14 @@ fn as_the_original_left_it(world: &World, kind: &str, name: &str, version: u32) 
     world.kubectl(&["patch", &crd, name, "--subresource=status", "--type=merge", "-p", &status]).expect_ok();
     let kind = world.kind(kind);
     let (key, payload) = original_row(kind, &object, version);
-    let columns = kind.columns(&payload);
     let table = &kind.store.table;
-    let names: String = table.columns.iter().map(|column| format!(", {}", column.name)).collect();
-    let values: String = columns.iter().map(|value| format!(", '{value}'")).collect();
-    let text = payload.to_string().replace('\'', "''");
-    world.database.psql(&format!(
-        "insert into {} (name, namespace, status_phase, payload, updated_at{names}) \
-         values ('{key}', '{}', 'pending', '{text}', '2026-01-01'{values})",
-        table.name, world.namespace,
-    ));
+    let quoted = |text: String| format!("'{}'", text.replace('\'', "''"));
+    let mut names = ["name", "namespace", "status_phase", "payload", "updated_at"].map(str::to_owned).to_vec();
+    names.extend(table.columns.iter().map(|column| column.name.clone()));
+    let mut values = vec![key, world.namespace.clone(), "pending".into(), payload.to_string(), "2026-01-01".into()];
+    values.extend(kind.columns(&payload));
+    let values: Vec<_> = values.into_iter().map(quoted).collect();
+    world.database.psql(&format!("insert into {} ({}) values ({})", table.name, names.join(", "), values.join(", ")));
 }
 
 fn row_versions(world: &World) -> BTreeMap<String, String> {

@@ -327,11 +327,12 @@ pub async fn rows_since_are_those_that_changed(bed: &Bed) {
 pub async fn owned_keys_are_those_in_any_ledger(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
-    let mut owned = bed.store.owned("Tool", &["a/1", "a/2", "a/3"].map(key)).await.unwrap();
+    let owners = bed.store.owners("Tool", &["a/1", "a/2", "a/3"].map(key)).await.unwrap();
+    let mut owned: Vec<_> = owners.into_iter().map(|entry| entry.key).collect();
     owned.sort();
     assert_eq!(owned, ["a/1", "a/2"]);
-    assert!(bed.store.owned("Agent", &[key("a/1")]).await.unwrap().is_empty());
-    assert!(bed.store.owned("Tool", &[]).await.unwrap().is_empty());
+    assert!(bed.store.owners("Agent", &[key("a/1")]).await.unwrap().is_empty());
+    assert!(bed.store.owners("Tool", &[]).await.unwrap().is_empty());
 }
 
 pub async fn the_salt_stays(bed: &Bed) {

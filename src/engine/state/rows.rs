@@ -4,7 +4,7 @@ use super::{Moment, Prune, State, Work, runtime_of};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::status::{Runtime, Verdict};
-use crate::store::Fingerprint;
+use crate::store::{Fingerprint, LedgerEntry};
 
 /// A row as the reader found it, without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,10 +90,40 @@ impl State {
         lost.len()
     }
 
+    /// Takes up rows that are ours by the ledger though we do not know of them: a commit went through, and its answer
+    /// was lost. A row whose resource has gone meanwhile goes too.
+    pub fn on_owners(&mut self, kind: KindIndex, entries: Vec<LedgerEntry>, now: Moment) {
+        let may_remove = self.may_remove(kind);
+        for ledger in entries {
+            let id = ResourceId { kind, object: ledger.object };
+            if self.is_queued(&id) || !self.covers(&id) {
+                continue;
+            }
+            match self.index.get_mut(&id) {
+                Some(entry) if entry.synced_at == 0 && !entry.flags.busy() && !entry.flags.deleting() => {
+                    entry.synced_at = ledger.synced_at.div_euclid(1_000_000);
+                    entry.row_fingerprint = ledger.row_fingerprint;
+                    self.index.set_key(&id, &ledger.key);
+                    self.want_ack_if_listed(&id, now);
+                }
+                Some(_) => {}
+                None if may_remove => {
+                    self.queue_work(&id, Lane::Backlog, Work::Remove { key: ledger.key, retain: false }, now.at);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Whether all resources of a kind are known, so that what is not known does not exist.
+    fn may_remove(&self, kind: KindIndex) -> bool {
+        let listed = !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
+        listed && self.prune == Prune::Yes && !self.incomplete.contains(&kind)
+    }
+
     /// Removes rows that carry our mark and belong to nobody, in this or another cluster.
     pub fn on_orphans(&mut self, kind: KindIndex, orphans: Vec<RowFact>, now: Moment) {
-        let listed = !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
-        if !listed || self.prune == Prune::No || self.incomplete.contains(&kind) {
+        if !self.may_remove(kind) {
             return;
         }
         for row in orphans {

@@ -83,6 +83,7 @@ impl State {
                     entry.synced_at = synced_at.div_euclid(1_000_000);
                     entry.row_fingerprint = item.row_fingerprint;
                     entry.swept = self.sweeps;
+                    entry.flags.set_released(false);
                 }
                 self.index.set_key(id, key);
                 self.notice_success(id, outcome);
@@ -127,7 +128,8 @@ impl State {
         }
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.synced_at = 0;
-        entry.flags.set_released(true);
+        // one that came anew meanwhile has work of its own on the way
+        entry.flags.set_released(entry.flags.gone() || entry.flags.deleting());
         if entry.flags.gone() {
             self.forget(id);
         }

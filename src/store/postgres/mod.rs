@@ -129,7 +129,7 @@ impl Store for PostgresStore {
         query!(self, connection => read::ledger(&mut connection, cluster, after, limit))
     }
 
-    async fn owned(&self, kind: &str, keys: &[String]) -> Result<Vec<String>, StoreError> {
-        query!(self, connection => read::owned(&mut connection, kind, keys))
+    async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
+        query!(self, connection => read::owners(&mut connection, kind, keys))
     }
 }

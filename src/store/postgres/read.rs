@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow};
-use super::statements::{LEDGER_PAGE, NOW, OWNED, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
+use super::statements::{LEDGER_PAGE, NOW, OWNERS, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;
 
 /// A ledger entry from its columns, the first of them at `at`.
@@ -74,12 +74,13 @@ pub(super) async fn ledger(
     query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
 }
 
-pub(super) async fn owned(
+pub(super) async fn owners(
     connection: &mut PgConnection,
     kind: &str,
     keys: &[String],
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(OWNED).bind(kind).bind(keys).fetch_all(connection).await
+) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+    let query = sqlx::query(OWNERS).bind(kind).bind(keys);
+    query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
 }
 
 pub(super) async fn take_leadership(

@@ -30,7 +30,8 @@ pub(super) const LEDGER_PUT: &str = "WITH put AS (INSERT INTO orloj_operator.led
      fingerprint = excluded.fingerprint, row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at \
      RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh) FROM put";
 
-pub(super) const OWNED: &str = "SELECT key FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
+pub(super) const OWNERS: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
+     fingerprint, row_fingerprint, synced_at FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
 
 pub(super) const TAKE_LEADERSHIP: &str = "INSERT INTO orloj_operator.leader AS l (cluster, epoch, holder, since) \
      VALUES ($1, 1, $2, NOW()) ON CONFLICT (cluster) DO UPDATE \

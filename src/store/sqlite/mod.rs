@@ -124,7 +124,7 @@ impl Store for SqliteStore {
         query!(self.pools.readers, connection => read::ledger(&mut connection, cluster, after, limit))
     }
 
-    async fn owned(&self, kind: &str, keys: &[String]) -> Result<Vec<String>, StoreError> {
-        query!(self.pools.readers, connection => read::owned(&mut connection, kind, keys))
+    async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
+        query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))
     }
 }

@@ -121,20 +121,18 @@ pub(super) async fn ledger(
     query.fetch_all(connection).await?.iter().map(entry).collect()
 }
 
-pub(super) async fn owned(
+pub(super) async fn owners(
     connection: &mut SqliteConnection,
     kind: &str,
     keys: &[String],
-) -> Result<Vec<String>, sqlx::Error> {
+) -> Result<Vec<LedgerEntry>, sqlx::Error> {
     // texts always serialise
     let keys = serde_json::to_string(keys).unwrap_or_default();
-    sqlx::query_scalar(
-        "SELECT key FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
-    )
-    .bind(kind)
-    .bind(keys)
-    .fetch_all(connection)
-    .await
+    let query = sqlx::query(
+        "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
+         synced_at FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
+    );
+    query.bind(kind).bind(keys).fetch_all(connection).await?.iter().map(entry).collect()
 }
 
 pub(super) async fn take_leadership(

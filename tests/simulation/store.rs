@@ -1,0 +1,132 @@
+//! A store in memory that can be away.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use orloj_operator::store::{
+    Changes, Decide, Fence, LedgerEntry, Request, Snapshot, Store, StoreError, StoredRow, Table,
+};
+use serde_json::Value;
+
+#[derive(Debug, Default)]
+pub struct Inner {
+    pub rows: BTreeMap<String, Value>,
+    pub ledger: BTreeMap<String, LedgerEntry>,
+    pub away: bool,
+    /// The commit goes through, but the answer is lost.
+    pub lose_answer: bool,
+    pub epoch: i64,
+    pub writes: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Memory(pub Mutex<Inner>);
+
+impl Memory {
+    pub fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().expect("no panic while held")
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable { detail: "away".to_owned() }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn missing(&self, _: &[Table]) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn migrate(&self, _: &[Table], _: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
+
+    async fn take_leadership(&self, cluster: &str, _: &str) -> Result<Fence, StoreError> {
+        let mut inner = self.inner();
+        inner.epoch += 1;
+        Ok(Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch })
+    }
+
+    async fn commit(
+        &self,
+        fence: &Fence,
+        request: &Request<'_>,
+        decide: &mut Decide<'_>,
+    ) -> Result<Changes, StoreError> {
+        let mut inner = self.inner();
+        if inner.away {
+            return Err(away());
+        }
+        if fence.epoch != inner.epoch {
+            return Err(StoreError::Deposed { held: fence.epoch, current: inner.epoch });
+        }
+        let mut snapshot = Snapshot::default();
+        let mut keys: Vec<String> = request.keys.to_vec();
+        for entry in inner.ledger.values() {
+            if entry.cluster == request.cluster && request.objects.contains(&entry.object) {
+                snapshot.by_object.insert(entry.object.clone(), entry.clone());
+                keys.push(entry.key.clone());
+            }
+        }
+        for key in keys {
+            if let Some(entry) = inner.ledger.get(&key) {
+                snapshot.by_key.insert(key.clone(), entry.clone());
+            }
+            if let Some(payload) = inner.rows.get(&key) {
+                snapshot.rows.insert(key, payload.clone());
+            }
+        }
+        let changes = decide(&snapshot);
+        inner.writes += u64::from(!changes.is_empty());
+        for row in changes.insert.iter().chain(&changes.update) {
+            let payload = serde_json::from_str(&row.payload).expect("a payload is JSON");
+            inner.rows.insert(row.key.clone(), payload);
+        }
+        for key in &changes.delete {
+            assert!(inner.rows.remove(key).is_some(), "deleted a row that is not there");
+        }
+        for key in &changes.ledger_remove {
+            inner.ledger.remove(key);
+        }
+        for entry in &changes.ledger_put {
+            inner.ledger.insert(entry.key.clone(), entry.clone());
+        }
+        if std::mem::take(&mut inner.lose_answer) { Err(away()) } else { Ok(changes) }
+    }
+
+    async fn rows(&self, _: &Table, after: Option<&str>, _: u32) -> Result<Vec<StoredRow>, StoreError> {
+        let inner = self.inner();
+        if inner.away {
+            return Err(away());
+        }
+        let rows = inner.rows.iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
+        Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
+    }
+
+    async fn rows_since(&self, table: &Table, _: i64) -> Result<Vec<StoredRow>, StoreError> {
+        self.rows(table, None, 0).await
+    }
+
+    async fn row(&self, _: &Table, _: &str) -> Result<Option<StoredRow>, StoreError> {
+        Ok(None)
+    }
+
+    async fn now(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    async fn ledger(&self, _: &str, after: Option<(&str, &str)>, _: u32) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(if after.is_some() { Vec::new() } else { self.inner().ledger.values().cloned().collect() })
+    }
+
+    async fn owners(&self, _: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
+        let inner = self.inner();
+        Ok(keys.iter().filter_map(|key| inner.ledger.get(key)).cloned().collect())
+    }
+}

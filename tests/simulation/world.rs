@@ -1,0 +1,328 @@
+//! One history: the operator's state, driven step by step, and the people and faults around it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orloj_operator::crypto::{Fingerprinter, Vault};
+use orloj_operator::engine::batch::Committer;
+use orloj_operator::engine::codec::Codec;
+use orloj_operator::engine::state::{Batch, Job, Moment, Prune, State};
+use orloj_operator::engine::target::{Ack, TargetError};
+use orloj_operator::registry::Registry;
+use orloj_operator::resource::{ObjectName, ResourceId};
+use orloj_operator::source::Scope;
+use orloj_operator::store::Store as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::json;
+
+use super::api::{Api, KIND};
+use super::store::Memory;
+
+const WIDGET: &str = "
+group: example.org
+version: v1
+kind: Widget
+plural: widgets
+description: A thing.
+store: {table: widgets, owner: operator, initialPhase: Pending}
+rules:
+  - path: spec.size
+    oneOf: [small, medium, large]
+    message: a widget is small, medium or large
+schema:
+  type: object
+  description: What it is.
+  properties:
+    size: {type: string, description: How large.}
+";
+
+/// A call to the API server under way.
+type Call = (ResourceId, Job);
+
+pub struct World {
+    random: StdRng,
+    registry: Arc<Registry>,
+    codec: Arc<Codec>,
+    fingerprinter: Arc<Fingerprinter>,
+    store: Arc<Memory>,
+    api: Api,
+    state: State,
+    committer: Committer,
+    calls: Vec<Call>,
+    batch: Option<Batch>,
+    now: Instant,
+    unix: i64,
+    faults: bool,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let files = [("widget.yaml".to_owned(), WIDGET.to_owned())];
+        let registry = Arc::new(Registry::from_files(files).expect("a good kind"));
+        let fingerprinter = Arc::new(Fingerprinter::new([7; 32], None));
+        let codec = Arc::new(Codec::new(Arc::clone(&fingerprinter), Vault::new(None)));
+        let store = Arc::new(Memory::default());
+        let committer = Committer {
+            registry: Arc::clone(&registry),
+            store: store.clone(),
+            codec: Arc::clone(&codec),
+            fence: orloj_operator::store::Fence { cluster: "us".to_owned(), term: "us".to_owned(), epoch: 0 },
+            require_encryption: false,
+        };
+        let state = fresh_state(&registry, &fingerprinter);
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            registry,
+            codec,
+            fingerprinter,
+            store,
+            api: Api::default(),
+            state,
+            committer,
+            calls: Vec::new(),
+            batch: None,
+            now: Instant::now(),
+            unix: 1_700_000_000,
+            faults: true,
+        }
+    }
+
+    pub async fn live_through(mut self, steps: usize) {
+        self.start().await;
+        for _ in 0..steps {
+            match self.random.random_range(0..100) {
+                0..25 => self.person(),
+                25..32 => self.fault().await,
+                _ => self.operate().await,
+            }
+        }
+        self.faults = false;
+        self.store.inner().away = false;
+        self.store.inner().lose_answer = false;
+        self.drain().await;
+        self.check();
+        self.check_quiet().await;
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: self.now, unix: self.unix, jitter: 0.5 }
+    }
+
+    fn object(&mut self) -> ObjectName {
+        let namespace = *["x", "y"].choose(&mut self.random).expect("not empty");
+        let name = *["a", "b", "c"].choose(&mut self.random).expect("not empty");
+        ObjectName::new(namespace, name)
+    }
+
+    fn person(&mut self) {
+        let object = self.object();
+        match self.random.random_range(0..10) {
+            0..7 => {
+                let size = *["small", "medium", "large", "huge"].choose(&mut self.random).expect("not empty");
+                let target = *[None, None, None, Some("x"), Some("y")].choose(&mut self.random).expect("not empty");
+                let suspend = self.random.random_ratio(1, 12);
+                self.api.apply(&object, size, target, suspend);
+            }
+            _ => self.api.delete(&object),
+        }
+    }
+
+    async fn fault(&mut self) {
+        let object = self.object();
+        match self.random.random_range(0..9) {
+            0 => self.start().await,
+            1 => self.api.relist(),
+            2 => self.store.inner().away = true,
+            3 => self.store.inner().away = false,
+            4 => self.store.inner().lose_answer = true,
+            5 => self.api.strip(&object),
+            6 => self.api.overwrite_status(&object),
+            7 => {
+                self.store.inner().rows.remove(&object.to_string());
+            }
+            _ => {
+                if let Some(row) = self.store.inner().rows.get_mut(&object.to_string()) {
+                    row["spec"]["size"] = json!("hacked");
+                }
+            }
+        }
+    }
+
+    /// A process starts, after a crash or for the first time: the ledger and the rows are all it remembers.
+    async fn start(&mut self) {
+        self.calls.clear();
+        self.batch = None;
+        self.state = fresh_state(&self.registry, &self.fingerprinter);
+        self.committer.fence = self.store.take_leadership("us", "me").await.expect("always there");
+        for entry in self.store.ledger("us", None, 0).await.expect("always there") {
+            self.state.remember(entry);
+        }
+        let away = std::mem::take(&mut self.store.inner().away);
+        self.sweep().await;
+        self.store.inner().away = away;
+        self.api.relist();
+    }
+
+    async fn sweep(&mut self) {
+        let kind = &self.registry.kinds()[0];
+        let read_at = self.state.commits();
+        let Ok(rows) = self.store.rows(&kind.store.table, None, 0).await else { return };
+        self.state.begin_sweep();
+        let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+        let moment = self.moment();
+        let strays = self.state.on_rows(KIND, facts, read_at, moment);
+        self.state.end_sweep(KIND, read_at);
+        let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
+        let owners = self.store.owners("Widget", &keys).await.expect("always there");
+        let orphans = strays.into_iter().filter(|row| !owners.iter().any(|entry| entry.key == row.key)).collect();
+        self.state.on_owners(KIND, owners, moment);
+        self.state.on_orphans(KIND, orphans, moment);
+    }
+
+    /// The operator does one thing.
+    async fn operate(&mut self) {
+        self.now += Duration::from_millis(self.random.random_range(1..800));
+        self.unix += i64::from(self.random.random_ratio(1, 3));
+        let moment = self.moment();
+        self.state.on_time(moment);
+        match self.random.random_range(0..10) {
+            0..4 => {
+                if let Some(event) = self.api.events.pop_front() {
+                    self.state.on_source(event, moment);
+                }
+            }
+            4 | 5 => self.store_step().await,
+            6 => {
+                if let Some((id, _, job)) = self.state.next_job(false, moment) {
+                    self.calls.push((id, job));
+                }
+            }
+            7 | 8 => self.finish_call(),
+            _ => self.sweep().await,
+        }
+        self.state.take_notices();
+    }
+
+    /// A batch goes off, or the one under way comes back: events may come in between.
+    async fn store_step(&mut self) {
+        let moment = self.moment();
+        let Some(batch) = self.batch.take() else {
+            self.batch = self.state.next_batch(self.random.random_range(1..5));
+            return;
+        };
+        let committed = self.committer.run(batch).await;
+        self.state.on_settled(committed.settlement, moment);
+        match committed.unsettled {
+            None => self.state.on_store_available(),
+            Some((batch, _)) => self.state.on_store_unavailable(batch, Duration::from_secs(2), moment),
+        }
+    }
+
+    fn finish_call(&mut self) {
+        if self.calls.is_empty() {
+            return;
+        }
+        let moment = self.moment();
+        let (id, job) = self.calls.swap_remove(self.random.random_range(0..self.calls.len()));
+        let fails = self.faults && self.random.random_ratio(1, 8);
+        let failure = || TargetError::Transient("cut".to_owned());
+        match job {
+            Job::Fetch if fails => self.state.on_fetched(&id, Err(failure()), moment),
+            Job::Fetch => {
+                let found = self.api.objects.get(&id.object).cloned();
+                self.state.on_fetched(&id, Ok(found), moment);
+            }
+            Job::Acknowledge(ack) => {
+                // a call may fail before it arrives, or after
+                let arrives = !fails || self.random.random_bool(0.5);
+                let result = if arrives { self.acknowledge(&id, &ack) } else { Err(failure()) };
+                let result = if fails { Err(failure()) } else { result };
+                self.state.on_acknowledged(&id, ack, result, moment);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError> {
+        self.api.acknowledge(id, ack)
+    }
+
+    /// Without faults, until nothing is left to do; retries come due, sweeps go round.
+    async fn drain(&mut self) {
+        for _ in 0..4 {
+            for _ in 0..3_000 {
+                if self.still() {
+                    break;
+                }
+                self.operate().await;
+                self.now += Duration::from_secs(5);
+            }
+            assert!(self.still(), "it does not come to rest: {:?}", self.state.load());
+            self.sweep().await;
+        }
+    }
+
+    fn still(&self) -> bool {
+        self.api.events.is_empty()
+            && self.state.idle()
+            && self.calls.is_empty()
+            && self.batch.is_none()
+            && self.state.load().retrying == 0
+    }
+
+    fn check(&self) {
+        let kind = &self.registry.kinds()[0];
+        let inner = self.store.inner();
+        let mut claims: BTreeMap<String, Vec<(i64, &ObjectName)>> = BTreeMap::new();
+        for (object, resource) in &self.api.objects {
+            assert!(!resource.deleting, "NoLostDelete: {object} hangs");
+            if !resource.annotations.contains_key("orloj.dev/suspend") && kind.desired(resource).is_ok() {
+                claims.entry(kind.scoped_key(resource)).or_default().push((resource.created, object));
+            }
+        }
+        for (key, claimants) in &claims {
+            let oldest = claimants.iter().min().expect("at least one").1;
+            let Some(owner) = inner.ledger.get(key).map(|entry| &entry.object) else { panic!("nobody owns {key}") };
+            // one that is suspended or has become invalid keeps what it holds
+            if owner != oldest {
+                let holder = self.api.objects.get(owner).unwrap_or_else(|| panic!("{key} is owned by a ghost"));
+                let holds_on = holder.annotations.contains_key("orloj.dev/suspend") || kind.desired(holder).is_err();
+                assert!(holds_on, "NoStolenRows: {key} is {owner}'s, not {oldest}'s");
+                continue;
+            }
+            let resource = &self.api.objects[oldest];
+            let desired = kind.desired(resource).expect("valid");
+            assert!(desired.same_meaning(&kind.stored(&inner.rows[key])), "Convergence: the row of {key} differs");
+            assert_eq!(resource.status["conditions"][0]["status"], "True", "{oldest}: {}", resource.status);
+            assert_eq!(resource.status["observedGeneration"], resource.generation, "{oldest}");
+            assert_eq!(resource.finalizers, ["orloj.dev/sync"], "{oldest}");
+        }
+        for (object, resource) in &self.api.objects {
+            if kind.desired(resource).is_err() && !resource.annotations.contains_key("orloj.dev/suspend") {
+                assert_eq!(resource.status["phase"], "SyncError", "{object}: {}", resource.status);
+            }
+        }
+        for key in inner.rows.keys() {
+            let owner = inner.ledger.get(key).unwrap_or_else(|| panic!("a row without an owner: {key}"));
+            assert!(self.api.objects.contains_key(&owner.object), "a row without its resource: {key}");
+        }
+    }
+
+    /// `Quiet`: at rest, across a restart and across a relist.
+    async fn check_quiet(&mut self) {
+        let (rows, calls) = (self.store.inner().writes, self.api.writes);
+        self.drain().await;
+        self.start().await;
+        self.drain().await;
+        self.api.relist();
+        self.drain().await;
+        assert_eq!(self.store.inner().writes, rows, "written to the store without need");
+        assert_eq!(self.api.writes, calls, "written to the API server without need");
+    }
+}
+
+fn fresh_state(registry: &Arc<Registry>, fingerprinter: &Arc<Fingerprinter>) -> State {
+    State::new(Arc::clone(registry), Arc::clone(fingerprinter), Prune::Yes, vec![(KIND, Scope::All)])
+}
