@@ -7,8 +7,9 @@ use orloj_operator::registry::crd::crds_yaml;
 use serde_json::json;
 
 use crate::bed::{ControlPlane, ControlPlaneOptions, eventually};
+use crate::cluster::install_crds;
 use crate::crowd;
-use crate::world::{PATIENCE, World, install_crds};
+use crate::world::{PATIENCE, World};
 
 /// All CRDs but that of one kind.
 fn without_memory(registry: &Registry) -> String {

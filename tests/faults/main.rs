@@ -7,6 +7,8 @@
 mod bed;
 #[path = "../promises/checks.rs"]
 mod checks;
+#[path = "../promises/cluster.rs"]
+mod cluster;
 #[path = "../promises/world.rs"]
 mod world;
 

@@ -11,7 +11,8 @@ use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use serde_json::Value;
 
 use crate::bed::eventually;
-use crate::world::{Cluster, PATIENCE, World, condition};
+use crate::cluster::Cluster;
+use crate::world::{PATIENCE, World, condition};
 
 /// More than two sweeps of the operators here: what the next sweep would change is no rest.
 const STILL: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 mod bed;
 
 mod checks;
+mod cluster;
 mod convergence;
 mod fresh_first;
 mod isolation;

@@ -3,8 +3,7 @@
 #![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use orloj_operator::registry::crd::crds_yaml;
@@ -13,6 +12,7 @@ use orloj_operator::registry::{Kind, Registry};
 use serde_json::{Value, json};
 
 use crate::bed::{self, ControlPlane, Database, Operator, Output, Postgres, eventually};
+use crate::cluster::{Cluster, install_crds};
 
 /// Long enough for a busy machine; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_mins(3);
@@ -31,24 +31,6 @@ pub struct World {
     pub absent: BTreeSet<String>,
     builder: Builder,
     operators: Vec<Operator>,
-}
-
-/// The control plane that all tests share, or one that a test breaks.
-#[derive(Clone)]
-pub enum Cluster {
-    Shared(&'static ControlPlane),
-    Own(Arc<ControlPlane>),
-}
-
-impl Deref for Cluster {
-    type Target = ControlPlane;
-
-    fn deref(&self) -> &ControlPlane {
-        match self {
-            Self::Shared(cluster) => cluster,
-            Self::Own(cluster) => cluster,
-        }
-    }
 }
 
 /// How the operators of a world are started.
@@ -124,7 +106,7 @@ impl Builder {
     /// Everything but the operator.
     pub fn prepare(self) -> World {
         let registry = Registry::load(self.kinds.as_deref()).expect("the registry loads");
-        let cluster = self.cluster.clone().unwrap_or_else(|| Cluster::Shared(shared_cluster()));
+        let cluster = self.cluster.clone().unwrap_or_else(Cluster::shared);
         let namespace = unique(self.name);
         let database = self.database.clone().unwrap_or_else(|| bed::postgres().database());
         database.apply_orlojd_schema();
@@ -341,23 +323,6 @@ pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {
 
 pub fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
     status["conditions"].as_array().and_then(|all| all.iter().find(|one| one["type"] == kind)).unwrap_or(&Value::Null)
-}
-
-/// Installs CRDs, and waits until the API server serves them.
-pub fn install_crds(cluster: &ControlPlane, yaml: &str) {
-    cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], yaml).expect_ok();
-    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
-    cluster.kubectl_stdin(wait, yaml).expect_ok();
-}
-
-fn shared_cluster() -> &'static ControlPlane {
-    static READY: OnceLock<()> = OnceLock::new();
-    let cluster = bed::control_plane();
-    READY.get_or_init(|| {
-        let registry = Registry::embedded().expect("the eight kinds load");
-        install_crds(cluster, &crds_yaml(&registry));
-    });
-    cluster
 }
 
 fn unique(name: &str) -> String {
