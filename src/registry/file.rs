@@ -316,7 +316,8 @@ pub enum State {
     Nonblank,
     Empty,
     Nonempty,
-    True,
+    /// A boolean that is true.
+    Set,
 }
 
 /// One rule, or a `for` block of rules.

@@ -301,6 +301,6 @@ pub(super) fn state<S>(state: State, subject: S) -> Condition<S> {
         State::Nonblank => not(Condition::Blank(subject)),
         State::Empty => Condition::Empty(subject),
         State::Nonempty => not(Condition::Empty(subject)),
-        State::True => Condition::True(subject),
+        State::Set => Condition::True(subject),
     }
 }
