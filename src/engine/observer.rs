@@ -20,10 +20,11 @@ pub trait Observer: Send + Sync {
     fn acknowledged(&self, _kind: &Kind, _ack: &Ack, _result: Result<(), &TargetError>, _lag: Duration) {}
 
     /// The row reader went round; `lost` rows have to be written again.
-    fn swept(&self, _rows: usize, _lost: usize, _orphans: usize) {}
+    fn swept(&self, _rows: usize, _lost: usize) {}
 
-    /// What waits and what is known, told about once a second.
-    fn load(&self, _load: Load, _resources: usize) {}
+    /// What waits and what is known, told about once a second; by kind: how many wait for the store, how many are
+    /// known.
+    fn load(&self, _kinds: &[(usize, usize)], _load: Load) {}
 }
 
 /// Watches nothing.

@@ -153,7 +153,7 @@ impl Shell {
                     None => return Err(EngineError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
-                _ = report.tick() => self.parts.observer.load(self.state.load(), self.state.index().len()),
+                _ = report.tick() => self.parts.observer.load(&self.state.by_kind(), self.state.load()),
             }
         }
     }
@@ -312,7 +312,7 @@ impl Shell {
                     self.look_for_owners(kind, strays);
                 }
             }
-            Reading::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost, 0),
+            Reading::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
             Reading::Failed(error) if self.options.until_idle => return Err(error.into()),
             Reading::Failed(error) => tracing::warn!(%error, "unable to read rows back; will try again"),
         }

@@ -219,6 +219,13 @@ impl State {
         self.work.iter().map(Lanes::len).sum()
     }
 
+    /// By kind: how many wait for the store, and how many are known.
+    #[must_use]
+    pub fn by_kind(&self) -> Vec<(usize, usize)> {
+        let known = self.registry.kinds().iter().map(|kind| self.index.count(kind.index));
+        self.work.iter().map(Lanes::len).zip(known).collect()
+    }
+
     /// Whether every first list has ended.
     #[must_use]
     pub fn listed(&self) -> bool {

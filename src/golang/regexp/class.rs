@@ -1,13 +1,15 @@
 //! Character classes and escapes.
 
+use super::fault::{self, fault, upto};
 use super::{Rest, names};
 
 /// The greatest code point; surrogates below it are fine in an escape.
 const MAX_POINT: u32 = 0x0010_FFFF;
 
-/// Behind an opening bracket: consumes up to and with the closing one.
+/// From an opening bracket up to and with the closing one.
 pub(super) fn bracket(text: &str) -> Rest<'_> {
-    let mut rest = text.strip_prefix('^').unwrap_or(text);
+    let inner = &text[1..];
+    let mut rest = inner.strip_prefix('^').unwrap_or(inner);
     // a closing bracket in first place is an ordinary character
     let mut first = true;
     loop {
@@ -17,36 +19,33 @@ pub(super) fn bracket(text: &str) -> Rest<'_> {
         first = false;
         if let Some((name, after)) = rest.strip_prefix("[:").and_then(|named| named.split_once(":]")) {
             if !names::is_posix(name) {
-                return Err(format!("unknown character class [:{name}:]"));
+                return Err(fault(fault::CLASS_RANGE, upto(rest, after)));
             }
             rest = after;
         } else if let Some(after) = named(rest)? {
             rest = after;
         } else {
-            rest = range(rest)?;
+            rest = range(rest, text)?;
         }
     }
 }
 
 /// One character of a class, or two with a hyphen between them.
-fn range(text: &str) -> Rest<'_> {
-    let (low, after) = character(text)?;
+fn range<'a>(text: &'a str, class: &str) -> Rest<'a> {
+    let (low, after) = character(text, class)?;
     match after.strip_prefix('-') {
         // a hyphen in last place is an ordinary character
         Some(end) if !end.is_empty() && !end.starts_with(']') => {
-            let (high, after) = character(end)?;
-            if high < low {
-                return Err(format!("reversed range {}", &text[..text.len() - after.len()]));
-            }
-            Ok(after)
+            let (high, after) = character(end, class)?;
+            if high < low { Err(fault(fault::CLASS_RANGE, upto(text, after))) } else { Ok(after) }
         }
         _ => Ok(after),
     }
 }
 
-fn character(text: &str) -> Result<(u32, &str), String> {
+fn character<'a>(text: &'a str, class: &str) -> Result<(u32, &'a str), String> {
     match text.chars().next() {
-        None => Err("missing closing ]".to_owned()),
+        None => Err(fault(fault::BRACKET, class)),
         Some('\\') => escape(text),
         Some(c) => Ok((c.into(), &text[c.len_utf8()..])),
     }
@@ -59,28 +58,27 @@ pub(super) fn named(text: &str) -> Result<Option<&str>, String> {
     }
     let Some(class) = text.strip_prefix("\\p").or_else(|| text.strip_prefix("\\P")) else { return Ok(None) };
     let (name, after) = if let Some(braced) = class.strip_prefix('{') {
-        braced.split_once('}').ok_or("class name without a closing }")?
+        braced.split_once('}').ok_or_else(|| fault(fault::CLASS_RANGE, text))?
     } else {
         class.split_at(class.chars().next().map_or(0, char::len_utf8))
     };
     if names::is_unicode(name.strip_prefix('^').unwrap_or(name)) {
         Ok(Some(after))
     } else {
-        Err(format!("unknown character class \\p{{{name}}}"))
+        Err(fault(fault::CLASS_RANGE, upto(text, after)))
     }
 }
 
 /// An escape that stands for one code point.
 pub(super) fn escape(text: &str) -> Result<(u32, &str), String> {
     let escaped = &text[1..];
-    let Some(c) = escaped.chars().next() else { return Err("backslash at the end".to_owned()) };
+    let Some(c) = escaped.chars().next() else { return Err(fault(fault::TRAILING_BACKSLASH, "")) };
     let after = &escaped[c.len_utf8()..];
-    let refuse = || format!("unknown escape \\{c}");
     match c {
         '0' => Ok(octal(escaped)),
         // one digit alone would be a back-reference, which RE2 does not have
         '1'..='7' if after.starts_with(|c| matches!(c, '0'..='7')) => Ok(octal(escaped)),
-        'x' => hexadecimal(after).ok_or_else(|| "invalid escape \\x".to_owned()),
+        'x' => hexadecimal(after).map_err(|after| fault(fault::ESCAPE, upto(text, after))),
         'a' => Ok((7, after)),
         'f' => Ok((12, after)),
         'n' => Ok((10, after)),
@@ -88,7 +86,7 @@ pub(super) fn escape(text: &str) -> Result<(u32, &str), String> {
         't' => Ok((9, after)),
         'v' => Ok((11, after)),
         c if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok((c.into(), after)),
-        _ => Err(refuse()),
+        _ => Err(fault(fault::ESCAPE, upto(text, after))),
     }
 }
 
@@ -99,17 +97,28 @@ fn octal(text: &str) -> (u32, &str) {
     (u32::from_str_radix(digits, 8).unwrap_or(0), after)
 }
 
-/// Two hexadecimal digits, or any number of them in braces.
-fn hexadecimal(text: &str) -> Option<(u32, &str)> {
-    let (digits, after) = match text.strip_prefix('{') {
-        Some(braced) => braced.split_once('}')?,
-        None => text.split_at_checked(2)?,
-    };
-    if digits.is_empty() {
-        return None;
+/// Two hexadecimal digits, or any number of them in braces. The error is what is left at the fault.
+fn hexadecimal(text: &str) -> Result<(u32, &str), &str> {
+    let braced = text.strip_prefix('{');
+    let mut point = 0;
+    let mut rest = braced.unwrap_or(text);
+    for read in 0_usize.. {
+        if braced.is_none() && read == 2 {
+            break;
+        }
+        let c = rest.chars().next().ok_or("")?;
+        rest = &rest[c.len_utf8()..];
+        if braced.is_some() && c == '}' && read > 0 {
+            break;
+        }
+        match c.to_digit(16).map(|digit| point * 16 + digit) {
+            Some(next) if next <= MAX_POINT => point = next,
+            // of two digits both are read before either is judged
+            _ if braced.is_none() && read == 0 => {
+                return Err(rest.chars().next().map_or(rest, |c| &rest[c.len_utf8()..]));
+            }
+            _ => return Err(rest),
+        }
     }
-    let point = digits
-        .chars()
-        .try_fold(0, |point, c| Some(point * 16 + c.to_digit(16)?).filter(|point| *point <= MAX_POINT))?;
-    Some((point, after))
+    Ok((point, rest))
 }

@@ -1,5 +1,7 @@
 //! What the bounds on a whole pattern need to know of its parts.
 
+use super::fault::{self, fault};
+
 /// The greatest height of a pattern's tree.
 const MAX_HEIGHT: u32 = 1000;
 /// The greatest size of a compiled pattern, in instructions: 128 MiB of 40 bytes each.
@@ -40,13 +42,13 @@ impl Node {
         Self { shape: Shape::Other, height: self.height + 1, size, copies }
     }
 
-    /// Whether the bounds allow it.
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.height > MAX_HEIGHT {
-            return Err(format!("nested deeper than {MAX_HEIGHT} levels"));
-        }
+    /// Whether the bounds allow it; the error names the whole pattern.
+    pub(super) fn check(&self, pattern: &str) -> Result<(), String> {
         if self.size > MAX_SIZE {
-            return Err("too large once its repetitions are unrolled".to_owned());
+            return Err(fault(fault::LARGE, pattern));
+        }
+        if self.height > MAX_HEIGHT {
+            return Err(fault(fault::DEEP, pattern));
         }
         Ok(())
     }

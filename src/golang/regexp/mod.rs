@@ -11,43 +11,47 @@
 //! memory of character classes (from some 26,000 uses of `\pL`), is not kept.
 
 mod class;
+mod fault;
 mod limits;
 mod names;
 mod repeat;
 
+use self::fault::{fault, upto};
 use self::limits::{Node, Scope};
 
 type Rest<'a> = Result<&'a str, String>;
 
-/// The error says in a few words what is wrong; Go's own text differs.
+/// The error is Go's text: what is wrong, and the part of the pattern that shows it.
 pub fn check(pattern: &str) -> Result<(), String> {
-    let mut judge = Judge { scope: Scope::new(false), outer: Vec::new() };
+    let mut judge = Judge { pattern, scope: Scope::new(false), outer: Vec::new() };
     let mut rest = pattern;
-    // whether the step before was a repetition, which must not be repeated directly
-    let mut repeated = false;
+    // where the step before began, if it was a repetition, which must not be repeated directly
+    let mut repetition = None;
     while let Some(c) = rest.chars().next() {
+        let start = rest;
         if let Some(operator) = repeat::operator(rest) {
-            rest = judge.repeat(operator?, repeated)?;
-            repeated = true;
+            rest = judge.repeat(operator?, start, repetition)?;
+            repetition = Some(start);
         } else {
             rest = judge.step(c, rest)?;
-            repeated = false;
+            repetition = None;
         }
     }
     judge.finish()
 }
 
-struct Judge {
+struct Judge<'p> {
+    pattern: &'p str,
     scope: Scope,
     outer: Vec<Scope>,
 }
 
-impl Judge {
+impl Judge<'_> {
     /// Anything but a repetition: consumes one atom, group mark or flag setting.
     fn step<'a>(&mut self, c: char, rest: &'a str) -> Rest<'a> {
         let after = &rest[c.len_utf8()..];
         match c {
-            '(' => self.open(after),
+            '(' => self.open(rest),
             ')' => self.close().map(|()| after),
             '|' => {
                 self.scope.branch();
@@ -55,7 +59,7 @@ impl Judge {
             }
             '[' => {
                 self.scope.push(Node::leaf());
-                class::bracket(after)
+                class::bracket(rest)
             }
             '\\' => self.escape(rest),
             '.' | '^' | '$' => {
@@ -91,30 +95,43 @@ impl Judge {
         Ok(after)
     }
 
-    /// Behind an opening parenthesis: a plain group, a named one, or flags with or without a group.
-    fn open<'a>(&mut self, after: &'a str) -> Rest<'a> {
-        let Some(special) = after.strip_prefix('?') else {
+    /// An opening parenthesis: a plain group, a named one, or flags with or without a group.
+    fn open<'a>(&mut self, rest: &'a str) -> Rest<'a> {
+        let Some(special) = rest.strip_prefix("(?") else {
             self.enter(true);
-            return Ok(after);
+            return Ok(&rest[1..]);
         };
-        if let Some(named) = special.strip_prefix("P<").or_else(|| special.strip_prefix('<')) {
-            let (name, after) = named.split_once('>').ok_or("group name without a closing >")?;
+        // a name needs at least one character behind the mark to be looked for
+        let mark = special.strip_prefix("P<").or_else(|| special.strip_prefix('<'));
+        if let Some(named) = mark.filter(|named| !named.is_empty()) {
+            let (name, after) = named.split_once('>').ok_or_else(|| fault(fault::NAME, rest))?;
             if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-                return Err("a group name consists of letters, digits and _".to_owned());
+                return Err(fault(fault::NAME, upto(rest, after)));
             }
             self.enter(true);
             return Ok(after);
         }
-        let end = special.find([':', ')']).ok_or("flags without a closing )")?;
-        let (flags, after) = special.split_at(end);
-        let (on, off) = flags.split_once('-').map_or((flags, None), |(on, off)| (on, Some(off)));
-        if off.is_some_and(str::is_empty) || !on.chars().chain(off.unwrap_or("").chars()).all(|c| "imsU".contains(c)) {
-            return Err(format!("unsupported group syntax (?{flags}"));
+        self.flags(rest, special)
+    }
+
+    fn flags<'a>(&mut self, rest: &'a str, flags: &'a str) -> Rest<'a> {
+        // whether a minus was seen, and a flag since then
+        let (mut off, mut any) = (false, false);
+        for (i, c) in flags.char_indices() {
+            let after = &flags[i + c.len_utf8()..];
+            match c {
+                'i' | 'm' | 's' | 'U' => any = true,
+                '-' if !off => (off, any) = (true, false),
+                ':' | ')' if any || !off => {
+                    if c == ':' {
+                        self.enter(false);
+                    }
+                    return Ok(after);
+                }
+                _ => return Err(fault(fault::PERL, upto(rest, after))),
+            }
         }
-        if after.starts_with(':') {
-            self.enter(false);
-        }
-        Ok(&after[1..])
+        Err(fault(fault::PERL, rest))
     }
 
     fn enter(&mut self, capture: bool) {
@@ -122,26 +139,34 @@ impl Judge {
     }
 
     fn close(&mut self) -> Result<(), String> {
-        let outer = self.outer.pop().ok_or("unexpected )")?;
+        let outer = self.outer.pop().ok_or_else(|| fault(fault::UNEXPECTED_PAREN, self.pattern))?;
         let group = std::mem::replace(&mut self.scope, outer).finish();
-        group.check()?;
+        group.check(self.pattern)?;
         self.scope.push(group);
         Ok(())
     }
 
-    fn repeat<'a>(&mut self, (times, after): (repeat::Times, &'a str), repeated: bool) -> Rest<'a> {
-        if repeated {
-            return Err("a repetition directly behind a repetition".to_owned());
+    fn repeat<'a>(
+        &mut self,
+        (times, after): (repeat::Times, &'a str),
+        start: &'a str,
+        repetition: Option<&'a str>,
+    ) -> Rest<'a> {
+        if let Some(before) = repetition {
+            return Err(fault(fault::NESTED_REPEAT, upto(before, after)));
         }
-        let node = self.scope.last.as_mut().ok_or("a repetition with nothing to repeat")?;
-        *node = times.apply(*node)?;
-        node.check().map(|()| after)
+        let operator = upto(start, after);
+        let node = self.scope.last.as_mut().ok_or_else(|| fault(fault::NO_OPERAND, operator))?;
+        let (repeated, allowed) = times.apply(*node);
+        *node = repeated;
+        node.check(self.pattern)?;
+        if allowed { Ok(after) } else { Err(fault(fault::COUNT, operator)) }
     }
 
     fn finish(self) -> Result<(), String> {
         if !self.outer.is_empty() {
-            return Err("missing closing )".to_owned());
+            return Err(fault(fault::PAREN, self.pattern));
         }
-        self.scope.finish().check()
+        self.scope.finish().check(self.pattern)
     }
 }

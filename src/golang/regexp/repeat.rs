@@ -1,5 +1,6 @@
 //! Repetition operators and what they do to the reckoning.
 
+use super::fault::{self, fault, upto};
 use super::limits::Node;
 
 /// The most often anything may be repeated, nested repetitions multiplied.
@@ -24,8 +25,8 @@ impl Times {
         }
     }
 
-    /// The repeated node; an error if nested counts multiply to more than [`MOST`].
-    pub(super) fn apply(self, node: Node) -> Result<Node, String> {
+    /// The repeated node, and whether nested counts multiply to at most [`MOST`].
+    pub(super) fn apply(self, node: Node) -> (Node, bool) {
         let size = match self {
             Self::Star | Self::Counted(0, None) => node.size + 2,
             Self::Plus | Self::Optional => node.size + 1,
@@ -35,10 +36,7 @@ impl Times {
         // what is repeated zero times no longer counts
         let copies = if matches!(self, Self::Counted(_, Some(0))) { 1 } else { self.copies() * node.copies };
         let strict = matches!(self, Self::Counted(min, max) if min >= 2 || max >= Some(2));
-        if strict && copies > MOST {
-            return Err(format!("nested counts repeat something more than {MOST} times"));
-        }
-        Ok(node.wrapped(size.max(1), copies))
+        (node.wrapped(size.max(1), copies), !strict || copies <= MOST)
     }
 }
 
@@ -58,7 +56,7 @@ pub(super) fn operator(text: &str) -> Option<Result<(Times, &str), String>> {
                 Some((min, max)) => (number(min)?, Some(number(max)?)),
             };
             if min > MOST || max.is_some_and(|max| max > MOST || max < min) {
-                return Some(Err(format!("invalid repeat count {{{inner}}}")));
+                return Some(Err(fault(fault::COUNT, upto(text, after))));
             }
             (Times::Counted(min, max), after)
         }

@@ -1,0 +1,159 @@
+//! The engine's work as metrics and log lines: one line a batch at info, one a resource at debug.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::Observer;
+use crate::engine::batch::Counts;
+use crate::engine::state::{Load, Settled, SettledItem};
+use crate::engine::target::{Ack, FinalizerChange, TargetError};
+use crate::plan::{Outcome, Write};
+use crate::registry::{Kind, Registry};
+use crate::store::{StoreError, StoreErrorClass};
+use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, RowAction};
+use crate::telemetry::readiness::Heartbeat;
+
+pub struct Observed {
+    metrics: Metrics,
+    heartbeat: Heartbeat,
+    /// By kind, in the registry's order.
+    queues: Vec<QueueMetrics>,
+    outage: Mutex<Option<String>>,
+}
+
+impl Observed {
+    pub fn new(registry: &Arc<Registry>, metrics: Metrics, heartbeat: Heartbeat) -> Self {
+        let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.kind)).collect();
+        for kind in registry.kinds() {
+            metrics.workers(&kind.names.kind, 0, 1);
+        }
+        Self { metrics, heartbeat, queues, outage: Mutex::new(None) }
+    }
+
+    fn item(&self, kind: &Kind, item: &SettledItem, took: Duration) {
+        let (result, class) = match &item.settled {
+            Settled::Planned(Outcome::Synced { .. } | Outcome::Removed { .. }) | Settled::Suspended => {
+                (Reconciled::Success, None)
+            }
+            Settled::Planned(Outcome::Conflict { .. }) => (Reconciled::TerminalError, Some("conflict")),
+            Settled::Invalid { .. } => (Reconciled::TerminalError, Some("invalid")),
+            Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => {
+                (Reconciled::Error, Some("rejected"))
+            }
+        };
+        self.metrics.reconciled(&kind.names.kind, result, took);
+        if let Some(class) = class {
+            self.metrics.error(class);
+        }
+        if let Some(queue) = self.queues.get(usize::from(kind.index.0)) {
+            queue.added();
+            queue.waited(item.seen.elapsed().saturating_sub(took));
+            queue.worked(took);
+        }
+        tracing::debug!(kind = kind.names.kind, object = %item.object, outcome = word(&item.settled), "settled");
+    }
+}
+
+impl Observer for Observed {
+    fn committed(&self, kind: &Kind, items: &[SettledItem], counts: Counts, took: Duration) {
+        let table = &kind.store.table.name;
+        let each = took / u32::try_from(items.len().max(1)).unwrap_or(u32::MAX);
+        for item in items {
+            self.item(kind, item, each);
+        }
+        let written = counts.inserted + counts.updated + counts.deleted;
+        self.metrics.batch(table, "committed", items.len(), took);
+        self.metrics.rows(table, RowAction::Insert, counts.inserted);
+        self.metrics.rows(table, RowAction::Update, counts.updated);
+        self.metrics.rows(table, RowAction::Delete, counts.deleted);
+        self.metrics.rows(table, RowAction::Unchanged, items.len().saturating_sub(written));
+        let failed = items.iter().filter(|item| is_failure(&item.settled)).count();
+        if let Some(outage) = self.outage.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            tracing::info!(was = outage, "the store is back");
+        }
+        tracing::info!(
+            kind = kind.names.kind,
+            resources = items.len(),
+            inserted = counts.inserted,
+            updated = counts.updated,
+            deleted = counts.deleted,
+            failed,
+            millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "batch"
+        );
+    }
+
+    fn unavailable(&self, kind: &Kind, error: &StoreError) {
+        let class = match error.class() {
+            StoreErrorClass::Unavailable => "unavailable",
+            StoreErrorClass::Deposed => "deposed",
+            StoreErrorClass::Rejected => "rejected",
+            StoreErrorClass::Setup => "setup",
+        };
+        self.metrics.batch(&kind.store.table.name, class, 0, Duration::ZERO);
+        self.metrics.error(class);
+        let text = error.to_string();
+        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        if outage.as_ref() != Some(&text) {
+            tracing::warn!("{text}; will try again");
+            *outage = Some(text);
+        }
+    }
+
+    fn acknowledged(&self, kind: &Kind, ack: &Ack, result: Result<(), &TargetError>, lag: Duration) {
+        let name = &kind.names.kind;
+        let outcome = result.map_or_else(TargetError::class, |()| "ok");
+        if ack.finalizer != FinalizerChange::Keep {
+            self.metrics.api_write(name, ApiWrite::Finalizer, outcome);
+        }
+        if ack.status.is_some() {
+            self.metrics.api_write(name, ApiWrite::Status, outcome);
+        }
+        match result {
+            Ok(()) => self.metrics.synced(name, lag),
+            Err(TargetError::Gone | TargetError::Stale(_)) => {}
+            Err(error) => {
+                self.metrics.error(error.class());
+                tracing::warn!(kind = name, "unable to acknowledge: {error}; will try again");
+            }
+        }
+    }
+
+    fn swept(&self, rows: usize, lost: usize) {
+        if lost > 0 {
+            tracing::warn!(rows, lost, "swept: rows were lost and are written again");
+        } else {
+            tracing::debug!(rows, "swept");
+        }
+    }
+
+    fn load(&self, kinds: &[(usize, usize)], load: Load) {
+        self.heartbeat.beat();
+        for (queue, (waiting, _)) in self.queues.iter().zip(kinds) {
+            queue.depth(*waiting);
+        }
+        tracing::trace!(?load, "load");
+    }
+}
+
+fn is_failure(settled: &Settled) -> bool {
+    matches!(
+        settled,
+        Settled::Invalid { .. }
+            | Settled::Refused { .. }
+            | Settled::Planned(Outcome::Conflict { .. } | Outcome::Refused { .. })
+    )
+}
+
+fn word(settled: &Settled) -> &'static str {
+    match settled {
+        Settled::Planned(Outcome::Synced { write: Write::Unchanged, .. }) => "unchanged",
+        Settled::Planned(Outcome::Synced { write: Write::Inserted, .. }) => "inserted",
+        Settled::Planned(Outcome::Synced { write: Write::Updated, .. }) => "updated",
+        Settled::Planned(Outcome::Conflict { .. }) => "conflict",
+        Settled::Planned(Outcome::Removed { .. }) => "removed",
+        Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => "refused",
+        Settled::Invalid { .. } => "invalid",
+        Settled::Suspended => "suspended",
+    }
+}
