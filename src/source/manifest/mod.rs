@@ -38,6 +38,14 @@ pub struct Place {
     items: Box<[usize]>,
 }
 
+impl Place {
+    /// Where an error stands; good for telling, not for looking anything up.
+    #[must_use]
+    pub fn of_error(error: &ManifestError) -> Self {
+        Self { file: Arc::clone(&error.file), line: error.line, document: error.line, items: Box::default() }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", file_name(&self.file), self.line)
