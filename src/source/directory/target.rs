@@ -55,13 +55,13 @@ impl Known {
         self.lock().entries.get(id).map(|entry| entry.place.clone())
     }
 
-    /// All resources in the order in which they were read.
+    /// All resources in the order in which they were read, and whether they can be read at all.
     #[must_use]
-    pub fn in_order(&self) -> Vec<ResourceId> {
+    pub fn in_order(&self) -> Vec<(ResourceId, bool)> {
         let inner = self.lock();
-        let mut all: Vec<_> = inner.entries.iter().map(|(id, entry)| (entry.order, id)).collect();
-        all.sort_unstable_by_key(|(order, _)| *order);
-        all.into_iter().map(|(_, id)| id.clone()).collect()
+        let mut all: Vec<_> = inner.entries.iter().collect();
+        all.sort_unstable_by_key(|(_, entry)| entry.order);
+        all.into_iter().map(|(id, entry)| (id.clone(), entry.digest != 0)).collect()
     }
 }
 
