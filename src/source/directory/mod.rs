@@ -142,9 +142,7 @@ impl Directory {
 
     /// Reads everything and tells it as the list of every kind. Blocks.
     pub fn list(&mut self) -> Result<(), Unheard> {
-        for kind in self.kinds.clone() {
-            self.send(SourceEvent::ListStarted { kind, scope: Scope::All })?;
-        }
+        self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
         let mut merged = Merged::default();
         let mut seen = HashMap::new();
         for file in self.walk(&mut merged) {
@@ -172,11 +170,9 @@ impl Directory {
         if merged.incomplete {
             self.send_incomplete()?;
         }
-        for kind in self.kinds.clone() {
-            self.send(SourceEvent::ListEnded { kind, scope: Scope::All })?;
-        }
+        // before the end of the lists, since the engine may have nothing left to do right after it
         self.settle(merged);
-        Ok(())
+        self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::ListEnded { kind: *kind, scope: Scope::All }))
     }
 
     /// Looks for what has changed and tells it. Blocks.
