@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::{CliError, Ended, check_paths, output};
 use crate::registry::Registry;
@@ -19,6 +20,25 @@ enum Line {
     Error(String),
 }
 
+/// Compact JSON on one line for every reader: some take U+0085, U+2028 and U+2029 for the end of it.
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(['\u{85}', '\u{2028}', '\u{2029}']) {
+            let (before, from) = rest.split_at(at);
+            let mut others = from.chars();
+            out.write_all(before.as_bytes())?;
+            if let Some(end) = others.next() {
+                write!(out, "\\u{:04x}", u32::from(end))?;
+            }
+            rest = others.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
 /// Nothing is held but the document at hand.
 pub fn run(paths: &[PathBuf], registry: &Arc<Registry>) -> Result<Ended, CliError> {
     check_paths(paths)?;
@@ -29,7 +49,7 @@ pub fn run(paths: &[PathBuf], registry: &Arc<Registry>) -> Result<Ended, CliErro
     let mut result = Ok(());
     let mut write = |line: Line| {
         well &= matches!(line, Line::Payload(_));
-        serde_json::to_writer(&mut out, &line).map_err(io::Error::from)?;
+        line.serialize(&mut Serializer::with_formatter(&mut out, OneLine)).map_err(io::Error::from)?;
         out.write_all(b"\n")
     };
     files::walk(paths, &mut |entry| {
