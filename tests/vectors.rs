@@ -96,7 +96,9 @@ fn every_vector_is_met() {
             }
             (Err(invalid), Some(want)) if comparable(&invalid.text) == comparable(want) => {}
             (Err(_), Some(want)) if says_one_node_alone(kind, input, want) => other_node.push(line),
-            (Err(invalid), Some(want)) => failures.push(format!("{line}: error\n  want {want}\n  got  {}", invalid.text)),
+            (Err(invalid), Some(want)) => {
+                failures.push(format!("{line}: error\n  want {want}\n  got  {}", invalid.text))
+            }
             (Ok(_), Some(want)) => failures.push(format!("{line}: accepted\n  want {want}")),
             (Err(invalid), None) => failures.push(format!("{line}: refused: {}\n  {input}", invalid.text)),
         }

@@ -67,7 +67,10 @@ impl<'s> Follow<'s> {
             }
             Noted::Unavailable(_) => {}
             Noted::Idle(idle) => {
-                if idle && self.listed && let Some(tally) = self.first.take() {
+                if idle
+                    && self.listed
+                    && let Some(tally) = self.first.take()
+                {
                     tally.report(self.session).await?;
                     if self.session.format == ReportFormat::Text && !self.session.quiet {
                         output::line("watching; Ctrl-C ends it")?;

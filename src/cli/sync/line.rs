@@ -161,11 +161,11 @@ pub async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<
     let mut rows = HashMap::new();
     for kind in session.registry.kinds() {
         let of_kind = fates.iter().filter(|(id, fate)| id.kind == kind.index && fate.word < Word::Refused);
-        let keys: Vec<String> = of_kind.map(|(id, fate)| key_of(id, fate)).collect();
+        let keys: Vec<String> = of_kind.map(|(id, fate)| key_of(session, id, fate)).collect();
         rows.insert(kind.index, states(session, kind, &keys).await?);
     }
     let line = |(id, fate): (ResourceId, Fate)| {
-        let key = key_of(&id, &fate);
+        let key = key_of(session, &id, &fate);
         let state = rows.get(&id.kind).and_then(|rows| rows.get(&key)).filter(|_| fate.word < Word::Refused);
         let place = session.known.place(&id);
         Line {
@@ -186,8 +186,13 @@ pub async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<
     Ok(fates.into_iter().map(line).collect())
 }
 
-fn key_of(id: &ResourceId, fate: &Fate) -> String {
-    if fate.key.is_empty() { id.object.to_string() } else { fate.key.clone() }
+/// The key of the row; for what was refused, the resource itself.
+fn key_of(session: &Session, id: &ResourceId, fate: &Fate) -> String {
+    match fate.word {
+        _ if !fate.key.is_empty() => fate.key.clone(),
+        Word::Refused => id.object.to_string(),
+        _ => session.known.key(id),
+    }
 }
 
 /// Generation and phase by key.

@@ -18,8 +18,8 @@ use crate::engine::{self, EngineError, Options, Parts, Prune};
 use crate::registry::Registry;
 use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::{Reader, STDIN};
-use crate::store::open::open;
 use crate::store::Store;
+use crate::store::open::open;
 use crate::telemetry::Terminal;
 
 use follow::Follow;

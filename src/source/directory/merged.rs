@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::OnceLock;
 
 use crate::desired::DELETION_POLICY;
+use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::manifest::{Found, ManifestError, Place};
 
@@ -19,6 +20,8 @@ pub struct Entry {
     pub digest: u64,
     /// The annotation that says what becomes of its row, where it has one.
     pub policy: Option<(String, String)>,
+    /// Key of its row where that is not `<namespace>/<name>`.
+    pub key: Option<Box<str>>,
 }
 
 /// What a document turned out to be, without its body.
@@ -30,7 +33,7 @@ pub enum Item {
 }
 
 impl Item {
-    pub fn of(found: &Found) -> Self {
+    pub fn of(registry: &Registry, found: &Found) -> Self {
         match found {
             Found::Foreign => Self::Foreign,
             Found::Error(error) => Self::Error(error.clone()),
@@ -39,6 +42,7 @@ impl Item {
             }
             Found::Manifest(manifest) => {
                 let resource = &manifest.resource;
+                let key = registry.kind(resource.id.kind).scoped_key(resource);
                 let policy = resource.annotations.get_key_value(DELETION_POLICY);
                 let entry = Entry {
                     place: manifest.place.clone(),
@@ -46,6 +50,7 @@ impl Item {
                     order: 0,
                     digest: digest(resource),
                     policy: policy.map(|(key, value)| (key.clone(), value.clone())),
+                    key: Some(key).filter(|key| *key != resource.id.object.to_string()).map(String::into_boxed_str),
                 };
                 Self::Resource(resource.id.clone(), entry)
             }
@@ -85,7 +90,7 @@ impl Merged {
                 }
                 self.unreadable.push((id.clone(), error.text.clone()));
                 let place = Place::of_error(error);
-                (id.clone(), Entry { place, uid: Box::default(), order: 0, digest: 0, policy: None })
+                (id.clone(), Entry { place, uid: Box::default(), order: 0, digest: 0, policy: None, key: None })
             }
         };
         if let Some(first) = self.entries.get(&id) {

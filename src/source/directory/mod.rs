@@ -142,7 +142,9 @@ impl Directory {
 
     /// Reads everything and tells it as the list of every kind. Blocks.
     pub fn list(&mut self) -> Result<(), Unheard> {
-        self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
+        self.kinds
+            .iter()
+            .try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
         let mut merged = Merged::default();
         let mut seen = HashMap::new();
         for file in self.walk(&mut merged) {
@@ -151,7 +153,7 @@ impl Directory {
             let mut result = Ok(());
             let (tell, reader) = (&self.tell, &self.reader);
             reader.read_file(&file, &mut |found| {
-                let item = Item::of(&found);
+                let item = Item::of(reader.registry(), &found);
                 let first = merged.add(&item);
                 items.push(item);
                 result = match found {
@@ -188,7 +190,7 @@ impl Directory {
                 same = false;
                 let mut items = Vec::new();
                 self.reader.read_file(&file, &mut |found| {
-                    items.push(Item::of(&found));
+                    items.push(Item::of(self.reader.registry(), &found));
                     true
                 });
                 Seen { stamp, items }

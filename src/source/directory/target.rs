@@ -55,6 +55,14 @@ impl Known {
         self.lock().entries.get(id).map(|entry| entry.place.clone())
     }
 
+    /// Key of the row that a resource maps to.
+    #[must_use]
+    pub fn key(&self, id: &ResourceId) -> String {
+        let inner = self.lock();
+        let elsewhere = inner.entries.get(id).and_then(|entry| entry.key.as_deref());
+        elsewhere.map_or_else(|| id.object.to_string(), str::to_owned)
+    }
+
     /// All resources in the order in which they were read, and whether they can be read at all.
     #[must_use]
     pub fn in_order(&self) -> Vec<(ResourceId, bool)> {

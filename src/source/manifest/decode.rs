@@ -264,7 +264,10 @@ mod tests {
 
     #[test]
     fn json_keeps_numbers_and_comes_in_streams() {
-        assert_eq!(one("{\"a\": 1.0, \"b\": 1, \"c\": 18446744073709551615}").to_string(), "{\"a\":1.0,\"b\":1,\"c\":18446744073709551615}");
+        assert_eq!(
+            one("{\"a\": 1.0, \"b\": 1, \"c\": 18446744073709551615}").to_string(),
+            "{\"a\":1.0,\"b\":1,\"c\":18446744073709551615}"
+        );
         let values = decode("{\"a\": 1}\n\n{\"a\": 2} {\"a\": 3}\n").unwrap();
         assert_eq!(values.iter().map(|decoded| decoded.line).collect::<Vec<_>>(), [0, 2, 2]);
         assert_eq!(one("{a: 1, b: yes}"), json!({"a": 1, "b": true}));

@@ -89,7 +89,8 @@ mod tests {
         let root = root.path();
         fs::create_dir_all(root.join("m/b/deep")).unwrap();
         fs::create_dir_all(root.join("m/.git")).unwrap();
-        for name in ["m/c.yml", "m/a.yaml", "m/b/deep/x.json", "m/readme.md", "m/.hidden.yaml", "m/.git/x.yaml", "odd"] {
+        for name in ["m/c.yml", "m/a.yaml", "m/b/deep/x.json", "m/readme.md", "m/.hidden.yaml", "m/.git/x.yaml", "odd"]
+        {
             fs::write(root.join(name), "").unwrap();
         }
         assert_eq!(walked(root, &["odd", "m"]), ["odd", "m/a.yaml", "m/b/deep/x.json", "m/c.yml"]);

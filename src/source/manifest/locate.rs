@@ -158,7 +158,8 @@ items:
 
     #[test]
     fn values_are_found_or_the_innermost_one_around_them() {
-        let spec = "kind: A\nspec:\n  graph:\n    a:\n      edges:\n      - to: x\n        when: y\n  list: [1, {a: b}]\n";
+        let spec =
+            "kind: A\nspec:\n  graph:\n    a:\n      edges:\n      - to: x\n        when: y\n  list: [1, {a: b}]\n";
         assert_eq!(at(spec, "spec.graph.a.edges[0].when"), Some((7, 9)));
         assert_eq!(at(spec, "invalid spec.graph.a.edges[0].to \"x\": no"), Some((6, 9)));
         assert_eq!(at(spec, "spec.graph.a.join: invalid"), Some((4, 5)));

@@ -130,6 +130,11 @@ impl Reader {
         Self { registry, sensitive }
     }
 
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
     pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
         if **file == *Path::new(STDIN) {

@@ -100,7 +100,10 @@ fn what_is_no_resource_of_ours_says_why() {
         ("- a\n", "x.yaml:1: expected an object with apiVersion, kind and metadata, not a list"),
         ("kind: PLAIN\n", "x.yaml:1: apiVersion is missing"),
         ("apiVersion: orloj.dev/v1\n", "x.yaml:1: kind is missing"),
-        ("apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: 1}\n", "x.yaml:3:12: metadata.name: expected a string"),
+        (
+            "apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: 1}\n",
+            "x.yaml:3:12: metadata.name: expected a string",
+        ),
         ("apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: [a]\n", "x.yaml:3:1: metadata: expected an object"),
         ("apiVersion: orloj.dev/v9\nkind: PLAIN\n", "x.yaml:1:1: unable to use"),
         ("apiVersion: orloj.dev/v1\nkind: SECRETT\n", "x.yaml:2:1: unable to use kind"),
@@ -109,7 +112,9 @@ fn what_is_no_resource_of_ours_says_why() {
         assert!(lines.len() == 1 && lines[0].starts_with(expected), "{text}: {lines:?}");
     }
     let (_, secret) = kinds(&reader());
-    assert!(summary(&read("apiVersion: orloj.dev/v1\nkind: SECRETT\n"))[0].ends_with(&format!("did you mean {secret}?")));
+    assert!(
+        summary(&read("apiVersion: orloj.dev/v1\nkind: SECRETT\n"))[0].ends_with(&format!("did you mean {secret}?"))
+    );
 }
 
 #[test]
