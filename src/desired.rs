@@ -337,23 +337,26 @@ impl ColumnSource {
         match self {
             Self::Field { path, trim, lower } => {
                 let value = path.iter().try_fold(payload, |value, name| value.get(&**name));
-                let mut found = match value {
+                let found = match value {
                     Some(Value::String(text)) => text.clone(),
                     Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
                     _ => String::new(),
                 };
-                if *trim {
-                    found = text::trim(&found).to_owned();
-                }
-                if *lower { text::lower(&found) } else { found }
+                let trimmed = if *trim { text::trim(&found) } else { &found };
+                if *lower { text::lower(trimmed) } else { trimmed.to_owned() }
             }
             Self::SpecHash => {
                 let mut encoded = String::new();
                 normalize::encode_ordered(&mut encoded, &payload["spec"], shape);
-                sha256(encoded.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+                hex(&sha256(encoded.as_bytes()))
             }
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The target namespace where one is given, else the resource's own; trimmed, `default` where that leaves nothing.

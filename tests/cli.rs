@@ -48,6 +48,10 @@ fn kinds_are_listed_and_their_format_is_described() {
     assert_eq!(kinds.as_array().unwrap().len(), 8);
     assert!(ran("kinds list -o yaml").expect(0).out.contains("kind: Tool\n"));
     assert!(ran("kinds schema").expect(0).json()["properties"].is_object());
+    let crds = ran("kinds crds").expect(0).out;
+    assert_eq!(crds.matches("\nkind: CustomResourceDefinition\n").count(), 8);
+    let rights = ran("kinds rbac --namespace here").expect(0).out;
+    assert!(rights.contains("namespace: here\n") && rights.contains("kind: ClusterRole\n"), "{rights}");
     let wrong = ran("kinds list --kinds /no/such/folder").expect(2);
     assert!(wrong.err.starts_with("error: unable to load the kinds"), "{wrong:?}");
 }

@@ -192,8 +192,10 @@ fn secrets_are_encrypted_at_rest_and_never_told() {
         assert!(!told.contains("pl4nted") && !told.contains(encoded), "{told}");
     }
     desk.key = None;
-    let refused = desk.run("sync m --store sqlite:new.db --require-encryption").expect(2);
-    assert!(refused.err.contains("require-encryption"), "{refused:?}");
+    let refused = desk.run("sync m --store sqlite:new.db --require-encryption").expect(1);
+    assert!(refused.err.contains("s.yaml:1: Secret default/api: ") && refused.err.contains("--require-encryption"));
+    let rows = desk.run("get secret -A --store sqlite:new.db").expect(0);
+    assert_eq!(rows.out, "", "{rows:?}");
 }
 
 #[test]

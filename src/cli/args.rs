@@ -96,6 +96,7 @@ const STORE_HELP: &str =
   Remove what has gone:     orloj-operator sync examples/ --store sqlite:orloj.db --prune
 
 Exit code: 0 if every resource is in the store, 1 if one is not, 2 if nothing could be done.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SyncArgs {
     /// Manifest files, and directories to read all .yaml, .yml and .json files from; - is standard input
     #[arg(required = true, value_name = "PATH")]
@@ -191,7 +192,11 @@ pub enum KindsCommand {
     },
     /// Print the custom resource definitions
     #[command(after_help = "Example:\n  orloj-operator kinds crds | kubectl apply --server-side -f -")]
-    Crds,
+    Crds {
+        /// Write one file a kind into this directory instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Print the least RBAC rules that suffice, bound to a service account
     #[command(after_help = "Example:\n  orloj-operator kinds rbac --namespace orloj-system | kubectl apply -f -")]
     Rbac {

@@ -40,10 +40,10 @@ pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> R
         return Ok(Ended::Badly);
     }
     match args.output {
-        OutputFormat::Table if count == 0 => output::note(&match args.all_namespaces {
-            true => "no rows".to_owned(),
-            false => format!("no rows in namespace {}; -A shows all namespaces", args.namespace),
-        }),
+        OutputFormat::Table if count == 0 && args.all_namespaces => output::note("no rows"),
+        OutputFormat::Table if count == 0 => {
+            output::note(&format!("no rows in namespace {}; -A shows all namespaces", args.namespace));
+        }
         OutputFormat::Table => print_tables(args, &found)?,
         OutputFormat::Json => output::json(&payloads(args, found))?,
         OutputFormat::Yaml => output::yaml(&payloads(args, found))?,
@@ -55,13 +55,12 @@ fn kinds<'r>(registry: &'r Registry, word: &str) -> Result<Vec<&'r Kind>, CliErr
     if word == "all" {
         return Ok(registry.kinds().iter().collect());
     }
-    match registry.resolve(word) {
-        Some(index) => Ok(vec![registry.kind(index)]),
-        None => {
-            let names: Vec<_> = registry.kinds().iter().map(|kind| kind.names.plural.as_str()).collect();
-            Err(CliError::Usage(format!("unable to tell the kind {word}: it is one of {}, or all", names.join(", "))))
-        }
-    }
+    let Some(index) = registry.resolve(word) else {
+        let names: Vec<_> = registry.kinds().iter().map(|kind| kind.names.plural.as_str()).collect();
+        let names = names.join(", ");
+        return Err(CliError::Usage(format!("unable to tell the kind {word}: it is one of {names}, or all")));
+    };
+    Ok(vec![registry.kind(index)])
 }
 
 /// In key order.

@@ -4,16 +4,29 @@ use serde_json::{Value, json};
 
 use super::args::{KindsCommand, OutputFormat};
 use super::{CliError, Ended, output};
-use crate::registry::{Kind, Registry, json_schema};
+use crate::cluster::lease::LEASE_NAME;
+use crate::config::Config;
+use crate::registry::{Kind, Registry, crd, json_schema, rbac};
 use crate::store::TableOwner;
 
-pub fn run(command: &KindsCommand, registry: &Registry) -> Result<Ended, CliError> {
+pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
     match command {
         KindsCommand::List { output } => list(registry, *output)?,
         KindsCommand::Schema => output::json(&json_schema())?,
-        KindsCommand::Crds => return Err(CliError::Usage("unable to print the CRDs: not wired yet".to_owned())),
-        KindsCommand::Rbac { .. } => {
-            return Err(CliError::Usage("unable to print the RBAC rules: not wired yet".to_owned()));
+        KindsCommand::Crds { out: None } => output::text(&crd::crds_yaml(registry))?,
+        KindsCommand::Crds { out: Some(folder) } => {
+            for path in crd::write_crds(registry, folder)? {
+                output::note(&format!("wrote {}", path.display()));
+            }
+        }
+        KindsCommand::Rbac { namespace, service_account } => {
+            let options = rbac::RbacOptions {
+                namespace: namespace.clone(),
+                service_account: service_account.clone(),
+                lease: LEASE_NAME.to_owned(),
+                namespaces: config.namespaces.clone(),
+            };
+            output::text(&rbac::rbac_yaml(registry, &options))?;
         }
     }
     Ok(Ended::Well)

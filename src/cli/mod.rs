@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::EngineError;
+use crate::registry::crd::WriteError;
 use crate::registry::{Registry, RegistryError};
 use crate::source::manifest::STDIN;
 use crate::store::StoreError;
@@ -50,6 +51,8 @@ pub enum CliError {
     Run(#[from] run::RunError),
     #[error("unable to read {}: {error}", path.display())]
     Path { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     #[error("unable to write the output: {0}")]
     Output(#[from] std::io::Error),
     #[error("unable to start: {0}")]
@@ -135,7 +138,10 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args.paths, &config(Need::Nothing)?.1),
-        Command::Kinds { command } => kinds::run(&command, &config(Need::Nothing)?.1),
+        Command::Kinds { command } => {
+            let (config, registry) = config(Need::Nothing)?;
+            kinds::run(&command, &config, &registry)
+        }
         Command::Migrate(args) => {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(migrate::run(&args, &config, &registry))

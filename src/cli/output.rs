@@ -31,7 +31,10 @@ pub fn json_line(value: &impl Serialize) -> io::Result<()> {
 }
 
 pub fn yaml(value: &impl Serialize) -> io::Result<()> {
-    let text = serde_saphyr::to_string(value).map_err(|error| io::Error::other(error.to_string()))?;
+    // a long word, such as an encrypted value, stays on the line of its key
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: 1 << 20 };
+    let text =
+        serde_saphyr::to_string_with_options(value, options).map_err(|error| io::Error::other(error.to_string()))?;
     line(text.trim_end())
 }
 

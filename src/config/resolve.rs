@@ -190,7 +190,6 @@ impl Reader<'_> {
     fn read(&mut self, need: Need) -> Config {
         let store = self.store(need);
         let key = self.secret("secret-encryption-key");
-        let key_is_wrong = self.problems.0.iter().any(|problem| problem.setting.starts_with("secret-encryption-key"));
         let config = Config {
             store,
             create_tables: self.require("create-tables", value::switch),
@@ -215,12 +214,6 @@ impl Reader<'_> {
             log_format: log_format(self.choice("log-format")),
             shutdown_timeout: self.require("shutdown-timeout", value::positive_duration),
         };
-        if config.require_encryption && config.secret_encryption_key.is_none() && !key_is_wrong {
-            self.problem(
-                "require-encryption",
-                "is on, but there is no key; set ORLOJ_SECRET_ENCRYPTION_KEY or --secret-encryption-key-file",
-            );
-        }
         self.check_lease(&config, need);
         config
     }

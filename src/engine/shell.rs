@@ -260,6 +260,7 @@ impl Shell {
         self.commits.store(self.state.commits(), Ordering::Release);
         match committed.unsettled {
             None => {
+                self.state.on_store_available();
                 self.store_failures = 0;
                 self.store_pause = None;
                 Ok(())

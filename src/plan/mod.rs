@@ -163,6 +163,8 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         && !working.is_mine(holder, object)
         && !working.yields(holder, object, sync.created)
     {
+        // it has left its old key all the same: holding on to that would keep others from it
+        working.leave_other_key(object, key);
         return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder) };
     }
     let row = working.row(key);

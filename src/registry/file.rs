@@ -94,6 +94,9 @@ pub struct StoreSection {
     /// Derived text columns, in order, besides `name`, `namespace`, `status_phase` and `payload`.
     #[serde(default)]
     pub columns: IndexMap<String, ColumnSpec>,
+    /// Columns that have an index, besides `name` and `namespace`, in a table that we create.
+    #[serde(default)]
+    pub indexes: Vec<String>,
     /// Phase of a new row, and of a stored status that has none.
     pub initial_phase: String,
     /// Stored phases (any case, padded or blank) that count as none; where empty, only `""` does.

@@ -66,7 +66,7 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
             problems.push(Problem::at(source, source.key(pointer), format!("key `{name}` is missing"), None));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            let words: Vec<String> = context.iter().flatten().filter_map(constant).collect();
+            let words: Vec<String> = context.iter().flatten().flat_map(constants).collect();
             if words.is_empty() {
                 // the first branch is the type proper, the other one null
                 context.iter().take(1).flatten().for_each(|error| explain(source, error, problems));
@@ -85,14 +85,13 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
     }
 }
 
-fn constant(error: &ValidationError<'_>) -> Option<String> {
+/// The words that an enumeration's branch would have taken.
+fn constants(error: &ValidationError<'_>) -> Vec<String> {
+    let word = |value: &Value| value.as_str().map(str::to_owned);
     match error.kind() {
-        ValidationErrorKind::Constant { expected_value } => expected_value.as_str().map(str::to_owned),
-        ValidationErrorKind::Enum { options } => {
-            let words = options.as_array()?.iter().filter_map(Value::as_str);
-            Some(words.collect::<Vec<_>>().join(", "))
-        }
-        _ => None,
+        ValidationErrorKind::Constant { expected_value } => word(expected_value).into_iter().collect(),
+        ValidationErrorKind::Enum { options } => options.as_array().into_iter().flatten().filter_map(word).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod clash;
 mod compile;
+pub mod crd;
 pub mod file;
 mod format;
 mod kind;
 mod problem;
+pub mod rbac;
 pub mod schema;
 mod source;
 
@@ -102,6 +104,10 @@ impl Registry {
 
     /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
     /// [`Registry::resolve`], and nowhere else.
+    ///
+    /// # Panics
+    ///
+    /// With an index that is not of this registry: a mistake of the program, never of its input.
     #[must_use]
     pub fn kind(&self, index: KindIndex) -> &Kind {
         &self.kinds[usize::from(index.0)]

@@ -113,6 +113,9 @@ pub struct Snapshot {
 }
 
 /// What to write; empty means that nothing is written at all.
+///
+/// A key stands in one of `insert`, `update` and `delete` at most, and rows and entries are written only for keys that
+/// the snapshot was read for; anything else is [`StoreError::Rejected`] before it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Keys that had no row in the snapshot. A row that has appeared since makes the batch start over.

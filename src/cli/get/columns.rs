@@ -54,7 +54,7 @@ pub fn cells(columns: &[Column], row: &StoredRow, now: i64) -> Vec<String> {
             if created > 0 { age(now - created) } else { String::new() }
         }
     };
-    columns.iter().map(|column| cell(column)).map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }).collect()
+    columns.iter().map(cell).map(|cell| if cell.is_empty() { "-".to_owned() } else { cell }).collect()
 }
 
 /// A value by a simple JSON path: `.spec.type`, `.spec.tools[0]`, `.metadata.labels.a\.b`.

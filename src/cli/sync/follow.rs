@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::line::{self, Fate, Word};
 use super::observe::Noted;
 use super::report::{Tally, tell_lines, tell_problem};
-use super::{ReportFormat, Session};
+use super::{ReportFormat, Say, Session};
 use crate::cli::{CliError, Ended, output};
 use crate::engine::EngineError;
 use crate::resource::ResourceId;
@@ -72,7 +72,7 @@ impl<'s> Follow<'s> {
                     && let Some(tally) = self.first.take()
                 {
                     tally.report(self.session).await?;
-                    if self.session.format == ReportFormat::Text && !self.session.quiet {
+                    if self.session.format == ReportFormat::Text && self.session.say != Say::Errors {
                         output::line("watching; Ctrl-C ends it")?;
                     }
                 }

@@ -114,6 +114,7 @@ impl Fate {
 /// A line, ready to be printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the line of a file is called a line")]
 pub struct Line {
     pub result: Word,
     pub kind: String,
@@ -135,18 +136,15 @@ pub struct Line {
 impl Line {
     /// Columns padded to the widths of kind and key.
     pub fn text(&self, (kind, key): (usize, usize)) -> String {
-        let mut text =
-            format!("{} {:<9}  {:<kind$}  {:<key$}", self.result.symbol(), self.result.text(), self.kind, self.key);
-        if let Some(generation) = self.generation {
-            text += &format!("  generation {generation}");
-        }
-        if let Some(phase) = self.phase.as_deref().filter(|phase| !phase.is_empty()) {
-            text += &format!("  {phase}");
-        }
-        if let Some(from) = &self.moved_from {
-            text += &format!("  from {from}");
-        }
-        text.trim_end().to_owned()
+        let (symbol, word) = (self.result.symbol(), self.result.text());
+        let parts = [
+            Some(format!("{symbol} {word:<9}  {:<kind$}  {:<key$}", self.kind, self.key)),
+            self.generation.map(|generation| format!("generation {generation}")),
+            self.phase.clone().filter(|phase| !phase.is_empty()),
+            self.moved_from.as_ref().map(|from| format!("from {from}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join("  ").trim_end().to_owned()
     }
 }
 

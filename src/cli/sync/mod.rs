@@ -32,6 +32,15 @@ const OWNER: &str = "directory";
 /// Events from the files that wait for the engine; small, since each holds a body.
 const EVENT_BUFFER: usize = 64;
 
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    Errors,
+    /// Leaves out unchanged resources where they are many.
+    News,
+    All,
+}
+
 /// What all of a sync needs to tell what became of it.
 struct Session {
     registry: Arc<Registry>,
@@ -39,8 +48,7 @@ struct Session {
     reader: Reader,
     known: Known,
     format: ReportFormat,
-    verbose: bool,
-    quiet: bool,
+    say: Say,
     prune: bool,
     /// Secret values go into the store in the clear.
     in_the_clear: bool,
@@ -71,8 +79,11 @@ pub async fn run(
         known: directory.known(),
         store: Arc::clone(&store),
         format: args.output,
-        verbose: args.verbose,
-        quiet: args.quiet,
+        say: match (args.quiet, args.verbose) {
+            (true, _) => Say::Errors,
+            (_, true) => Say::All,
+            _ => Say::News,
+        },
         prune: args.prune,
         in_the_clear: key.is_none(),
         registry: Arc::clone(&registry),
@@ -140,7 +151,7 @@ async fn once(
     terminal: &Terminal,
 ) -> Result<Ended, CliError> {
     let mut tally = Tally::default();
-    let progress = (!session.quiet).then(|| terminal.progress("syncing", None));
+    let progress = (session.say != Say::Errors).then(|| terminal.progress("syncing", None));
     let take = |tally: &mut Tally, note: Noted| {
         if let Some(progress) = &progress {
             progress.advance(note.resources());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::line::{self, Fate, Line, Word};
 use super::observe::Noted;
-use super::{ReportFormat, Session};
+use super::{ReportFormat, Say, Session};
 use crate::cli::{CliError, Ended, output};
 use crate::resource::ResourceId;
 use crate::source::directory::{Heard, Listed};
@@ -67,12 +67,12 @@ impl Tally {
         for (_, fate) in &fates {
             *counts.entry(fate.word).or_default() += 1;
         }
-        let clear = self.warns_of_clear_text(session, &fates);
+        let clear = warns_of_clear_text(session, &fates);
         let unchanged = counts.get(&Word::Unchanged).copied().unwrap_or(0);
-        if !session.verbose && session.format == ReportFormat::Text && unchanged > FEW {
+        if session.say != Say::All && session.format == ReportFormat::Text && unchanged > FEW {
             fates.retain(|(_, fate)| fate.word != Word::Unchanged);
         }
-        if session.quiet {
+        if session.say == Say::Errors {
             fates.retain(|(_, fate)| fate.word == Word::Refused);
         }
         let lines = line::lines(session, fates).await?;
@@ -89,12 +89,13 @@ impl Tally {
         tell_sum(session, &counts, &self.listed, self.problems.len())?;
         Ok(Ended::well_if(self.problems.is_empty() && !counts.contains_key(&Word::Refused)))
     }
+}
 
-    fn warns_of_clear_text(&self, session: &Session, fates: &[(ResourceId, Fate)]) -> bool {
-        let secret =
-            |(id, fate): &(ResourceId, Fate)| session.registry.kind(id.kind).sensitive && fate.word < Word::Suspended;
-        session.in_the_clear && fates.iter().any(secret)
-    }
+/// Whether secret values went into the store as they are.
+fn warns_of_clear_text(session: &Session, fates: &[(ResourceId, Fate)]) -> bool {
+    let secret =
+        |(id, fate): &(ResourceId, Fate)| session.registry.kind(id.kind).sensitive && fate.word < Word::Suspended;
+    session.in_the_clear && fates.iter().any(secret)
 }
 
 /// Lines to standard output, their errors to standard error.
@@ -106,7 +107,7 @@ pub fn tell_lines(session: &Session, lines: &[Line]) -> Result<(), CliError> {
         return Ok(());
     }
     let widths = line::widths(lines);
-    if !session.quiet {
+    if session.say != Say::Errors {
         let text: String = lines.iter().map(|line| line.text(widths) + "\n").collect();
         output::text(&text)?;
     }
@@ -162,30 +163,26 @@ fn tell_sum(
         }
         return Ok(output::json_line(&json!({ "summary": sum }))?);
     }
-    if session.quiet {
+    if session.say == Say::Errors {
         return Ok(());
     }
     let of_resources = counts.iter().filter(|(word, _)| **word < Word::Removed);
-    let parts: Vec<_> = of_resources.map(|(word, count)| format!("{count} {}", word.text())).collect();
-    let mut text = format!(
-        "{}: {}{} removed",
-        many(listed.resources, "resource"),
-        parts.iter().map(|part| format!("{part}, ")).collect::<String>(),
-        many(count(Word::Removed), "row")
-    );
+    let mut parts: Vec<_> = of_resources.map(|(word, count)| format!("{count} {}", word.text())).collect();
+    parts.push(format!("{} removed", many(count(Word::Removed), "row")));
     if count(Word::Retained) > 0 {
-        text += &format!(", {} left and given up", many(count(Word::Retained), "row"));
+        parts.push(format!("{} left and given up", many(count(Word::Retained), "row")));
     }
+    let mut text = vec![format!("{}: {}", many(listed.resources, "resource"), parts.join(", "))];
     if listed.foreign > 0 {
-        text += &format!("; {} of other groups skipped", many(listed.foreign, "object"));
+        text.push(format!("{} of other groups skipped", many(listed.foreign, "object")));
     }
     if problems > 0 {
-        text += &format!("; {}", many(problems, "unreadable manifest"));
+        text.push(many(problems, "unreadable manifest"));
     }
     if listed.incomplete && session.prune {
-        text += "; nothing was pruned, since what cannot be read may be what is missing";
+        text.push("nothing was pruned, since what cannot be read may be what is missing".to_owned());
     }
-    Ok(output::line(&text)?)
+    Ok(output::line(&text.join("; "))?)
 }
 
 fn many(count: usize, what: &str) -> String {

@@ -179,6 +179,11 @@ impl State {
         }
     }
 
+    /// The store took a batch.
+    pub fn on_store_available(&mut self) {
+        self.store_down_since = None;
+    }
+
     /// The store did not take a batch; it waits again, and once the outage lasts its resources say so.
     pub fn on_store_unavailable(&mut self, batch: Batch, grace: Duration, now: Moment) {
         let down_since = *self.store_down_since.get_or_insert(now.at);

@@ -50,7 +50,6 @@ pub struct Settlement {
 
 impl State {
     pub fn on_settled(&mut self, settlement: Settlement, now: Moment) {
-        self.store_down_since = None;
         self.commits += 1;
         self.in_store = self.in_store.saturating_sub(settlement.items.len());
         let kind = settlement.kind;
@@ -93,6 +92,9 @@ impl State {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
+                }
+                if let Some(entry) = self.index.get_mut(id) {
+                    entry.synced_at = 0;
                 }
                 let text = format!(
                     "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"

@@ -2,6 +2,7 @@
 //! where it stands.
 
 mod cel;
+mod messages;
 mod names;
 mod rules;
 mod schema;
@@ -11,13 +12,16 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::file::{ColumnSpec, KindFile, Owner, Runtime, Schema, Transform};
+use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
 use super::problem::{Problem, suggest};
 use super::source::Source;
 use crate::normalize::{Path, PathError, Shape};
 use crate::resource::KindIndex;
 use crate::store::{Column, Table, TableOwner};
+
+/// The common column that a kind may want an index on.
+const STATUS_PHASE: &str = "status_phase";
 
 /// Faults of one file, as they are found.
 pub(super) struct Faults<'s> {
@@ -129,6 +133,15 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
             sources.push(source);
         }
     }
+    for (index, column) in section.indexes.iter().enumerate() {
+        let pointer = format!("/store/indexes/{index}");
+        if column != STATUS_PHASE && !section.columns.contains_key(column) {
+            let known = section.columns.keys().map(String::as_str).chain([STATUS_PHASE]);
+            faults.hinted(&pointer, format!("there is no column `{column}` to index"), suggest(column, known));
+        } else if format!("idx_{}_{column}", section.table).len() > names::MAX_IDENTIFIER {
+            faults.value(&pointer, format!("the index's name `idx_{}_{column}` is too long", section.table));
+        }
+    }
     if section.initial_phase.trim().is_empty() {
         faults.value("/store/initialPhase", "the initial phase must not be blank");
     }
@@ -138,7 +151,7 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
     };
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        table: Table { name: section.table.clone(), owner, columns, indexed: Vec::new() },
+        table: Table { name: section.table.clone(), owner, columns, indexed: section.indexes.clone() },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
     };
@@ -179,9 +192,4 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
 /// Value of a `set` step as it will stand in the tree.
 pub(super) fn literal(value: &Value, shape: &Shape) -> Result<crate::normalize::Tree, String> {
     crate::normalize::decode(value, shape, false).map_err(|fault| fault.text().to_owned())
-}
-
-/// Whether the schema has something at a place, for the faults that need to know.
-pub(super) fn child<'s>(schema: &'s Schema, name: &str) -> Option<&'s Schema> {
-    schema.properties.get(name)
 }

@@ -1,11 +1,12 @@
 //! Rules and their messages.
 
 use super::Faults;
+use super::messages::{RESERVED, Template};
 use super::steps::{condition, state};
 use crate::normalize::{Path, Root, Shape};
 use crate::registry::file::{self, ConditionSpec, RuleSpec};
 use crate::registry::problem::suggest;
-use crate::rules::{Block, Entry, Format, Message, MessageError, Piece, Rule, Subject, Test, When};
+use crate::rules::{Block, Entry, Format, Rule, Subject, Test, When};
 
 pub(super) fn compile(specs: &[RuleSpec], shape: &Shape, sensitive: bool, faults: &mut Faults<'_>) -> Vec<Entry> {
     let root = Place { spec: shape, item: shape, sensitive, names: Vec::new(), located: false, submitted: true };
@@ -14,17 +15,36 @@ pub(super) fn compile(specs: &[RuleSpec], shape: &Shape, sensitive: bool, faults
 
 /// What can be said at a place of the rules.
 #[derive(Clone)]
-struct Place<'c> {
-    spec: &'c Shape,
+pub(super) struct Place<'c> {
+    pub spec: &'c Shape,
     /// Shape of the enclosing block's item.
-    item: &'c Shape,
-    sensitive: bool,
+    pub item: &'c Shape,
+    pub sensitive: bool,
     /// Names given by `as`.
-    names: Vec<&'c str>,
+    pub names: Vec<&'c str>,
     /// An enclosing block has an `at`.
-    located: bool,
+    pub located: bool,
     /// The item is there as submitted too: no list on the way, whose items a step may have dropped.
-    submitted: bool,
+    pub submitted: bool,
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy)]
+pub(super) enum Own<'r> {
+    /// At the root, without a path: only its condition counts.
+    Nothing,
+    /// The enclosing block's item.
+    Item,
+    Path(&'r Path),
+}
+
+impl Own<'_> {
+    fn path(self) -> Option<Path> {
+        match self {
+            Self::Path(path) => Some(path.clone()),
+            Self::Nothing | Self::Item => None,
+        }
+    }
 }
 
 fn entries<'c>(specs: &'c [RuleSpec], pointer: &str, place: &Place<'c>, faults: &mut Faults<'_>) -> Vec<Entry> {
@@ -55,7 +75,7 @@ fn block<'c>(
     if !many && !matches!(shape, Shape::Object(_)) {
         faults.value(&format!("{pointer}/for"), "a block goes over map values (`*`), list items (`[]`) or an object");
     }
-    let when = spec.when.as_ref().map(|when| when_of(when, None, &format!("{pointer}/when"), place, faults));
+    let when = spec.when.as_ref().map(|when| when_of(when, Own::Nothing, &format!("{pointer}/when"), place, faults));
     let mut inner = place.clone();
     inner.item = shape;
     inner.submitted = match path.root {
@@ -72,7 +92,7 @@ fn block<'c>(
         inner.names.push(name);
     }
     let at = spec.at.as_ref().and_then(|at| {
-        let template = Template { place: &inner, subject: None, test: None, in_at: true };
+        let template = Template { place: &inner, subject: Own::Nothing, test: None, in_at: true };
         template.compile(at, &format!("{pointer}/at"), faults)
     });
     inner.located |= at.is_some();
@@ -100,11 +120,13 @@ fn rule<'c>(spec: &'c RuleSpec, pointer: &str, place: &Place<'c>, faults: &mut F
     }
     let path = subject.as_ref().map(|(path, _)| path.clone());
     let shape = subject.as_ref().map_or(place.item, |(_, shape)| shape);
-    let own = spec.path.as_ref().map(|_| ()).or_else(|| (!std::ptr::eq(place.item, place.spec)).then_some(()));
-    let when = spec.when.as_ref().map(|when| {
-        let pointer = format!("{pointer}/when");
-        when_of(when, own.map(|()| path.clone()), &pointer, place, faults)
-    });
+    let at_root = std::ptr::eq(place.item, place.spec);
+    let own = match &path {
+        Some(path) => Own::Path(path),
+        None if at_root && spec.path.is_none() => Own::Nothing,
+        None => Own::Item,
+    };
+    let when = spec.when.as_ref().map(|when| when_of(when, own, &format!("{pointer}/when"), place, faults));
     let given = tests(spec);
     if given.len() > 1 {
         let message = format!("a rule has one test, this one has {}", given.join(" and "));
@@ -112,13 +134,13 @@ fn rule<'c>(spec: &'c RuleSpec, pointer: &str, place: &Place<'c>, faults: &mut F
         return None;
     }
     let name = given.first().copied();
-    let compiler = TestCompiler { spec, pointer, place, shape, path: path.as_ref(), has_subject: own.is_some() };
+    let compiler = TestCompiler { spec, pointer, place, shape, own };
     let test = compiler.test(name, faults)?;
     let Some(message) = &spec.message else {
         faults.key(pointer, "a rule needs a `message`");
         return None;
     };
-    let template = Template { place, subject: own.map(|()| path.as_ref()), test: name, in_at: false };
+    let template = Template { place, subject: own, test: name, in_at: false };
     let message = template.compile(message, &format!("{pointer}/message"), faults)?;
     Some(Rule { path, when, test, message })
 }
@@ -156,13 +178,7 @@ impl<'c> Place<'c> {
 }
 
 /// Compiles a condition. `own` is the rule's subject, where there is a rule with one.
-fn when_of(
-    spec: &ConditionSpec,
-    own: Option<Option<Path>>,
-    pointer: &str,
-    place: &Place<'_>,
-    faults: &mut Faults<'_>,
-) -> When {
+fn when_of(spec: &ConditionSpec, own: Own<'_>, pointer: &str, place: &Place<'_>, faults: &mut Faults<'_>) -> When {
     condition(spec, pointer, faults, &mut |spec, pointer, faults| match (&spec.path, &spec.name) {
         (Some(_), Some(_)) => {
             faults.value(pointer, "a condition looks at a `path` or a `name`, not both");
@@ -184,10 +200,10 @@ fn when_of(
             Some(Subject::Name(name.as_str().into()))
         }
         (None, None) => {
-            if own.is_none() {
+            if matches!(own, Own::Nothing) {
                 faults.value(pointer, "there is no subject here: say which `path` or `name`");
             }
-            Some(Subject::Own(own.clone().flatten()))
+            Some(Subject::Own(own.path()))
         }
     })
 }
@@ -197,8 +213,7 @@ struct TestCompiler<'r, 'c> {
     pointer: &'r str,
     place: &'r Place<'c>,
     shape: &'c Shape,
-    path: Option<&'r Path>,
-    has_subject: bool,
+    own: Own<'r>,
 }
 
 impl TestCompiler<'_, '_> {
@@ -213,7 +228,7 @@ impl TestCompiler<'_, '_> {
         };
         let at = format!("{}/{name}", self.pointer);
         if !matches!(name, "anyNonblank" | "noneNonblank") {
-            if !self.has_subject {
+            if matches!(self.own, Own::Nothing) {
                 faults.key(&at, format!("`{name}` needs a `path`"));
                 return None;
             }
@@ -229,7 +244,7 @@ impl TestCompiler<'_, '_> {
         }
         let ignore_case = spec.ignore_case == Some(true);
         if let Some(refused) = spec.refuse {
-            return Some(Test::Refuse(state(refused, Subject::Own(self.path.cloned()))));
+            return Some(Test::Refuse(state(refused, Subject::Own(self.own.path()))));
         }
         if let Some(words) = &spec.one_of {
             let words = words.iter().map(|word| word.as_str().into()).collect();
@@ -307,99 +322,8 @@ impl TestCompiler<'_, '_> {
             if let Shape::List(item) = self.shape {
                 inner.item = item;
             }
-            when_of(counted, Some(None), &format!("{}/where", self.pointer), &inner, faults)
+            when_of(counted, Own::Item, &format!("{}/where", self.pointer), &inner, faults)
         });
         Test::AtMost { most, counted }
-    }
-}
-
-/// Placeholders that are no names.
-const RESERVED: [&str; 8] = ["value", "raw", "at", "detail", "count", "first", "size", "depth"];
-
-/// What a template may say.
-struct Template<'r, 'c> {
-    place: &'r Place<'c>,
-    /// The rule's subject, where it has one; `Some(None)` is the block's item.
-    subject: Option<Option<&'r Path>>,
-    test: Option<&'static str>,
-    in_at: bool,
-}
-
-enum Wrong {
-    Template(MessageError),
-    Path(crate::normalize::PathError),
-    Other(String, Option<String>),
-}
-
-impl From<MessageError> for Wrong {
-    fn from(error: MessageError) -> Self {
-        Self::Template(error)
-    }
-}
-
-impl Template<'_, '_> {
-    fn compile(&self, text: &str, pointer: &str, faults: &mut Faults<'_>) -> Option<Message> {
-        match Message::parse(text, &mut |name| self.piece(name)) {
-            Ok(message) => Some(message),
-            Err(wrong) => {
-                match wrong {
-                    Wrong::Template(error) => faults.value(pointer, error.to_string()),
-                    Wrong::Path(error) => faults.path(pointer, &error),
-                    Wrong::Other(message, help) => faults.hinted(pointer, message, help),
-                }
-                None
-            }
-        }
-    }
-
-    fn piece(&self, name: &str) -> Result<Piece, Wrong> {
-        let refused = |why: &str| Err(Wrong::Other(format!("`{{{name}}}`: {why}"), None));
-        let secret = "a message of a kind with secrets must not print values";
-        if name.starts_with('.') {
-            if self.place.sensitive {
-                return refused(secret);
-            }
-            let target = Path::compile(name, self.place.spec, Some(self.place.item)).map_err(Wrong::Path)?;
-            if !matches!(target.shape, Shape::String) || target.path.is_many() {
-                return refused("this is not one string");
-            }
-            return Ok(Piece::Field(target.path));
-        }
-        match name {
-            "value" | "raw" if self.place.sensitive => refused(secret),
-            "value" | "raw" if self.subject.is_none() => refused("there is no subject"),
-            "value" => Ok(Piece::Value),
-            "raw" if !self.is_submitted() => refused("below a list there is no telling which submitted item this was"),
-            "raw" => Ok(Piece::Raw),
-            "at" if self.in_at || !self.place.located => refused("no enclosing block has an `at`"),
-            "at" => Ok(Piece::At),
-            finding if RESERVED.contains(&finding) => self.finding(finding),
-            name if self.place.names.contains(&name) => Ok(Piece::Name(name.into())),
-            name => {
-                let known = RESERVED.iter().copied().chain(self.place.names.iter().copied());
-                Err(Wrong::Other(format!("unknown placeholder `{{{name}}}`"), suggest(name, known)))
-            }
-        }
-    }
-
-    fn finding(&self, name: &str) -> Result<Piece, Wrong> {
-        let test = match name {
-            "detail" => "format",
-            "count" => "atMost",
-            "first" => "unique",
-            "size" => "maxJsonBytes",
-            _ => "maxDepth",
-        };
-        if self.test == Some(test) {
-            return Ok(Piece::Finding);
-        }
-        Err(Wrong::Other(format!("`{{{name}}}` is what the test `{test}` finds"), None))
-    }
-
-    fn is_submitted(&self) -> bool {
-        match self.subject.flatten() {
-            Some(path) if path.root != Root::Item => true,
-            _ => self.place.submitted,
-        }
     }
 }

@@ -12,10 +12,6 @@ pub(super) fn compile(schema: &Schema, faults: &mut Faults<'_>) -> Shape {
     if schema.store.is_some() {
         faults.key("/schema/store", "the spec itself is always stored");
     }
-    if schema.properties.is_empty() {
-        node(schema, "/schema", faults);
-        return Shape::Object(ObjectShape::default());
-    }
     node(schema, "/schema", faults)
 }
 
@@ -132,7 +128,7 @@ pub(super) fn refuse_secret_constraints(schema: &Schema, path: &[Box<str>], faul
     let mut pointer = String::from("/schema");
     let mut node = schema;
     for name in path.iter().skip(1) {
-        let Some(child) = super::child(node, name) else { return };
+        let Some(child) = node.properties.get(&**name) else { return };
         node = child;
         pointer = format!("{pointer}/properties/{name}");
     }

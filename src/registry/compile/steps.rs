@@ -22,6 +22,9 @@ pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>
     compiled
 }
 
+const NO_OPERATION: &str =
+    "a step needs an operation: trim, lower, set, clean, replace, cleanKeys, clamp, dropItems, encode or drop";
+
 struct StepCompiler<'c, 's> {
     spec: &'c StepSpec,
     shape: &'c Shape,
@@ -82,15 +85,29 @@ impl<'c> StepCompiler<'c, '_> {
             found.push(Operation::Drop(paths));
         }
         self.companions();
-        if found.len() > 1 {
-            self.faults.value(&self.pointer, "a step has one operation: make it two steps");
-        } else if found.is_empty() && self.faults.problems.is_empty() {
-            self.faults.value(
-                &self.pointer,
-                "a step needs an operation: trim, lower, set, clean, replace, cleanKeys, clamp, dropItems, encode or drop",
-            );
+        match self.given() {
+            0 => self.faults.value(&self.pointer, NO_OPERATION),
+            1 => {}
+            _ => self.faults.value(&self.pointer, "a step has one operation: make it two steps"),
         }
         found.pop()
+    }
+
+    /// How many operations the step names.
+    fn given(&self) -> usize {
+        let spec = self.spec;
+        let lists = [
+            &spec.trim,
+            &spec.lower,
+            &spec.set,
+            &spec.clean,
+            &spec.replace,
+            &spec.clean_keys,
+            &spec.clamp,
+            &spec.drop_items,
+            &spec.drop,
+        ];
+        lists.into_iter().filter(|paths| paths.is_some()).count() + usize::from(spec.encode.is_some())
     }
 
     /// Keys that only mean something beside a certain operation.

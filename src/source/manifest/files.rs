@@ -29,7 +29,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ManifestError {
 
 /// `above` holds the folders around this one, by their real paths.
 fn folder(path: &Path, above: &mut Vec<PathBuf>, tell: &mut dyn FnMut(Result<Arc<Path>, ManifestError>)) {
-    let read = || -> std::io::Result<(PathBuf, Vec<PathBuf>)> {
+    let entries_of = || -> std::io::Result<(PathBuf, Vec<PathBuf>)> {
         let mut entries = Vec::new();
         for entry in path.read_dir()? {
             entries.push(entry?.path());
@@ -37,8 +37,8 @@ fn folder(path: &Path, above: &mut Vec<PathBuf>, tell: &mut dyn FnMut(Result<Arc
         entries.sort();
         Ok((path.canonicalize()?, entries))
     };
-    let (real, entries) = match read() {
-        Ok(read) => read,
+    let (real, entries) = match entries_of() {
+        Ok(both) => both,
         Err(error) => return tell(Err(unreadable(path, &error))),
     };
     if above.contains(&real) {

@@ -34,6 +34,7 @@ fn safe_message<'a>(sqlstate: &str, message: &'a str) -> Cow<'a, str> {
 }
 
 /// Turns an error of sqlx into ours.
+#[must_use]
 pub fn store_error(error: &sqlx::Error) -> StoreError {
     let Some(database) = error.as_database_error() else {
         return client_error(error);

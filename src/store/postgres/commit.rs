@@ -149,7 +149,9 @@ async fn lock(
     request: &Request<'_>,
     seen: &Look,
 ) -> Result<Versions, StoreError> {
-    let keys: Vec<&str> = seen.versions.keys().map(String::as_str).collect();
+    // sorted: everybody who locks several does it in one order
+    let mut keys: Vec<&str> = seen.versions.keys().map(String::as_str).collect();
+    keys.sort_unstable();
     let locked = async {
         let found = sqlx::query(statements.lock.sql())
             .bind(&fence.cluster)

@@ -20,9 +20,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection idle for longer is asked whether it still can write, which costs a round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
-/// The session's limits. A frozen leader may not hold its locks for ever, and nobody waits for ever on a lock.
-const SESSION: &str = "SELECT set_config('statement_timeout', '60s', false), set_config('lock_timeout', '10s', false), \
-     set_config('idle_in_transaction_session_timeout', '10s', false), set_config('timezone', 'UTC', false)";
+/// The session's limits: a frozen leader may not hold its locks for ever, and nobody waits for ever on a lock. And its
+/// plans, made once: every statement but [`super::statements::Statements::rows_since`] looks rows up by key, and a plan
+/// that was made while a table was empty would go on scanning it when it holds 50,000 rows.
+const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES ('statement_timeout', '60s'), \
+     ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'), ('timezone', 'UTC'), \
+     ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), \
+     ('enable_mergejoin', 'off'), ('jit', 'off')) AS setting (name, value)";
 
 /// The same limits once more in the transaction itself: behind a pooler a session's settings may belong to another
 /// connection. One round trip, as a plain BEGIN is.
@@ -63,6 +67,9 @@ impl DsnSource {
 }
 
 /// The pool and what it was made from.
+///
+/// Behind `PgBouncer` in transaction mode prepared statements need its `max_prepared_statements` (1.21 or newer);
+/// `statement-cache-capacity=0` in the DSN is for poolers in session mode that take none.
 pub(super) struct Connections {
     pool: PgPool,
     source: DsnSource,

@@ -111,30 +111,36 @@ impl Statements {
         let stored = "name, payload, (extract(epoch FROM updated_at) * 1000000)::bigint";
 
         Self {
-            // COLLATE "default" where a ledger key meets a table's name: else the name's index is of no use
+            // LATERAL .. LIMIT 1: a look-up by index for each key, whatever the planner believes of a ledger that was
+            // empty when it last counted. COLLATE "default" where a ledger key meets a table's name: else the name's
+            // index is of no use.
             look: format!(
                 "WITH held AS (SELECT l.key FROM unnest($5::text[], $6::text[]) AS o(namespace, name) \
-                 JOIN orloj_operator.ledger l ON l.cluster = $2 AND l.kind = $3 \
-                 AND l.namespace = o.namespace AND l.name = o.name), \
+                 CROSS JOIN LATERAL (SELECT key FROM orloj_operator.ledger WHERE cluster = $2 AND kind = $3 \
+                 AND namespace = o.namespace AND name = o.name LIMIT 1) l), \
                  keys AS (SELECT key FROM unnest($4::text[]) AS w(key) UNION SELECT key FROM held) \
-                 SELECT f.epoch, k.key, r.payload, r.xmin::text, l.xmin::text, l.{} \
+                 SELECT f.epoch, k.key, r.payload, r.version, l.version, l.{} \
                  FROM (SELECT (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1) AS epoch) f \
                  LEFT JOIN keys k ON true \
-                 LEFT JOIN {name} r ON r.name = (k.key COLLATE \"default\") \
-                 LEFT JOIN orloj_operator.ledger l ON l.kind = $3 AND l.key = k.key",
+                 LEFT JOIN LATERAL (SELECT payload, xmin::text AS version FROM {name} \
+                 WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
+                 LEFT JOIN LATERAL (SELECT *, xmin::text AS version FROM orloj_operator.ledger \
+                 WHERE kind = $3 AND key = k.key LIMIT 1) l ON true",
                 LEDGER_COLUMNS.replace(", ", ", l."),
             )
             .into(),
+            // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its
+            // entry and its row, locks them in one order
             lock: format!(
                 "WITH fence AS MATERIALIZED \
                  (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
-                 entries AS MATERIALIZED (SELECT key, xmin FROM orloj_operator.ledger \
-                 WHERE kind = $2 AND key = ANY($3::text[]) ORDER BY key FOR UPDATE), \
-                 held AS MATERIALIZED (SELECT name, xmin FROM {name} \
-                 WHERE name = ANY($3::text[]) ORDER BY name COLLATE \"C\" FOR UPDATE) \
-                 SELECT f.epoch, k.key, r.xmin::text, l.xmin::text FROM (SELECT (SELECT epoch FROM fence) AS epoch) f \
-                 LEFT JOIN unnest($3::text[]) AS k(key) ON true \
-                 LEFT JOIN held r ON r.name = k.key LEFT JOIN entries l ON l.key = k.key"
+                 entries AS MATERIALIZED (SELECT k.key, l.version FROM unnest($3::text[]) AS k(key) \
+                 LEFT JOIN LATERAL (SELECT xmin::text AS version FROM orloj_operator.ledger \
+                 WHERE kind = $2 AND key = k.key FOR UPDATE) l ON true) \
+                 SELECT f.epoch, k.key, r.version, k.version \
+                 FROM (SELECT (SELECT epoch FROM fence) AS epoch) f LEFT JOIN entries k ON true \
+                 LEFT JOIN LATERAL (SELECT xmin::text AS version FROM {name} \
+                 WHERE name = k.key FOR UPDATE) r ON true"
             )
             .into(),
             insert: format!(

@@ -50,9 +50,10 @@ async fn look(
     request: &Request<'_>,
 ) -> Result<(Snapshot, HashSet<String>), sqlx::Error> {
     let objects: Vec<[&str; 2]> = request.objects.iter().map(|o| [&*o.namespace, &*o.name]).collect();
+    // CROSS keeps SQLite from walking the whole ledger for each object
     let held = sqlx::query(
         "SELECT l.cluster, l.kind, l.namespace, l.name, l.uid, l.created, l.key, l.generation, l.fingerprint, \
-         l.row_fingerprint, l.synced_at FROM json_each($3) o JOIN orloj_operator_ledger l ON l.cluster = $1 \
+         l.row_fingerprint, l.synced_at FROM json_each($3) o CROSS JOIN orloj_operator_ledger l ON l.cluster = $1 \
          AND l.kind = $2 AND l.namespace = o.value ->> 0 AND l.name = o.value ->> 1",
     )
     .bind(request.cluster)

