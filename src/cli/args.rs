@@ -93,9 +93,12 @@ const STORE_HELP: &str =
 #[command(after_help = "Examples:
   Once:                     orloj-operator sync examples/ --store sqlite:orloj.db
   Follow changes:           orloj-operator sync examples/ --store sqlite:orloj.db --watch
-  Remove what has gone:     orloj-operator sync examples/ --store sqlite:orloj.db --prune")]
+  Remove what has gone:     orloj-operator sync examples/ --store sqlite:orloj.db --prune
+
+Exit code: 0 if every resource is in the store, 1 if one is not, 2 if nothing could be done.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SyncArgs {
-    /// Manifest files, and directories to read all .yaml, .yml and .json files from
+    /// Manifest files, and directories to read all .yaml, .yml and .json files from; - is standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[arg(long, value_name = "URL", help = STORE_HELP)]
@@ -109,16 +112,37 @@ pub struct SyncArgs {
     /// Name under which the rows are owned; two directories with two names never take each other's rows
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,
+    /// How to report; json is one JSON object a line
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ReportFormat,
+    /// List unchanged resources however many there are
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Report errors only
+    #[arg(short, long)]
+    pub quiet: bool,
     #[command(flatten)]
     settings: SettingFlags<StoreOnly>,
+}
+
+/// How to report on a sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   All of a kind:            orloj-operator get KIND -A --store sqlite:orloj.db
-  One, as stored:           orloj-operator get KIND search -n team-a -o yaml --store sqlite:orloj.db")]
+  One, as stored:           orloj-operator get KIND search -n team-a -o yaml --store sqlite:orloj.db
+  Everything:               orloj-operator get all -A --store sqlite:orloj.db
+
+Secret values that are not encrypted at rest are shown as ***.")]
 pub struct GetArgs {
-    /// Kind, by its name, plural or short name (see `orloj-operator kinds list`)
+    /// Kind, by its name, plural or short name (see `orloj-operator kinds list`), or all
     pub kind: String,
     /// Name of one resource; without it, all of the namespace
     pub name: Option<String>,
@@ -168,7 +192,11 @@ pub enum KindsCommand {
     },
     /// Print the custom resource definitions
     #[command(after_help = "Example:\n  orloj-operator kinds crds | kubectl apply --server-side -f -")]
-    Crds,
+    Crds {
+        /// Write one file a kind into this directory instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Print the least RBAC rules that suffice, bound to a service account
     #[command(after_help = "Example:\n  orloj-operator kinds rbac --namespace orloj-system | kubectl apply -f -")]
     Rbac {

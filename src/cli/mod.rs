@@ -1,4 +1,232 @@
-//! The command line.
+//! The command line: one file a command, and what they share.
+//!
+//! Exit codes: 0 all is well, 1 something is wrong with a resource, 2 the command could not run.
 
 pub mod args;
+mod get;
+mod kinds;
+mod migrate;
+mod output;
+mod render;
 pub mod run;
+mod store;
+mod sync;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::CommandFactory;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
+use crate::crypto::{KeyError, SecretKey};
+use crate::engine::EngineError;
+use crate::registry::crd::WriteError;
+use crate::registry::{Registry, RegistryError};
+use crate::source::manifest::STDIN;
+use crate::store::StoreError;
+use crate::telemetry::Terminal;
+use crate::telemetry::logs::{self, LogError};
+
+use args::{Cli, Command, ConfigCommand, OutputFormat};
+
+/// Why a command could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Logs(#[from] LogError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error("unable to use the encryption key: {0}")]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Run(#[from] run::RunError),
+    #[error("unable to read {}: {error}", path.display())]
+    Path { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("unable to write the output: {0}")]
+    Output(#[from] std::io::Error),
+    #[error("unable to start: {0}")]
+    Runtime(std::io::Error),
+    /// The store has not all that is needed.
+    #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
+    StoreIncomplete { missing: Vec<String>, hint: &'static str },
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// How a command ended that could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Well,
+    /// A resource is invalid, refused or not there.
+    Badly,
+}
+
+impl Ended {
+    fn well_if(well: bool) -> Self {
+        if well { Self::Well } else { Self::Badly }
+    }
+}
+
+/// The program: reads the command line, runs the command, tells what went wrong.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::read(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // nobody is left to tell when that fails
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(cli) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Badly) => ExitCode::from(1),
+        // whoever read our output has read enough
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Ended, CliError> {
+    let (file, flags) = (cli.config.clone(), cli.flags());
+    let command = cli.into_command();
+    if let Command::Completions { shell } = command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "orloj-operator", &mut script);
+        output::bytes(&script)?;
+        return Ok(Ended::Well);
+    }
+    let resolved = Resolved::load(&Inputs::from_process(file, flags))?;
+    let terminal = Terminal::stderr();
+    start_logs(&resolved, &command, &terminal)?;
+    let config = |need| -> Result<(Config, Arc<Registry>), CliError> {
+        let config = resolved.config(need)?;
+        let registry = Registry::load(config.kinds_dir.as_deref())?;
+        Ok((config, Arc::new(registry)))
+    };
+    let need = |store: Option<&_>| if store.is_some() { Need::Nothing } else { Need::Store };
+    match command {
+        Command::Run(_) => {
+            let config = resolved.config(Need::Run)?;
+            let registry = Registry::load(config.kinds_dir.as_deref())?;
+            block_on(async {
+                let stop = stop_on_signals()?;
+                run::run(config, registry, stop).await?;
+                Ok(Ended::Well)
+            })
+        }
+        Command::Sync(args) => {
+            let (config, registry) = config(need(args.store.as_ref()))?;
+            block_on(sync::run(args, config, registry, &terminal))
+        }
+        Command::Get(args) => {
+            let (config, registry) = config(need(args.store.as_ref()))?;
+            block_on(get::run(&args, &config, &registry))
+        }
+        Command::Render(args) => render::run(&args.paths, &config(Need::Nothing)?.1),
+        Command::Kinds { command } => {
+            let (config, registry) = config(Need::Nothing)?;
+            kinds::run(&command, &config, &registry)
+        }
+        Command::Migrate(args) => {
+            let (config, registry) = config(need(args.store.as_ref()))?;
+            block_on(migrate::run(&args, &config, &registry))
+        }
+        Command::Config { command: ConfigCommand::Show { output, .. } } => show_config(&resolved, output),
+        Command::Completions { .. } => Ok(Ended::Well),
+    }
+}
+
+/// Shows a configuration that is wrong all the same, and says what is wrong with it.
+fn show_config(resolved: &Resolved, format: OutputFormat) -> Result<Ended, CliError> {
+    let format = match format {
+        OutputFormat::Table => ShowFormat::Table,
+        OutputFormat::Json => ShowFormat::Json,
+        OutputFormat::Yaml => ShowFormat::Yaml,
+    };
+    output::text(&resolved.show(format))?;
+    match resolved.config(Need::Nothing) {
+        Ok(_) => Ok(Ended::Well),
+        Err(error) => {
+            output::error(&error);
+            Ok(Ended::Badly)
+        }
+    }
+}
+
+/// Commands for people speak through their output; only the operator itself logs what it does unasked.
+fn start_logs(resolved: &Resolved, command: &Command, terminal: &Terminal) -> Result<(), CliError> {
+    let (mut level, mut format) = resolved.logging();
+    if !matches!(command, Command::Run(_)) {
+        if resolved.origin("log-level") == "default" {
+            "warn".clone_into(&mut level);
+        }
+        if format == LogFormat::Auto {
+            format = LogFormat::Human;
+        }
+    }
+    logs::init(&level, format, terminal)?;
+    for note in resolved.notes() {
+        if note.warning { tracing::warn!("{}", note.text) } else { tracing::debug!("{}", note.text) }
+    }
+    Ok(())
+}
+
+fn block_on(work: impl Future<Output = Result<Ended, CliError>>) -> Result<Ended, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let result = runtime.block_on(work);
+    // what still reads standard input cannot be waited for
+    runtime.shutdown_background();
+    result
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; a second one ends the process.
+fn stop_on_signals() -> Result<CancellationToken, CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Runtime)?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            let code = tokio::select! {
+                _ = interrupt.recv() => 130,
+                _ = terminate.recv() => 143,
+            };
+            if told.is_cancelled() {
+                std::process::exit(code);
+            }
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+fn secret_key(config: &Config) -> Result<Option<SecretKey>, CliError> {
+    match &config.secret_encryption_key {
+        Some(source) => Ok(SecretKey::parse(&source.read()?)?),
+        None => Ok(None),
+    }
+}
+
+/// A path that was named has to be there: a typing error must not read as an empty directory.
+fn check_paths(paths: &[PathBuf]) -> Result<(), CliError> {
+    for path in paths.iter().filter(|path| path.as_path() != Path::new(STDIN)) {
+        path.metadata().map_err(|error| CliError::Path { path: path.clone(), error })?;
+    }
+    Ok(())
+}

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::golang::{base64, text};
 
 /// What a sealed value starts with.
-pub(super) const PREFIX: &str = "enc:";
+pub const PREFIX: &str = "enc:";
 
 /// The length of a nonce in bytes.
 pub const NONCE_LEN: usize = 12;

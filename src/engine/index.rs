@@ -23,8 +23,8 @@ pub struct Entry {
     pub verdict: Option<Arc<Verdict>>,
     /// The status that stands at the source, as far as we know.
     pub observed: Status,
-    /// The version that our last patch made: what an older one says of status and finalizers is history.
-    pub acknowledged: u64,
+    /// The newest version seen, or made by our last patch: an older one is history.
+    pub version: u64,
     /// When a sync last wrote, seconds since the Unix epoch; 0 = never. A row of ours stands iff this is set.
     pub synced_at: i64,
     /// Position in the count of commits when this resource was last part of one.
@@ -91,7 +91,7 @@ impl Entry {
             key: None,
             verdict: None,
             observed: Status::default(),
-            acknowledged: 0,
+            version: 0,
             synced_at: 0,
             committed: 0,
             listed: 0,

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod directory;
+pub mod manifest;
 
 use crate::resource::{KindIndex, Resource, ResourceId};
 

@@ -54,6 +54,14 @@ impl State {
         }
         let queued = self.is_queued(&id);
         let Some(entry) = self.index.get_mut(&id) else { return };
+        entry.listed = lists;
+        let older = resource.version != 0 && resource.version < entry.version;
+        // a list or a look that was asked for is believed whatever its versions are: an API server restored from a
+        // backup counts from further back
+        if older && lane == Lane::Live && !entry.flags.dirty() {
+            return;
+        }
+        entry.version = resource.version;
         let recreated = entry.uid != resource.uid;
         let known = !recreated
             && entry.fingerprint == fingerprint
@@ -61,16 +69,12 @@ impl State {
             && !entry.flags.dirty()
             && !entry.flags.gone()
             && (entry.verdict.is_some() || queued || entry.flags.busy());
-        if recreated {
-            entry.uid = resource.uid.clone();
-            entry.acknowledged = 0;
-            entry.flags.set_released(false);
-        }
-        entry.listed = lists;
-        if recreated || resource.version == 0 || resource.version >= entry.acknowledged {
+        if recreated || !older {
             entry.observed = observed;
             entry.finalizers = finalizers_of(&resource);
         }
+        entry.uid.clone_from(&resource.uid);
+        entry.flags.set_released(entry.flags.released() && resource.deleting && !recreated);
         entry.flags.set_gone(false);
         entry.flags.set_retain(retains(&resource));
         entry.flags.set_deleting(resource.deleting);

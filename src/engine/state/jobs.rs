@@ -116,7 +116,7 @@ impl State {
             Ok(version) => {
                 self.call_retries.succeeded(id);
                 if let Some(entry) = self.index.get_mut(id).filter(|entry| entry.uid == ack.uid) {
-                    entry.acknowledged = entry.acknowledged.max(version);
+                    entry.version = entry.version.max(version);
                     if let Some(status) = ack.status {
                         entry.observed = self.words.share(status);
                     }
@@ -181,7 +181,16 @@ impl State {
 
     /// The store took a batch.
     pub fn on_store_available(&mut self) {
-        self.store_down_since = None;
+        if self.store_down_since.take().is_none() {
+            return;
+        }
+        // a commit whose answer was lost may have freed the key that somebody waits for
+        let waiting: Vec<_> = self.claimants.drain().collect();
+        for ((kind, _), objects) in waiting {
+            for object in objects {
+                self.look_again(&ResourceId { kind, object }, Lane::Backlog);
+            }
+        }
     }
 
     /// The store did not take a batch; it waits again, and once the outage lasts its resources say so.

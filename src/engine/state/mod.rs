@@ -304,8 +304,9 @@ impl State {
         if let Some(entry) = self.index.get_mut(id) {
             entry.flags.set_dirty(true);
         }
-        // before the first list has ended it will come by itself
-        if self.unlisted.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace)) {
+        // where the first list has yet to name it, it will come by itself
+        let seen = self.index.get(id).is_some_and(|entry| entry.listed > 0);
+        if !seen && self.unlisted.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace)) {
             return;
         }
         self.fetches.push(id.clone(), lane, ());

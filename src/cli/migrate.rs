@@ -1,0 +1,35 @@
+//! `migrate`: the operator's own schema, made or printed.
+
+use super::args::MigrateArgs;
+use super::{CliError, Ended, output, store};
+use crate::config::Config;
+use crate::registry::Registry;
+use crate::store::open::{StoreUrl, open};
+use crate::store::postgres::migration_sql;
+
+pub async fn run(args: &MigrateArgs, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
+    let url = store::url(args.store.as_ref(), config)?;
+    let tables = store::tables(registry);
+    if args.print {
+        match url {
+            StoreUrl::Postgres(_) => output::text(&migration_sql(&tables, config.create_tables))?,
+            StoreUrl::Sqlite(_) => {
+                output::line("-- SQLite needs no administrator: `sync` and `migrate` make the tables by themselves")?;
+            }
+        }
+        return Ok(Ended::Well);
+    }
+    let store = open(&url).await?;
+    store.migrate(&tables, config.create_tables).await?;
+    let missing = store.missing(&tables).await?;
+    if missing.is_empty() {
+        output::line(&format!("{url} is up to date: the ledger and {} tables", tables.len()))?;
+        return Ok(Ended::Well);
+    }
+    output::line(&format!("{url} has the operator's own schema, but still misses:"))?;
+    for what in missing {
+        output::line(&format!("  {what}"))?;
+    }
+    output::note(store::NOT_READY);
+    Ok(Ended::Badly)
+}

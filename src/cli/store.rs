@@ -1,0 +1,43 @@
+//! The store that a command means.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{CliError, run};
+use crate::config::{Config, StoreTarget};
+use crate::registry::Registry;
+use crate::store::open::{StoreUrl, open};
+use crate::store::{Store, Table};
+
+/// `--store` where given, else the configured one.
+pub fn url(given: Option<&SecretString>, config: &Config) -> Result<StoreUrl, CliError> {
+    match (given, &config.store) {
+        (Some(given), _) => {
+            let text = given.expose_secret().trim();
+            // parameters are the store's own business; anything else gets the configuration's better advice
+            if text.starts_with("sqlite:") || text.starts_with("host=") {
+                return Ok(StoreUrl::parse(text)?);
+            }
+            Ok(run::store_url(&StoreTarget::parse(given)?)?)
+        }
+        (None, Some(target)) => Ok(run::store_url(target)?),
+        (None, None) => Err(CliError::Usage("unable to tell the store: give --store sqlite:PATH".to_owned())),
+    }
+}
+
+/// A store to read from: a SQLite file is not created.
+pub async fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, CliError> {
+    if let StoreUrl::Sqlite(options) = url {
+        options.path.metadata().map_err(|error| CliError::Path { path: options.path.clone(), error })?;
+    }
+    Ok(open(url).await?)
+}
+
+pub fn tables(registry: &Registry) -> Vec<Table> {
+    registry.kinds().iter().map(|kind| kind.store.table.clone()).collect()
+}
+
+/// What to do about a store that is not ready.
+pub const NOT_READY: &str = "start orlojd once, so that it migrates its database; where no orlojd lives, --create-tables \
+makes its tables; `orloj-operator migrate --print` prints what the operator itself needs";

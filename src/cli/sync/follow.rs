@@ -1,0 +1,96 @@
+//! `sync --watch`: a report of the first pass, then a line for each change as it is made.
+
+use tokio::sync::mpsc;
+
+use super::line::{self, Fate, Word};
+use super::observe::Noted;
+use super::report::{Tally, tell_lines, tell_problem};
+use super::{ReportFormat, Say, Session};
+use crate::cli::{CliError, Ended, output};
+use crate::engine::EngineError;
+use crate::resource::ResourceId;
+use crate::source::directory::Heard;
+
+/// Tells what happens until the engine ends.
+pub struct Follow<'s> {
+    session: &'s Session,
+    /// The first pass, until it has been reported.
+    first: Option<Tally>,
+    listed: bool,
+    store_is_away: bool,
+}
+
+impl<'s> Follow<'s> {
+    pub fn new(session: &'s Session) -> Self {
+        Self { session, first: Some(Tally::default()), listed: false, store_is_away: false }
+    }
+
+    /// Ends well when it was stopped, whatever went wrong with single resources on the way: that has been told.
+    pub async fn run(
+        mut self,
+        engine: impl Future<Output = Result<(), EngineError>>,
+        mut heard: mpsc::UnboundedReceiver<Heard>,
+        mut noted: mpsc::UnboundedReceiver<Noted>,
+    ) -> Result<Ended, CliError> {
+        tokio::pin!(engine);
+        loop {
+            tokio::select! {
+                biased;
+                Some(one) = heard.recv() => self.on_heard(one)?,
+                Some(note) = noted.recv() => self.on_noted(note).await?,
+                result = &mut engine => {
+                    while let Ok(note) = noted.try_recv() {
+                        self.on_noted(note).await?;
+                    }
+                    result?;
+                    return Ok(Ended::Well);
+                }
+            }
+        }
+    }
+
+    fn on_heard(&mut self, heard: Heard) -> Result<(), CliError> {
+        self.listed |= matches!(heard, Heard::Listed(_));
+        match (&mut self.first, heard) {
+            (Some(tally), heard) => tally.hear(heard),
+            (None, Heard::Problem(problem)) => tell_problem(self.session, &problem)?,
+            (None, Heard::Listed(_)) => {}
+        }
+        Ok(())
+    }
+
+    async fn on_noted(&mut self, noted: Noted) -> Result<(), CliError> {
+        match noted {
+            Noted::Unavailable(why) if !self.store_is_away => {
+                self.store_is_away = true;
+                output::note(&format!("warning: {why}; will try again until it works"));
+            }
+            Noted::Unavailable(_) => {}
+            Noted::Idle(idle) => {
+                if idle
+                    && self.listed
+                    && let Some(tally) = self.first.take()
+                {
+                    tally.report(self.session).await?;
+                    if self.session.format == ReportFormat::Text && self.session.say != Say::Errors {
+                        output::line("watching; Ctrl-C ends it")?;
+                    }
+                }
+            }
+            Noted::Settled(kind, items) => {
+                self.store_is_away = false;
+                if let Some(tally) = &mut self.first {
+                    tally.note(Noted::Settled(kind, items));
+                    return Ok(());
+                }
+                let fates = items.into_iter().filter_map(|item| {
+                    let fate = Fate::of(item.settled).filter(|fate| fate.word != Word::Unchanged)?;
+                    Some((ResourceId { kind, object: item.object }, fate))
+                });
+                let lines = line::lines(self.session, fates.collect()).await?;
+                tell_lines(self.session, &lines)?;
+            }
+        }
+        Ok(())
+    }
+}

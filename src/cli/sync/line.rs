@@ -1,0 +1,218 @@
+//! One resource's line of the report.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::Session;
+use crate::cli::CliError;
+use crate::engine::state::Settled;
+use crate::plan::{Outcome, Write};
+use crate::registry::Kind;
+use crate::resource::ResourceId;
+
+/// Rows looked up one by one; for more, the table is read instead.
+const FEW: usize = 200;
+
+/// Rows read at a time.
+const PAGE: u32 = 1_000;
+
+/// What became of a resource, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    Inserted,
+    Updated,
+    Moved,
+    Adopted,
+    Unchanged,
+    Suspended,
+    Refused,
+    Removed,
+    Retained,
+}
+
+impl Word {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Inserted => "inserted",
+            Self::Updated => "updated",
+            Self::Moved => "moved",
+            Self::Adopted => "adopted",
+            Self::Unchanged => "unchanged",
+            Self::Suspended => "suspended",
+            Self::Refused => "refused",
+            Self::Removed => "removed",
+            Self::Retained => "retained",
+        }
+    }
+
+    fn symbol(self) -> char {
+        match self {
+            Self::Inserted => '+',
+            Self::Updated => '~',
+            Self::Moved => '>',
+            Self::Adopted => '&',
+            Self::Unchanged => '=',
+            Self::Suspended => '.',
+            Self::Refused => '!',
+            Self::Removed | Self::Retained => '-',
+        }
+    }
+}
+
+/// What became of a resource, with the key of its row and what there is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    pub word: Word,
+    /// Empty where it is not known yet.
+    pub key: String,
+    pub moved_from: Option<String>,
+    pub error: Option<String>,
+}
+
+impl Fate {
+    pub fn unchanged() -> Self {
+        Self { word: Word::Unchanged, key: String::new(), moved_from: None, error: None }
+    }
+
+    /// `None` where nothing was there and nothing was done.
+    pub fn of(settled: Settled) -> Option<Self> {
+        let fate = |word, key| Self { word, key, moved_from: None, error: None };
+        let refused = |error: String| Self { error: Some(error), ..fate(Word::Refused, String::new()) };
+        Some(match settled {
+            Settled::Planned(Outcome::Synced { write, adopted, moved_from, key, .. }) => {
+                let word = match write {
+                    _ if moved_from.is_some() => Word::Moved,
+                    _ if adopted => Word::Adopted,
+                    Write::Inserted => Word::Inserted,
+                    Write::Updated => Word::Updated,
+                    Write::Unchanged => Word::Unchanged,
+                };
+                Self { moved_from, ..fate(word, key) }
+            }
+            Settled::Planned(Outcome::Removed { key, retained }) => {
+                fate(if retained { Word::Retained } else { Word::Removed }, key?)
+            }
+            Settled::Planned(Outcome::Conflict { key, owner }) => refused(format!(
+                "the key {key} belongs to {owner}; rename one of the two or change its target namespace"
+            )),
+            Settled::Planned(Outcome::Refused { text, .. })
+            | Settled::Invalid { text, .. }
+            | Settled::Refused { text } => refused(text),
+            Settled::Suspended => fate(Word::Suspended, String::new()),
+        })
+    }
+
+    /// What is told of a resource that went through the store twice: a second look that changed nothing does not
+    /// hide the first.
+    pub fn then(self, next: Self) -> Self {
+        if next.word == Word::Unchanged && self.word < Word::Unchanged { self } else { next }
+    }
+}
+
+/// A line, ready to be printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the line of a file is called a line")]
+pub struct Line {
+    pub result: Word,
+    pub kind: String,
+    pub key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Line {
+    /// Columns padded to the widths of kind and key.
+    pub fn text(&self, (kind, key): (usize, usize)) -> String {
+        let (symbol, word) = (self.result.symbol(), self.result.text());
+        let parts = [
+            Some(format!("{symbol} {word:<9}  {:<kind$}  {:<key$}", self.kind, self.key)),
+            self.generation.map(|generation| format!("generation {generation}")),
+            self.phase.clone().filter(|phase| !phase.is_empty()),
+            self.moved_from.as_ref().map(|from| format!("from {from}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join("  ").trim_end().to_owned()
+    }
+}
+
+/// Widths that fit all of these lines.
+pub fn widths(lines: &[Line]) -> (usize, usize) {
+    let widest = |of: fn(&Line) -> &str| lines.iter().map(|line| of(line).chars().count()).max().unwrap_or(0);
+    (widest(|line| &line.kind), widest(|line| &line.key))
+}
+
+/// Turns fates into lines, with generation and phase as they stand in the store.
+pub async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<Vec<Line>, CliError> {
+    let mut rows = HashMap::new();
+    for kind in session.registry.kinds() {
+        let of_kind = fates.iter().filter(|(id, fate)| id.kind == kind.index && fate.word < Word::Refused);
+        let keys: Vec<String> = of_kind.map(|(id, fate)| key_of(session, id, fate)).collect();
+        rows.insert(kind.index, states(session, kind, &keys).await?);
+    }
+    let line = |(id, fate): (ResourceId, Fate)| {
+        let key = key_of(session, &id, &fate);
+        let state = rows.get(&id.kind).and_then(|rows| rows.get(&key)).filter(|_| fate.word < Word::Refused);
+        let place = session.known.place(&id);
+        Line {
+            result: fate.word,
+            kind: session.registry.kind(id.kind).names.kind.clone(),
+            generation: state.map(|(generation, _)| *generation),
+            phase: state.map(|(_, phase)| phase.clone()),
+            moved_from: fate.moved_from,
+            file: place.as_ref().map(|place| place.file.display().to_string()),
+            line: place.as_ref().map(|place| match &fate.error {
+                Some(text) => session.reader.locate(place, text).0,
+                None => place.line,
+            }),
+            error: fate.error,
+            key,
+        }
+    };
+    Ok(fates.into_iter().map(line).collect())
+}
+
+/// The key of the row; for what was refused, the resource itself.
+fn key_of(session: &Session, id: &ResourceId, fate: &Fate) -> String {
+    match fate.word {
+        _ if !fate.key.is_empty() => fate.key.clone(),
+        Word::Refused => id.object.to_string(),
+        _ => session.known.key(id),
+    }
+}
+
+/// Generation and phase by key.
+async fn states(session: &Session, kind: &Kind, keys: &[String]) -> Result<HashMap<String, (i64, String)>, CliError> {
+    let table = &kind.store.table;
+    let mut states = HashMap::new();
+    let mut note = |row: crate::store::StoredRow| {
+        let generation = row.payload["metadata"]["generation"].as_i64().unwrap_or(0);
+        let phase = row.payload["status"]["phase"].as_str().unwrap_or_default().to_owned();
+        states.insert(row.key, (generation, phase));
+    };
+    if keys.len() <= FEW {
+        for key in keys {
+            session.store.row(table, key).await?.map(&mut note);
+        }
+        return Ok(states);
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let page = session.store.rows(table, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last().map(|row| row.key.clone()) else { return Ok(states) };
+        page.into_iter().for_each(&mut note);
+        after = Some(last);
+    }
+}

@@ -1,0 +1,186 @@
+//! `sync`: manifests from files into a store, with no cluster; once, or following changes.
+
+mod follow;
+mod line;
+mod observe;
+mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{ReportFormat, SyncArgs};
+use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, store};
+use crate::config::Config;
+use crate::engine::{self, EngineError, Options, Parts, Prune};
+use crate::registry::Registry;
+use crate::source::directory::{self, Directory, Heard, Known};
+use crate::source::manifest::{Reader, STDIN};
+use crate::store::Store;
+use crate::store::open::open;
+use crate::telemetry::Terminal;
+
+use follow::Follow;
+use observe::{Noted, Observed};
+use report::Tally;
+
+/// Name of the owner in the ledger where none is given.
+const OWNER: &str = "directory";
+
+/// Events from the files that wait for the engine; small, since each holds a body.
+const EVENT_BUFFER: usize = 64;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    Errors,
+    /// Leaves out unchanged resources where they are many.
+    News,
+    All,
+}
+
+/// What all of a sync needs to tell what became of it.
+struct Session {
+    registry: Arc<Registry>,
+    store: Arc<dyn Store>,
+    reader: Reader,
+    known: Known,
+    format: ReportFormat,
+    say: Say,
+    prune: bool,
+    /// Secret values go into the store in the clear.
+    in_the_clear: bool,
+}
+
+pub async fn run(
+    args: SyncArgs,
+    config: Config,
+    registry: Arc<Registry>,
+    terminal: &Terminal,
+) -> Result<Ended, CliError> {
+    check_paths(&args.paths)?;
+    if args.watch && args.paths.iter().any(|path| path == Path::new(STDIN)) {
+        return Err(CliError::Usage("unable to watch standard input: it can be read once only".to_owned()));
+    }
+    let stop = stop_on_signals()?;
+    let key = secret_key(&config)?;
+    let store = open_store(&args, &config, &registry).await?;
+    let owner = args.owner.as_deref().unwrap_or(OWNER);
+    let fence = store.take_leadership(owner, &format!("orloj-operator_sync_{}", std::process::id())).await?;
+
+    let (tell, events) = mpsc::channel(EVENT_BUFFER);
+    let (tell_heard, heard) = mpsc::unbounded_channel();
+    let (tell_noted, noted) = mpsc::unbounded_channel();
+    let directory = Directory::new(&registry, args.paths.clone(), args.prune, tell.clone(), tell_heard);
+    let session = Session {
+        reader: Reader::new(Arc::clone(&registry)),
+        known: directory.known(),
+        store: Arc::clone(&store),
+        format: args.output,
+        say: match (args.quiet, args.verbose) {
+            (true, _) => Say::Errors,
+            (_, true) => Say::All,
+            _ => Say::News,
+        },
+        prune: args.prune,
+        in_the_clear: key.is_none(),
+        registry: Arc::clone(&registry),
+    };
+    let parts = Parts {
+        target: Arc::new(directory.target()),
+        observer: Arc::new(Observed::new(tell_noted)),
+        scopes: directory::scopes(&registry),
+        registry,
+        store,
+        fence,
+        key,
+    };
+    let options = Options {
+        batch_size: config.batch_size,
+        api_concurrency: config.api_concurrency,
+        status_interval: config.status_sync_interval,
+        sweep_interval: config.sweep_interval,
+        require_encryption: config.require_encryption,
+        prune: if args.prune { Prune::Yes } else { Prune::No },
+        until_idle: !args.watch,
+        ..Options::default()
+    };
+    let engine = engine::run(parts, options, events, stop.clone());
+    let source = tokio::spawn(read(directory, args.watch, stop.clone()));
+    let result = if args.watch {
+        Follow::new(&session).run(engine, heard, noted).await
+    } else {
+        once(&session, engine, heard, noted, &stop, terminal).await
+    };
+    stop.cancel();
+    // the source ends with the engine, except where it waits for standard input
+    drop((tell, source));
+    result
+}
+
+async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, CliError> {
+    let store = open(&store::url(args.store.as_ref(), config)?).await?;
+    let tables = store::tables(registry);
+    store.migrate(&tables, config.create_tables).await?;
+    let missing = store.missing(&tables).await?;
+    if missing.is_empty() { Ok(store) } else { Err(CliError::StoreIncomplete { missing, hint: store::NOT_READY }) }
+}
+
+/// Reads the files beside the engine; `Err` cannot matter, since it says that the engine has ended.
+async fn read(mut directory: Directory, watch: bool, stop: CancellationToken) {
+    let listed = tokio::task::spawn_blocking(move || {
+        let result = directory.list();
+        (directory, result)
+    });
+    if let Ok((directory, Ok(()))) = listed.await
+        && watch
+    {
+        directory.follow(stop).await;
+    }
+}
+
+/// Gathers until the engine has nothing left to do, then reports.
+async fn once(
+    session: &Session,
+    engine: impl Future<Output = Result<(), EngineError>>,
+    mut heard: mpsc::UnboundedReceiver<Heard>,
+    mut noted: mpsc::UnboundedReceiver<Noted>,
+    stop: &CancellationToken,
+    terminal: &Terminal,
+) -> Result<Ended, CliError> {
+    let mut tally = Tally::default();
+    let progress = (session.say != Say::Errors).then(|| terminal.progress("syncing", None));
+    let take = |tally: &mut Tally, note: Noted| {
+        if let Some(progress) = &progress {
+            progress.advance(note.resources());
+        }
+        tally.note(note);
+    };
+    tokio::pin!(engine);
+    let result = loop {
+        tokio::select! {
+            biased;
+            Some(note) = noted.recv() => take(&mut tally, note),
+            Some(one) = heard.recv() => tally.hear(one),
+            result = &mut engine => break result,
+        }
+    };
+    while let Ok(note) = noted.try_recv() {
+        take(&mut tally, note);
+    }
+    while let Ok(one) = heard.try_recv() {
+        tally.hear(one);
+    }
+    drop(progress);
+    if result.is_ok() && !stop.is_cancelled() {
+        return tally.report(session).await;
+    }
+    for problem in tally.problems() {
+        report::tell_problem(session, problem)?;
+    }
+    result?;
+    output::note("interrupted: what was written stays");
+    Ok(Ended::Badly)
+}

@@ -1,0 +1,190 @@
+//! What a sync came to, for people or as JSON lines.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value, json};
+
+use super::line::{self, Fate, Line, Word};
+use super::observe::Noted;
+use super::{ReportFormat, Say, Session};
+use crate::cli::{CliError, Ended, output};
+use crate::resource::ResourceId;
+use crate::source::directory::{Heard, Listed};
+use crate::source::manifest::ManifestError;
+
+/// Unchanged resources are named one by one up to this many.
+const FEW: usize = 50;
+
+/// What became of everything so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    fates: HashMap<ResourceId, Fate>,
+    problems: Vec<ManifestError>,
+    listed: Listed,
+}
+
+impl Tally {
+    pub fn note(&mut self, noted: Noted) {
+        let Noted::Settled(kind, items) = noted else { return };
+        for item in items {
+            let Some(fate) = Fate::of(item.settled) else { continue };
+            let id = ResourceId { kind, object: item.object };
+            let fate = match self.fates.remove(&id) {
+                Some(before) => before.then(fate),
+                None => fate,
+            };
+            self.fates.insert(id, fate);
+        }
+    }
+
+    pub fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Problem(problem) => self.problems.push(problem),
+            Heard::Listed(listed) => self.listed = listed,
+        }
+    }
+
+    pub fn problems(&self) -> &[ManifestError] {
+        &self.problems
+    }
+
+    /// Prints the resources in the order of their manifests, those that went, what is wrong, and the sum.
+    pub async fn report(mut self, session: &Session) -> Result<Ended, CliError> {
+        let mut fates = Vec::new();
+        for (id, readable) in session.known.in_order() {
+            // what cannot be read is told as a problem, not as a resource
+            if !readable && !self.fates.contains_key(&id) {
+                continue;
+            }
+            let fate = self.fates.remove(&id).unwrap_or_else(Fate::unchanged);
+            fates.push((id, fate));
+        }
+        let mut gone: Vec<_> = self.fates.drain().collect();
+        gone.sort_by(|a, b| a.0.cmp(&b.0));
+        fates.extend(gone);
+
+        let mut counts: BTreeMap<Word, usize> = BTreeMap::new();
+        for (_, fate) in &fates {
+            *counts.entry(fate.word).or_default() += 1;
+        }
+        let clear = warns_of_clear_text(session, &fates);
+        let unchanged = counts.get(&Word::Unchanged).copied().unwrap_or(0);
+        if session.say != Say::All && session.format == ReportFormat::Text && unchanged > FEW {
+            fates.retain(|(_, fate)| fate.word != Word::Unchanged);
+        }
+        if session.say == Say::Errors {
+            fates.retain(|(_, fate)| fate.word == Word::Refused);
+        }
+        let lines = line::lines(session, fates).await?;
+        tell_lines(session, &lines)?;
+        for problem in &self.problems {
+            tell_problem(session, problem)?;
+        }
+        if clear {
+            output::note(
+                "warning: no encryption key: secret values are stored in the clear (base64); set \
+                 ORLOJ_SECRET_ENCRYPTION_KEY",
+            );
+        }
+        tell_sum(session, &counts, &self.listed, self.problems.len())?;
+        Ok(Ended::well_if(self.problems.is_empty() && !counts.contains_key(&Word::Refused)))
+    }
+}
+
+/// Whether secret values went into the store as they are.
+fn warns_of_clear_text(session: &Session, fates: &[(ResourceId, Fate)]) -> bool {
+    let secret =
+        |(id, fate): &(ResourceId, Fate)| session.registry.kind(id.kind).sensitive && fate.word < Word::Suspended;
+    session.in_the_clear && fates.iter().any(secret)
+}
+
+/// Lines to standard output, their errors to standard error.
+pub fn tell_lines(session: &Session, lines: &[Line]) -> Result<(), CliError> {
+    if session.format == ReportFormat::Json {
+        for line in lines {
+            output::json_line(line)?;
+        }
+        return Ok(());
+    }
+    let widths = line::widths(lines);
+    if session.say != Say::Errors {
+        let text: String = lines.iter().map(|line| line.text(widths) + "\n").collect();
+        output::text(&text)?;
+    }
+    for line in lines {
+        let Some(error) = &line.error else { continue };
+        let place = match (&line.file, line.line) {
+            (Some(file), Some(number)) => format!("{file}:{number}: "),
+            _ => String::new(),
+        };
+        output::note(&format!("error: {place}{} {}: {error}", line.kind, line.key));
+    }
+    Ok(())
+}
+
+/// What could not be read.
+pub fn tell_problem(session: &Session, problem: &ManifestError) -> Result<(), CliError> {
+    if session.format == ReportFormat::Json {
+        let mut object = Map::new();
+        object.insert("result".to_owned(), json!("unreadable"));
+        object.insert("file".to_owned(), json!(problem.file.display().to_string()));
+        if problem.line > 0 {
+            object.insert("line".to_owned(), json!(problem.line));
+        }
+        object.insert("error".to_owned(), json!(problem.text));
+        return Ok(output::json_line(&Value::Object(object))?);
+    }
+    output::note(&format!("error: {problem}"));
+    for line in problem.snippet.iter().flat_map(|snippet| snippet.lines()) {
+        output::note(&format!("  {line}"));
+    }
+    Ok(())
+}
+
+fn tell_sum(
+    session: &Session,
+    counts: &BTreeMap<Word, usize>,
+    listed: &Listed,
+    problems: usize,
+) -> Result<(), CliError> {
+    let count = |word| counts.get(&word).copied().unwrap_or(0);
+    if session.format == ReportFormat::Json {
+        let mut sum = Map::new();
+        for (word, count) in counts {
+            sum.insert(word.text().to_owned(), json!(count));
+        }
+        for (name, count) in [
+            ("files", listed.files),
+            ("resources", listed.resources),
+            ("skipped", listed.foreign),
+            ("unreadable", problems),
+        ] {
+            sum.insert(name.to_owned(), json!(count));
+        }
+        return Ok(output::json_line(&json!({ "summary": sum }))?);
+    }
+    if session.say == Say::Errors {
+        return Ok(());
+    }
+    let of_resources = counts.iter().filter(|(word, _)| **word < Word::Removed);
+    let mut parts: Vec<_> = of_resources.map(|(word, count)| format!("{count} {}", word.text())).collect();
+    parts.push(format!("{} removed", many(count(Word::Removed), "row")));
+    if count(Word::Retained) > 0 {
+        parts.push(format!("{} left and given up", many(count(Word::Retained), "row")));
+    }
+    let mut text = vec![format!("{}: {}", many(listed.resources, "resource"), parts.join(", "))];
+    if listed.foreign > 0 {
+        text.push(format!("{} of other groups skipped", many(listed.foreign, "object")));
+    }
+    if problems > 0 {
+        text.push(many(problems, "unreadable manifest"));
+    }
+    if listed.incomplete && session.prune {
+        text.push("nothing was pruned, since what cannot be read may be what is missing".to_owned());
+    }
+    Ok(output::line(&text.join("; "))?)
+}
+
+fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

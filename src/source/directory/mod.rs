@@ -1,0 +1,321 @@
+//! Manifests in files and folders as a source: the same engine with no cluster.
+//!
+//! A resource is there when a manifest names it, valid or not. While anything cannot be read, nothing counts as
+//! gone, since what cannot be read may be what is missing.
+
+mod merged;
+mod target;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::manifest::{Found, ManifestError, Reader, STDIN, files};
+use super::{Scope, SourceEvent};
+use crate::registry::Registry;
+use crate::resource::{KindIndex, Resource, ResourceId};
+
+use merged::{Entry, Item, Merged};
+pub use target::{DirectoryTarget, Known};
+
+/// Between two looks at the files.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A file changed this recently may change again within the resolution of its time stamp: it is read once more.
+const UNSETTLED: Duration = Duration::from_secs(2);
+
+/// What was found, for the person who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something that cannot be read, told once as long as it stays.
+    Problem(ManifestError),
+    /// All files have been read.
+    Listed(Listed),
+}
+
+/// The count of a complete reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub files: usize,
+    pub resources: usize,
+    /// Objects of other groups.
+    pub foreign: usize,
+    /// Something could not be read, so nothing is pruned.
+    pub incomplete: bool,
+}
+
+/// The channel to the engine is closed: it listens no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Unheard;
+
+/// What a directory source covers: everything.
+#[must_use]
+pub fn scopes(registry: &Registry) -> Vec<(KindIndex, Scope)> {
+    registry.kinds().iter().map(|kind| (kind.index, Scope::All)).collect()
+}
+
+/// Manifests below some paths.
+#[derive(Debug)]
+pub struct Directory {
+    reader: Reader,
+    kinds: Vec<KindIndex>,
+    paths: Vec<PathBuf>,
+    prune: bool,
+    known: Known,
+    tell: mpsc::Sender<SourceEvent>,
+    heard: mpsc::UnboundedSender<Heard>,
+    files: HashMap<Arc<Path>, Seen>,
+    incomplete: bool,
+    told: HashSet<String>,
+}
+
+/// A file as it was read last.
+#[derive(Debug)]
+struct Seen {
+    stamp: Option<Stamp>,
+    items: Vec<Item>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    len: u64,
+}
+
+impl Directory {
+    /// Nothing is read yet. With `prune` resources whose manifest goes while watching are told as deleted.
+    #[must_use]
+    pub fn new(
+        registry: &Arc<Registry>,
+        paths: Vec<PathBuf>,
+        prune: bool,
+        tell: mpsc::Sender<SourceEvent>,
+        heard: mpsc::UnboundedSender<Heard>,
+    ) -> Self {
+        Self {
+            reader: Reader::new(Arc::clone(registry)),
+            kinds: registry.kinds().iter().map(|kind| kind.index).collect(),
+            paths,
+            prune,
+            known: Known::new(prune),
+            tell,
+            heard,
+            files: HashMap::new(),
+            incomplete: false,
+            told: HashSet::new(),
+        }
+    }
+
+    /// What has been read so far, shared.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        self.known.clone()
+    }
+
+    /// The way back: acknowledgements go nowhere, a fresh look reads the file.
+    #[must_use]
+    pub fn target(&self) -> DirectoryTarget {
+        DirectoryTarget::new(self.reader.clone(), self.known.clone())
+    }
+
+    /// Follows the files until `stop`, after [`Self::list`]. Nothing of it happens on the caller's thread.
+    pub async fn follow(mut self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+            }
+            let turn = tokio::task::spawn_blocking(move || {
+                let result = self.update();
+                (self, result)
+            });
+            match turn.await {
+                Ok((directory, Ok(()))) => self = directory,
+                Ok((_, Err(Unheard))) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Reads everything and tells it as the list of every kind. Blocks.
+    pub fn list(&mut self) -> Result<(), Unheard> {
+        self.kinds
+            .iter()
+            .try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
+        let mut merged = Merged::default();
+        let mut seen = HashMap::new();
+        for file in self.walk(&mut merged) {
+            let stamp = stamp_of(&file);
+            let mut items = Vec::new();
+            let mut result = Ok(());
+            let (tell, reader) = (&self.tell, &self.reader);
+            reader.read_file(&file, &mut |found| {
+                let item = Item::of(reader.registry(), &found);
+                let first = merged.add(&item);
+                items.push(item);
+                result = match found {
+                    Found::Manifest(manifest) if first => send(tell, SourceEvent::Listed(manifest.resource)),
+                    Found::Error(ManifestError { id: Some(id), text, .. }) if first => {
+                        send(tell, SourceEvent::Unreadable { id, text })
+                    }
+                    _ => Ok(()),
+                };
+                result.is_ok()
+            });
+            result?;
+            seen.insert(file, Seen { stamp, items });
+        }
+        self.files = seen;
+        if merged.incomplete {
+            self.send_incomplete()?;
+        }
+        // before the end of the lists, since the engine may have nothing left to do right after it
+        self.settle(merged);
+        self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::ListEnded { kind: *kind, scope: Scope::All }))
+    }
+
+    /// Looks for what has changed and tells it. Blocks.
+    pub fn update(&mut self) -> Result<(), Unheard> {
+        let mut merged = Merged::default();
+        let files = self.walk(&mut merged);
+        let mut same = files.len() == self.files.len();
+        let mut seen = HashMap::with_capacity(files.len());
+        for file in files {
+            let stamp = stamp_of(&file);
+            let before = self.files.remove(&file).filter(|seen| stamp.is_some() && seen.stamp == stamp);
+            let found = before.unwrap_or_else(|| {
+                same = false;
+                let mut items = Vec::new();
+                self.reader.read_file(&file, &mut |found| {
+                    items.push(Item::of(self.reader.registry(), &found));
+                    true
+                });
+                Seen { stamp, items }
+            });
+            for item in &found.items {
+                merged.add(item);
+            }
+            seen.insert(file, found);
+        }
+        self.files = seen;
+        if same && merged.incomplete == self.incomplete {
+            return Ok(());
+        }
+        if self.incomplete && !merged.incomplete {
+            // what went meanwhile is known for certain again: only a complete list says so
+            return self.list();
+        }
+        if merged.incomplete && !self.incomplete {
+            self.send_incomplete()?;
+        }
+        self.tell_changes(&merged)?;
+        self.settle(merged);
+        Ok(())
+    }
+
+    fn tell_changes(&self, merged: &Merged) -> Result<(), Unheard> {
+        let (changed, gone) = self.known.differences(&merged.entries);
+        let mut by_file: HashMap<&Arc<Path>, HashSet<&ResourceId>> = HashMap::new();
+        for id in &changed {
+            if let Some(entry) = merged.entries.get(id) {
+                by_file.entry(&entry.place.file).or_default().insert(id);
+            }
+        }
+        for item in merged.unreadable.iter().filter(|(id, _)| changed.contains(id)) {
+            self.send(SourceEvent::Unreadable { id: item.0.clone(), text: item.1.clone() })?;
+        }
+        for (file, mut ids) in by_file {
+            let mut result = Ok(());
+            self.reader.read_file(file, &mut |found| {
+                if let Found::Manifest(manifest) = found
+                    && ids.remove(&manifest.resource.id)
+                {
+                    result = send(&self.tell, SourceEvent::Changed(manifest.resource));
+                }
+                result.is_ok()
+            });
+            result?;
+        }
+        if self.prune && !merged.incomplete {
+            for (id, entry) in gone {
+                self.send(SourceEvent::Deleted(Box::new(last_seen(id, entry))))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files in order, each once.
+    fn walk(&self, merged: &mut Merged) -> Vec<Arc<Path>> {
+        let mut real = HashSet::new();
+        let mut found = Vec::new();
+        files::walk(&self.paths, &mut |entry| match entry {
+            // named twice, or linked to: one file all the same
+            Ok(file) if real.insert(file.canonicalize().unwrap_or_else(|_| file.to_path_buf())) => found.push(file),
+            Ok(_) => {}
+            Err(error) => {
+                merged.add(&Item::Error(error));
+            }
+        });
+        found
+    }
+
+    /// Takes over what was read, and tells what is wrong with it and was not told before.
+    fn settle(&mut self, merged: Merged) {
+        let texts: HashSet<String> = merged.problems.iter().map(ToString::to_string).collect();
+        for problem in merged.problems.into_iter().filter(|problem| !self.told.contains(&problem.to_string())) {
+            let _ = self.heard.send(Heard::Problem(problem));
+        }
+        self.told = texts;
+        self.incomplete = merged.incomplete;
+        let _ = self.heard.send(Heard::Listed(Listed {
+            files: self.files.len(),
+            resources: merged.entries.len(),
+            foreign: merged.foreign,
+            incomplete: merged.incomplete,
+        }));
+        self.known.replace(merged.entries, merged.incomplete);
+    }
+
+    fn send_incomplete(&self) -> Result<(), Unheard> {
+        self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::Incomplete { kind: *kind }))
+    }
+
+    fn send(&self, event: SourceEvent) -> Result<(), Unheard> {
+        send(&self.tell, event)
+    }
+}
+
+fn send(tell: &mpsc::Sender<SourceEvent>, event: SourceEvent) -> Result<(), Unheard> {
+    tell.blocking_send(event).map_err(|_| Unheard)
+}
+
+/// `None` where the file may have to be read again: it cannot be asked, or it changed just now.
+fn stamp_of(file: &Path) -> Option<Stamp> {
+    if file == Path::new(STDIN) {
+        return Some(Stamp { modified: SystemTime::UNIX_EPOCH, len: 0 });
+    }
+    let found = file.metadata().ok()?;
+    let modified = found.modified().ok()?;
+    let settled = modified.elapsed().is_ok_and(|age| age > UNSETTLED);
+    settled.then_some(Stamp { modified, len: found.len() })
+}
+
+/// As much of a resource as its deletion needs.
+fn last_seen(id: ResourceId, entry: Entry) -> Resource {
+    Resource {
+        uid: entry.uid,
+        id,
+        generation: 1,
+        version: 0,
+        created: 0,
+        labels: std::collections::BTreeMap::new(),
+        annotations: entry.policy.into_iter().collect(),
+        finalizers: Vec::new(),
+        deleting: false,
+        spec: serde_json::Value::Null,
+        status: serde_json::Value::Null,
+    }
+}

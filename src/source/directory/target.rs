@@ -1,0 +1,128 @@
+//! What the engine may ask of a directory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::merged::Entry;
+use crate::engine::target::{Ack, Notice, Target, TargetError};
+use crate::resource::{Resource, ResourceId};
+use crate::source::manifest::{Found, Place, Reader};
+
+/// The resources as they were last read, without their bodies. Shared.
+#[derive(Clone, Debug)]
+pub struct Known(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    entries: HashMap<ResourceId, Entry>,
+    prune: bool,
+    incomplete: bool,
+}
+
+impl Known {
+    pub(super) fn new(prune: bool) -> Self {
+        Self(Arc::new(Mutex::new(Inner { entries: HashMap::new(), prune, incomplete: true })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replace(&self, entries: HashMap<ResourceId, Entry>, incomplete: bool) {
+        let mut inner = self.lock();
+        inner.entries = entries;
+        inner.incomplete = incomplete;
+    }
+
+    /// What is new or other than known, and what is known and gone.
+    pub(super) fn differences(
+        &self,
+        entries: &HashMap<ResourceId, Entry>,
+    ) -> (std::collections::HashSet<ResourceId>, Vec<(ResourceId, Entry)>) {
+        let inner = self.lock();
+        let known = |id| inner.entries.get(id).map(|entry: &Entry| entry.digest);
+        let changed = entries.iter().filter(|(id, entry)| known(id) != Some(entry.digest));
+        let changed = changed.map(|(id, _)| id.clone()).collect();
+        let gone = inner.entries.iter().filter(|(id, _)| !entries.contains_key(id));
+        (changed, gone.map(|(id, entry)| (id.clone(), entry.clone())).collect())
+    }
+
+    /// Where a resource stands.
+    #[must_use]
+    pub fn place(&self, id: &ResourceId) -> Option<Place> {
+        self.lock().entries.get(id).map(|entry| entry.place.clone())
+    }
+
+    /// Key of the row that a resource maps to.
+    #[must_use]
+    pub fn key(&self, id: &ResourceId) -> String {
+        let inner = self.lock();
+        let elsewhere = inner.entries.get(id).and_then(|entry| entry.key.as_deref());
+        elsewhere.map_or_else(|| id.object.to_string(), str::to_owned)
+    }
+
+    /// All resources in the order in which they were read, and whether they can be read at all.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<(ResourceId, bool)> {
+        let inner = self.lock();
+        let mut all: Vec<_> = inner.entries.iter().collect();
+        all.sort_unstable_by_key(|(_, entry)| entry.order);
+        all.into_iter().map(|(id, entry)| (id.clone(), entry.digest != 0)).collect()
+    }
+}
+
+/// The way back to the files: there is nobody to tell, and a file can be read again.
+#[derive(Clone, Debug)]
+pub struct DirectoryTarget {
+    reader: Reader,
+    known: Known,
+}
+
+impl DirectoryTarget {
+    pub(super) fn new(reader: Reader, known: Known) -> Self {
+        Self { reader, known }
+    }
+}
+
+#[async_trait]
+impl Target for DirectoryTarget {
+    async fn acknowledge(&self, _id: &ResourceId, _ack: &Ack) -> Result<u64, TargetError> {
+        Ok(0)
+    }
+
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
+        let place = {
+            let inner = self.known.lock();
+            match inner.entries.get(id) {
+                Some(entry) => entry.place.clone(),
+                None if inner.prune && !inner.incomplete => return Ok(None),
+                // gone here would be gone from the store
+                None => return Err(TargetError::Stale("no manifest declares it, and nothing is pruned".to_owned())),
+            }
+        };
+        let (reader, wanted) = (self.reader.clone(), id.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut resource = None;
+            reader.read_file(&place.file, &mut |found| {
+                if let Found::Manifest(manifest) = found
+                    && manifest.resource.id == wanted
+                {
+                    resource = Some(*manifest.resource);
+                }
+                resource.is_none()
+            });
+            resource
+        });
+        match reading.await {
+            Ok(Some(resource)) => Ok(Some(resource)),
+            Ok(None) => Err(TargetError::Stale("its file has changed".to_owned())),
+            Err(error) => Err(TargetError::Transient(error.to_string())),
+        }
+    }
+
+    async fn notify(&self, id: &ResourceId, notice: &Notice) {
+        tracing::info!(resource = %id.object, reason = notice.reason, action = notice.action, "{}", notice.note);
+    }
+}

@@ -1,0 +1,313 @@
+//! The text of one document as JSON values, read as kubectl reads it: YAML 1.1 scalars, merge keys; JSON keeps its
+//! numbers. A key that is given twice is an error in both.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Options;
+use serde_saphyr::options::DuplicateKeyPolicy;
+
+/// Deepest nesting, as in serde_json.
+const MAX_DEPTH: usize = 128;
+
+/// What aliases may unfold to beyond the text's own size: far above any manifest, far below a bomb.
+const ALIAS_EVENTS: usize = 200_000;
+
+/// A value, and the line of the document on which it begins, from 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    pub line: usize,
+    pub value: Value,
+}
+
+/// Why a document cannot be read. Holds nothing of the text but keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In the document, from 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    pub text: String,
+}
+
+/// The values of a document: one in YAML, any number one behind the other in JSON.
+pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(vec![Decoded { line: 0, value: yaml(text)? }]);
+    }
+    match json(text) {
+        // a flow mapping, which kubectl tries next as well
+        Err(_) if !looks_like_json(text) => Ok(vec![Decoded { line: 0, value: yaml(text)? }]),
+        result => result,
+    }
+}
+
+/// Tells JSON from a YAML flow mapping: by its quoted keys.
+fn looks_like_json(text: &str) -> bool {
+    let inner = text.trim_start().trim_start_matches('{').trim_start();
+    inner.starts_with('"') || inner.starts_with('}')
+}
+
+fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
+    let mut values = Vec::new();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonValue>();
+    loop {
+        let from = stream.byte_offset();
+        let blank = text[from..].len() - text[from..].trim_start().len();
+        let line = text[..from + blank].matches('\n').count();
+        match stream.next() {
+            Some(Ok(JsonValue(value))) => values.push(Decoded { line, value }),
+            Some(Err(error)) => {
+                let text = error.to_string();
+                let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
+                return Err(Fault { line: error.line().max(1), column: error.column().max(1), text: reason });
+            }
+            None => return Ok(values),
+        }
+    }
+}
+
+fn yaml(text: &str) -> Result<Value, Fault> {
+    let read = serde_saphyr::from_str_with_options::<YamlValue>(text, options(text.len()));
+    read.map(|YamlValue(value)| value).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        let reason = error.without_snippet().to_string();
+        let reason = reason.lines().next().unwrap_or_default();
+        // its own position follows the reason: ours counts from the file's first line
+        let reason = reason.split(" at line ").next().unwrap_or_default().trim_end_matches(':').to_owned();
+        let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
+        Fault { line: number(line), column: number(column), text: reason }
+    })
+}
+
+fn options(bytes: usize) -> Options {
+    // a text without aliases has fewer nodes than bytes
+    let most = bytes.saturating_add(ALIAS_EVENTS);
+    let budget = serde_saphyr::budget! {
+        max_events: most.saturating_mul(2),
+        max_nodes: most,
+        max_total_scalar_bytes: most.saturating_mul(2),
+        max_total_comment_bytes: most,
+        max_buffered_comment_events: 100_000,
+        max_depth: MAX_DEPTH,
+    };
+    let alias_limits = serde_saphyr::alias_limits! { max_total_replayed_events: ALIAS_EVENTS };
+    serde_saphyr::options! {
+        alias_limits: alias_limits,
+        budget: budget,
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        legacy_octal_numbers: true,
+        strict_booleans: false,
+        with_snippet: false,
+        emit_comments: false,
+    }
+}
+
+/// A value as JSON has it: no object has a key twice, numbers stay as they were written.
+struct JsonValue(Value);
+
+impl<'de> Deserialize<'de> for JsonValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Seed { whole_numbers: false }.deserialize(deserializer).map(Self)
+    }
+}
+
+/// A value as kubectl hands it on from YAML: `1.0` and `1e3` are whole numbers.
+struct YamlValue(Value);
+
+impl<'de> Deserialize<'de> for YamlValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Seed { whole_numbers: true }.deserialize(deserializer).map(Self)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Seed {
+    whole_numbers: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number.into()))
+    }
+
+    // beyond 64 bits a number is a float, as in Go
+    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
+        Ok(number_of(number.to_string().parse().unwrap_or(f64::NAN)))
+    }
+
+    fn visit_u128<E>(self, number: u128) -> Result<Value, E> {
+        Ok(number_of(number.to_string().parse().unwrap_or(f64::NAN)))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        // Go writes such a float without a fraction, and the API server reads what it writes as an integer
+        let whole = format!("{number:.0}").parse::<i64>().ok();
+        match whole.filter(|_| self.whole_numbers && number.fract() == 0.0 && number.abs() < 1e21) {
+            Some(whole) => Ok(Value::Number(whole.into())),
+            None => Ok(number_of(number)),
+        }
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
+            }
+            let value = entries.next_value_seed(self)?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+fn number_of(number: f64) -> Value {
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one(text: &str) -> Value {
+        let mut values = decode(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+        assert_eq!(values.len(), 1, "{text}");
+        values.remove(0).value
+    }
+
+    fn fault(text: &str) -> Fault {
+        decode(text).expect_err(text)
+    }
+
+    /// Each checked against `kubectl annotate --local`.
+    #[test]
+    fn scalars_are_what_kubectl_makes_of_them() {
+        for (text, expected) in [
+            ("yes", json!(true)),
+            ("On", json!(true)),
+            ("no", json!(false)),
+            ("0755", json!(493)),
+            ("0o755", json!(493)),
+            ("0x1f", json!(31)),
+            ("1_000", json!(1000)),
+            ("12:30", json!("12:30")),
+            ("2024-01-01", json!("2024-01-01")),
+            ("1e3", json!(1000)),
+            ("1.0", json!(1)),
+            ("1.50", json!(1.5)),
+            ("9223372036854775808", json!(9_223_372_036_854_775_808_u64)),
+            ("~", json!(null)),
+            ("", json!(null)),
+            ("\"0755\"", json!("0755")),
+            ("'yes'", json!("yes")),
+        ] {
+            assert_eq!(one(&format!("a: {text}\n"))["a"], expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn anchors_and_merge_keys_unfold() {
+        let text = "base: &b {x: 1, y: 2}\na:\n  <<: *b\n  y: 3\n";
+        assert_eq!(one(text)["a"], json!({"x": 1, "y": 3}));
+    }
+
+    #[test]
+    fn line_ends_do_not_matter() {
+        assert_eq!(one("a: |\r\n  x\r\n  y\r\nb: 1\r\n"), json!({"a": "x\ny\n", "b": 1}));
+    }
+
+    #[test]
+    fn json_keeps_numbers_and_comes_in_streams() {
+        assert_eq!(
+            one("{\"a\": 1.0, \"b\": 1, \"c\": 18446744073709551615}").to_string(),
+            "{\"a\":1.0,\"b\":1,\"c\":18446744073709551615}"
+        );
+        let values = decode("{\"a\": 1}\n\n{\"a\": 2} {\"a\": 3}\n").unwrap();
+        assert_eq!(values.iter().map(|decoded| decoded.line).collect::<Vec<_>>(), [0, 2, 2]);
+        assert_eq!(one("{a: 1, b: yes}"), json!({"a": 1, "b": true}));
+    }
+
+    #[test]
+    fn faults_have_a_place_and_a_reason() {
+        let twice = fault("a: 1\nb: 2\na: 3\n");
+        assert_eq!(twice.line, 3);
+        assert!(twice.text.contains("duplicate"), "{twice:?}");
+        let json = fault("{\n \"a\": 1,\n \"a\": 2}");
+        assert_eq!((json.line, json.text.as_str()), (3, "duplicate key `a`"));
+        let broken = fault("a: 1\n b: 2\n");
+        assert_eq!(broken.line, 2, "{broken:?}");
+        assert!(!broken.text.contains(" at line "), "{broken:?}");
+        assert_eq!(fault("{\"a\": 1,\n}").line, 2);
+        assert!(decode("a: [unclosed\n").is_err());
+        assert!(decode("a: .nan\n").is_err());
+    }
+
+    #[test]
+    fn bombs_do_not_go_off() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..10 {
+            let names = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb += &format!("a{level}: &a{level} [{names}]\n");
+        }
+        assert!(decode(&bomb).is_err());
+        assert!(decode(&format!("a: {}{}", "[".repeat(1000), "]".repeat(1000))).is_err());
+        assert!(decode(&format!("{{\"a\": {}{}}}", "[".repeat(1000), "]".repeat(1000))).is_err());
+    }
+
+    #[test]
+    fn large_documents_are_no_bombs() {
+        let mut list = String::from("items:\n");
+        for number in 0..20_000 {
+            list += &format!("- {{a: {number}, b: [1, 2]}}\n");
+        }
+        assert_eq!(one(&list)["items"].as_array().unwrap().len(), 20_000);
+        let comments = format!("a:\n{}- 1\n", "# why\n".repeat(500));
+        assert_eq!(one(&comments), json!({"a": [1]}));
+    }
+}

@@ -1,0 +1,276 @@
+//! Manifests: files, folders and streams of YAML or JSON, read as kubectl reads them.
+//!
+//! Every document stands for itself: what is wrong with one is told with its place, and all others are read.
+
+mod decode;
+mod documents;
+pub mod files;
+mod locate;
+mod object;
+
+use std::fmt;
+use std::io::BufRead;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::registry::Registry;
+use crate::resource::{Resource, ResourceId};
+use documents::{Document, Documents};
+use locate::Step;
+
+/// Name under which standard input is given on a command line.
+pub const STDIN: &str = "-";
+
+/// Lists within lists, at most.
+const MAX_LISTS: usize = 4;
+
+/// Where a manifest stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub file: Arc<Path>,
+    /// From 1.
+    pub line: usize,
+    /// Line on which its document begins, from 1.
+    document: usize,
+    /// The way to it through lists.
+    items: Box<[usize]>,
+}
+
+impl Place {
+    /// Where an error stands; good for telling, not for looking anything up.
+    #[must_use]
+    pub fn of_error(error: &ManifestError) -> Self {
+        Self { file: Arc::clone(&error.file), line: error.line, document: error.line, items: Box::default() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", file_name(&self.file), self.line)
+    }
+}
+
+/// A path as people are told it.
+fn file_name(file: &Path) -> String {
+    if file == Path::new(STDIN) { "<stdin>".to_owned() } else { file.display().to_string() }
+}
+
+/// A resource as its manifest has it. Name and spec are not checked yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    pub place: Place,
+    pub resource: Box<Resource>,
+}
+
+/// Something that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestError {
+    pub file: Arc<Path>,
+    /// From 1; 0 where the error is the file's as a whole.
+    pub line: usize,
+    /// From 1; 0 where it is not known.
+    pub column: usize,
+    pub text: String,
+    /// The line in question with a caret below it; left out where it may hold a secret.
+    pub snippet: Option<String>,
+    /// The resource that is meant, where that much can be read.
+    pub id: Option<ResourceId>,
+}
+
+impl ManifestError {
+    /// A file as a whole.
+    #[must_use]
+    pub fn of_file(file: &Path, text: String) -> Self {
+        Self { file: file.into(), line: 0, column: 0, text, snippet: None, id: None }
+    }
+
+    /// A manifest that can be read but not taken.
+    #[must_use]
+    pub fn at(place: &Place, id: Option<ResourceId>, text: String) -> Self {
+        Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None, id }
+    }
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&file_name(&self.file))?;
+        for number in [self.line, self.column].into_iter().take_while(|number| *number > 0) {
+            write!(f, ":{number}")?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+/// What a document holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    Manifest(Manifest),
+    Error(ManifestError),
+    /// An object that is none of ours.
+    Foreign,
+}
+
+/// Reads manifests of the kinds of a registry.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    registry: Arc<Registry>,
+    /// Kinds whose manifests hold secrets, lower case.
+    sensitive: Vec<String>,
+}
+
+impl Reader {
+    #[must_use]
+    pub fn new(registry: Arc<Registry>) -> Self {
+        let sensitive = registry.kinds().iter().filter(|kind| kind.sensitive);
+        let sensitive = sensitive.map(|kind| kind.names.kind.to_lowercase()).collect();
+        Self { registry, sensitive }
+    }
+
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
+    pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
+        if **file == *Path::new(STDIN) {
+            self.read(file, std::io::stdin().lock(), tell);
+            return;
+        }
+        match std::fs::File::open(file) {
+            Ok(open) => self.read(file, std::io::BufReader::with_capacity(64 << 10, open), tell),
+            Err(error) => {
+                tell(Found::Error(ManifestError::of_file(file, format!("unable to read: {error}"))));
+            }
+        }
+    }
+
+    /// Reads a stream; `file` is the name that errors are told with.
+    pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Found) -> bool) {
+        for document in Documents::new(input) {
+            let go_on = match document {
+                Ok(document) => self.read_document(file, &document, tell),
+                Err(error) => tell(Found::Error(ManifestError::of_file(file, format!("unable to read: {error}")))),
+            };
+            if !go_on {
+                return;
+            }
+        }
+    }
+
+    fn read_document(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(Found) -> bool) -> bool {
+        let broken = |line: usize, column: usize, text: String, snippet| {
+            Found::Error(ManifestError { file: Arc::clone(file), line, column, text, snippet, id: None })
+        };
+        if let Some((line, why)) = document.unusable {
+            return tell(broken(line, 0, format!("unable to read the document: {why}"), None));
+        }
+        let values = match decode::decode(&document.text) {
+            Ok(values) => values,
+            Err(fault) => {
+                let text = format!("unable to read the document: {}", fault.text);
+                let snippet = self.snippet(document, fault.line, fault.column);
+                return tell(broken(document.line + fault.line - 1, fault.column, text, snippet));
+            }
+        };
+        for decoded in values {
+            let line = document.line + decoded.line;
+            let place = Place { file: Arc::clone(file), line, document: line, items: Box::default() };
+            let text = skip_lines(&document.text, decoded.line);
+            if !self.read_value(&place, text, decoded.value, None, tell) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// An object, or the objects of a list. `text` is the document's.
+    fn read_value(
+        &self,
+        place: &Place,
+        text: &str,
+        mut value: Value,
+        list: Option<&object::ListKind>,
+        tell: &mut dyn FnMut(Found) -> bool,
+    ) -> bool {
+        if value.is_null() {
+            return true;
+        }
+        if let Some(list) = list {
+            list.complete(&mut value);
+        }
+        let Some(list) = object::ListKind::of(&self.registry, &value).filter(|_| place.items.len() < MAX_LISTS) else {
+            return tell(object::read(&self.registry, place, text, value));
+        };
+        // only the outermost list's entries are looked up: lists in lists are for machines
+        let lines = if place.items.is_empty() { locate::item_lines(text) } else { Vec::new() };
+        let items = value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        for (index, item) in items.into_iter().enumerate() {
+            let mut way = place.items.to_vec();
+            way.push(index);
+            let line = lines.get(index).map_or(place.line, |line| place.document + line - 1);
+            let place = Place { line, items: way.into(), ..place.clone() };
+            if !self.read_value(&place, text, item, Some(&list), tell) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The line of a fault with a caret below it, unless the document may hold a secret.
+    fn snippet(&self, document: &Document, line: usize, column: usize) -> Option<String> {
+        const MOST: usize = 160;
+        let lower = document.text.to_lowercase();
+        if self.sensitive.iter().any(|kind| lower.contains(kind.as_str())) {
+            return None;
+        }
+        let text = document.text.lines().nth(line - 1)?.replace('\t', " ");
+        if text.trim().is_empty() || text.len() > MOST || text.contains(char::is_control) {
+            return None;
+        }
+        let number = (document.line + line - 1).to_string();
+        let gap = " ".repeat(number.len());
+        Some(format!("{number} | {text}\n{gap} | {}^", " ".repeat(column.saturating_sub(1).min(MOST))))
+    }
+
+    /// The line that an error text about a manifest speaks of, and its column; both as good as they are known.
+    /// Reads the file again, so this is for errors only.
+    #[must_use]
+    pub fn locate(&self, place: &Place, text: &str) -> (usize, usize) {
+        let known = (place.line, 0);
+        let way = locate::way_in(text);
+        if way.is_empty() || *place.file == *Path::new(STDIN) {
+            return known;
+        }
+        let Ok(open) = std::fs::File::open(&place.file) else { return known };
+        let documents = Documents::new(std::io::BufReader::new(open));
+        let within = |document: &Document| {
+            document.line <= place.document && place.document < document.line + document.text.lines().count()
+        };
+        let Some(document) = documents.map_while(Result::ok).find(within) else { return known };
+        position(skip_lines(&document.text, place.document - document.line), place, way).unwrap_or(known)
+    }
+}
+
+/// Line and column of a value of a manifest, given its document's text.
+fn position(text: &str, place: &Place, way: Vec<Step>) -> Option<(usize, usize)> {
+    let to_item = place.items.iter().flat_map(|index| [Step::Key("items".to_owned()), Step::Index(*index)]);
+    let way: Vec<_> = to_item.chain(way).collect();
+    let depth = place.items.len() * 2;
+    let (line, column) = locate::find(text, &way)?;
+    // the innermost part that is there may be the list itself
+    let line = place.document + line - 1;
+    (depth == 0 || line >= place.line).then_some((line, column))
+}
+
+fn skip_lines(text: &str, lines: usize) -> &str {
+    let skipped: usize = text.split_inclusive('\n').take(lines).map(str::len).sum();
+    text.get(skipped..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! One object of a document as a resource.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::locate::Step;
+use super::{Found, Manifest, ManifestError, Place, position};
+use crate::registry::Registry;
+use crate::resource::{ObjectName, Resource, ResourceId};
+
+/// A list's own kind, which tells that of entries that do not say theirs.
+pub struct ListKind {
+    api_version: String,
+    /// Empty in a plain `List`.
+    entry: String,
+}
+
+impl ListKind {
+    /// The list that a value is: its kind ends with `List`, and it has `items`.
+    pub fn of(registry: &Registry, value: &Value) -> Option<Self> {
+        let kind = value.get("kind")?.as_str()?;
+        let api_version = value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        let entry = kind.strip_suffix("List")?;
+        let is_list = value.get("items").is_some_and(|items| items.is_array() || items.is_null());
+        (is_list && registry.find(api_version, kind).is_none())
+            .then(|| Self { api_version: api_version.to_owned(), entry: entry.to_owned() })
+    }
+
+    /// Entries of the API server's own lists name neither version nor kind.
+    pub fn complete(&self, value: &mut Value) {
+        let Some(object) = value.as_object_mut().filter(|_| !self.entry.is_empty()) else { return };
+        for (name, text) in [("apiVersion", &self.api_version), ("kind", &self.entry)] {
+            object.entry(name).or_insert_with(|| text.as_str().into());
+        }
+    }
+}
+
+/// Reads an object. `text` is its document's, to find the place of an error.
+pub fn read(registry: &Registry, place: &Place, text: &str, value: Value) -> Found {
+    let result = take_apart(registry, value);
+    match result {
+        Ok(Some(resource)) => Found::Manifest(Manifest { place: place.clone(), resource }),
+        Ok(None) => Found::Foreign,
+        Err(refusal) => {
+            let mut error = ManifestError::at(place, refusal.id, refusal.text);
+            if let Some((line, column)) = position(text, place, refusal.way) {
+                (error.line, error.column) = (line, column);
+            }
+            Found::Error(error)
+        }
+    }
+}
+
+struct Refusal {
+    way: Vec<Step>,
+    text: String,
+    id: Option<ResourceId>,
+}
+
+fn refuse(way: &[&str], text: impl Into<String>) -> Refusal {
+    Refusal { way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(), text: text.into(), id: None }
+}
+
+/// `None` for an object that is none of ours.
+fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, Refusal> {
+    let Value::Object(mut object) = value else {
+        return Err(refuse(&[], format!("expected an object with apiVersion, kind and metadata, not {}", a(&value))));
+    };
+    let api_version = required_text(&object, "apiVersion")?;
+    let kind_name = required_text(&object, "kind")?;
+    let Some(kind) = registry.find(api_version, kind_name) else {
+        return unknown(registry, api_version, kind_name).map_or(Ok(None), Err);
+    };
+    let mut metadata = match object.remove("metadata") {
+        Some(Value::Object(metadata)) => metadata,
+        None | Some(Value::Null) => Map::new(),
+        Some(other) => return Err(refuse(&["metadata"], format!("metadata: expected an object, not {}", a(&other)))),
+    };
+    let name = text_of(&mut metadata, "name")?;
+    let namespace = text_of(&mut metadata, "namespace")?;
+    let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
+    let id = ResourceId { kind, object: ObjectName::new(namespace, name) };
+    let mut strings = |field| strings_of(&mut metadata, field).map_err(|refusal| known(refusal, &id));
+    let (labels, annotations) = (strings("labels")?, strings("annotations")?);
+    Ok(Some(Box::new(Resource {
+        // stable, so that a manifest that comes back is the same resource
+        uid: format!("directory/{}", id.object).into(),
+        id,
+        generation: 1,
+        version: 0,
+        created: 0,
+        labels,
+        annotations,
+        finalizers: Vec::new(),
+        deleting: false,
+        spec: object.remove("spec").unwrap_or(Value::Null),
+        status: Value::Null,
+    })))
+}
+
+fn known(mut refusal: Refusal, id: &ResourceId) -> Refusal {
+    refusal.id = Some(id.clone()).filter(|id| !id.object.name.is_empty());
+    refusal
+}
+
+fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o str, Refusal> {
+    match object.get(field) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        None | Some(Value::Null | Value::String(_)) => Err(refuse(&[], format!("{field} is missing"))),
+        Some(other) => Err(refuse(&[field], format!("{field}: expected a string, not {}", a(other)))),
+    }
+}
+
+fn text_of(metadata: &mut Map<String, Value>, field: &str) -> Result<String, Refusal> {
+    match metadata.remove(field) {
+        Some(Value::String(text)) => Ok(text),
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(other) => {
+            let text = format!("metadata.{field}: expected a string, not {}; put it into quotes", a(&other));
+            Err(refuse(&["metadata", field], text))
+        }
+    }
+}
+
+fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap<String, String>, Refusal> {
+    let entries = match metadata.remove(field) {
+        Some(Value::Object(entries)) => entries,
+        None | Some(Value::Null) => return Ok(BTreeMap::new()),
+        Some(other) => {
+            let text = format!("metadata.{field}: expected a mapping of strings, not {}", a(&other));
+            return Err(refuse(&["metadata", field], text));
+        }
+    };
+    let text = |(key, value): (String, Value)| match value {
+        Value::String(text) => Ok((key, text)),
+        // as the API server reads it
+        Value::Null => Ok((key, String::new())),
+        other => {
+            let text = format!("metadata.{field}.{key}: expected a string, not {}; put it into quotes", a(&other));
+            Err(refuse(&["metadata", field, &key], text))
+        }
+    };
+    entries.into_iter().map(text).collect()
+}
+
+/// What is wrong with a kind that the registry does not have; `None` where its group is not ours.
+fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<Refusal> {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let ours: Vec<_> = registry.kinds().iter().filter(|kind| kind.names.group == group).collect();
+    if ours.is_empty() {
+        return None;
+    }
+    if let Some(kind) = ours.iter().find(|kind| kind.names.kind == kind_name) {
+        let text = format!(
+            "unable to use {kind_name} in {api_version}: this operator knows it in {}",
+            kind.names.api_version()
+        );
+        return Some(refuse(&["apiVersion"], text));
+    }
+    let near = |name: &str| (strsim::damerau_levenshtein(&name.to_lowercase(), &kind_name.to_lowercase()), name.len());
+    let closest = ours
+        .iter()
+        .map(|kind| (near(&kind.names.kind), kind.names.kind.as_str()))
+        .filter(|((distance, length), _)| *distance <= 1 + length / 4)
+        .min();
+    let help = match closest {
+        Some((_, name)) => format!("did you mean {name}?"),
+        None => "`orloj-operator kinds list` names the kinds".to_owned(),
+    };
+    Some(refuse(&["kind"], format!("unable to use kind {kind_name} of {api_version}: there is no such kind; {help}")))
+}
+
+/// A value's type, never the value itself.
+fn a(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

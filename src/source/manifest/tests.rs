@@ -1,0 +1,149 @@
+use super::*;
+
+/// Two kinds of our own, one of them with secrets.
+fn reader() -> Reader {
+    Reader::new(Arc::new(Registry::embedded().unwrap_or_else(|error| panic!("{error}"))))
+}
+
+/// A kind of the registry that holds no secrets, and one that does.
+fn kinds(reader: &Reader) -> (String, String) {
+    let name = |sensitive| {
+        let found = reader.registry.kinds().iter().find(|kind| kind.sensitive == sensitive);
+        found.map(|kind| kind.names.kind.clone()).unwrap()
+    };
+    (name(false), name(true))
+}
+
+fn read(text: &str) -> Vec<Found> {
+    let reader = reader();
+    let (plain, secret) = kinds(&reader);
+    let text = text.replace("PLAIN", &plain).replace("SECRET", &secret);
+    let mut found = Vec::new();
+    reader.read(&Path::new("x.yaml").into(), text.as_bytes(), &mut |one| {
+        found.push(one);
+        true
+    });
+    found
+}
+
+fn summary(found: &[Found]) -> Vec<String> {
+    let one = |found: &Found| match found {
+        Found::Manifest(manifest) => format!("{} {}", manifest.place, manifest.resource.id.object),
+        Found::Error(error) => error.to_string(),
+        Found::Foreign => "foreign".to_owned(),
+    };
+    found.iter().map(one).collect()
+}
+
+#[test]
+fn a_stream_gives_resources_with_their_places() {
+    let text = "\
+# first
+apiVersion: orloj.dev/v1
+kind: PLAIN
+metadata: {name: a, namespace: t, labels: {x: '1'}}
+spec: {k: v}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+---
+{\"apiVersion\": \"orloj.dev/v1\", \"kind\": \"PLAIN\", \"metadata\": {\"name\": \"b\"}}
+---
+";
+    let found = read(text);
+    assert_eq!(summary(&found), ["x.yaml:2 t/a", "foreign", "x.yaml:11 default/b"]);
+    let Found::Manifest(first) = &found[0] else { panic!("{found:?}") };
+    assert_eq!(first.resource.labels["x"], "1");
+    assert_eq!(first.resource.spec, serde_json::json!({"k": "v"}));
+    assert_eq!((first.resource.generation, &*first.resource.uid), (1, "directory/t/a"));
+}
+
+#[test]
+fn a_broken_document_takes_no_neighbour_with_it() {
+    let text = "apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: a}\n---\n\na: b: c\n---\napiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: b}\n";
+    let found = read(text);
+    let lines = summary(&found);
+    assert_eq!((lines[0].as_str(), lines[2].as_str()), ("x.yaml:1 default/a", "x.yaml:8 default/b"));
+    assert!(lines[1].starts_with("x.yaml:6:"), "{lines:?}");
+    let Found::Error(error) = &found[1] else { panic!("{found:?}") };
+    assert!(error.snippet.as_ref().unwrap().starts_with("6 | a: b: c\n  | "), "{error:?}");
+}
+
+#[test]
+fn lists_are_opened_and_their_entries_keep_their_lines() {
+    let text = "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: orloj.dev/v1
+  kind: PLAIN
+  metadata: {name: a}
+- apiVersion: orloj.dev/v1
+  kind: PLAINList
+  items:
+  - metadata: {name: b}
+- apiVersion: orloj.dev/v1
+  kind: PLAIN
+  metadata:
+    labels: {n: 1}
+    name: c
+";
+    let lines = summary(&read(text));
+    assert_eq!(lines[..2], ["x.yaml:4 default/a", "x.yaml:7 default/b"]);
+    assert_eq!(lines[2], "x.yaml:14:14: metadata.labels.n: expected a string, not a number; put it into quotes");
+}
+
+#[test]
+fn what_is_no_resource_of_ours_says_why() {
+    for (text, expected) in [
+        ("- a\n", "x.yaml:1: expected an object with apiVersion, kind and metadata, not a list"),
+        ("kind: PLAIN\n", "x.yaml:1: apiVersion is missing"),
+        ("apiVersion: orloj.dev/v1\n", "x.yaml:1: kind is missing"),
+        (
+            "apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: 1}\n",
+            "x.yaml:3:12: metadata.name: expected a string",
+        ),
+        ("apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: [a]\n", "x.yaml:3:1: metadata: expected an object"),
+        ("apiVersion: orloj.dev/v9\nkind: PLAIN\n", "x.yaml:1:1: unable to use"),
+        ("apiVersion: orloj.dev/v1\nkind: SECRETT\n", "x.yaml:2:1: unable to use kind"),
+    ] {
+        let lines = summary(&read(text));
+        assert!(lines.len() == 1 && lines[0].starts_with(expected), "{text}: {lines:?}");
+    }
+    let (_, secret) = kinds(&reader());
+    assert!(
+        summary(&read("apiVersion: orloj.dev/v1\nkind: SECRETT\n"))[0].ends_with(&format!("did you mean {secret}?"))
+    );
+}
+
+#[test]
+fn secrets_are_not_quoted() {
+    let found = read("kind: SECRET\nspec:\n  data: {k: pl4nted: x}\n");
+    let Found::Error(error) = &found[0] else { panic!("{found:?}") };
+    assert!(error.snippet.is_none() && !error.to_string().contains("pl4nted"), "{error:?}");
+}
+
+#[test]
+fn the_line_of_a_field_is_found_again() {
+    let reader = reader();
+    let (plain, _) = kinds(&reader);
+    let folder = tempfile::tempdir().unwrap();
+    let file: Arc<Path> = folder.path().join("x.yaml").as_path().into();
+    let object = |name: &str| {
+        format!("apiVersion: orloj.dev/v1\nkind: {plain}\nmetadata: {{name: {name}}}\nspec:\n  a:\n  - b: 1\n")
+    };
+    std::fs::write(&file, format!("# c\n---\n{}---\n{}", object("one"), object("two"))).unwrap();
+    let mut places = Vec::new();
+    reader.read_file(&file, &mut |found| {
+        if let Found::Manifest(manifest) = found {
+            places.push(manifest.place);
+        }
+        true
+    });
+    assert_eq!(reader.locate(&places[0], "spec.a[0].b is odd"), (8, 5));
+    assert_eq!(reader.locate(&places[1], "invalid spec.a[0].b \"x\""), (15, 5));
+    assert_eq!(reader.locate(&places[1], "spec.none is required"), (13, 1));
+    assert_eq!(reader.locate(&places[1], "metadata.name is"), (12, 12));
+    assert_eq!(reader.locate(&places[1], "no path here"), (10, 0));
+}
