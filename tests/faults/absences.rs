@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::crowd;
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 
 /// `Convergence` and `NoLostDelete`: changed, deleted, torn out, made anew, moved and made for the first time.
 #[test]
@@ -23,7 +23,7 @@ fn resources_change_and_go_while_the_operator_is_down() {
     world.delete("Memory", "short-lived");
     assert_eq!(crowd::rows(&world), 60);
     world.operator().start_again();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     world.wait_settled();
     assert_eq!(crowd::rows(&world), 50);
     assert_eq!(world.row("Memory", "c40"), None);

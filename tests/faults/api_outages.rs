@@ -62,7 +62,7 @@ fn away_for_longer_than_the_lease() {
         if answer.status == 503 { Ok(()) } else { Err(answer.body) }
     });
     cluster.apiserver().start();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     world.wait_settled();
     crowd::assert_written_once(&world);
 }

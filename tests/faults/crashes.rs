@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::bed;
 use crate::crowd;
 use crate::slow_store::{TableLock, fast_inserts, slow_inserts};
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 
 const CROWD: usize = 2000;
 
@@ -32,14 +32,14 @@ fn killed_in_the_middle_of_a_first_sync() {
     crowd::wait_acknowledged(&world, 200.0);
     world.operator().kill();
     world.operator().start_again();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     let before = world.wait_settled();
     crowd::assert_written_once(&world);
     assert_eq!(crowd::rows(&world), CROWD);
     // and at rest: the next one finds nothing to do
     world.operator().kill();
     world.operator().start_again();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     let mut after = world.wait_settled();
     // the epoch is written once a term
     after.insert(EPOCH.to_owned(), before[EPOCH].clone());

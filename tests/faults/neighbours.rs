@@ -17,13 +17,15 @@ fn neighbours() -> (World, String) {
     let mut world = World::named("neighbours").also_namespace("b").prepare();
     let (first, second) = (world.namespace.clone(), format!("{}-b", world.namespace));
     world.set_env("ORLOJ_OPERATOR_NAMESPACES", &first);
-    world.start_operator().wait_ready(PATIENCE);
+    world.start_operator();
+    world.wait_leading();
     world.grant(&second, vec![second.clone()]);
     let kubeconfig = world.cluster.service_account_kubeconfig(&second, SERVICE_ACCOUNT);
     world.set_env("KUBECONFIG", &kubeconfig.display().to_string());
     world.set_env("ORLOJ_OPERATOR_NAMESPACE", &second);
     world.set_env("ORLOJ_OPERATOR_NAMESPACES", &second);
-    world.start_operator().wait_ready(PATIENCE);
+    world.start_operator();
+    world.wait_leading();
     (world, second)
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bed::{ControlPlane, ControlPlaneOptions};
 use crate::checks::resource_of;
 use crate::crowd;
-use crate::world::{PATIENCE, World, manifest};
+use crate::world::{World, manifest};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -82,7 +82,7 @@ fn equal_rows_of_the_original_are_not_written() {
     }
     let before = row_versions(&world);
     world.start_operator();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     world.wait_settled();
     assert_eq!(row_versions(&world), before, "rows were written");
     let writes = |what: &str| world.operator().metric("orloj_operator_api_writes_total", &[("what", what)]).unwrap();
@@ -107,14 +107,14 @@ fn rows_with_kubectls_annotation_are_written_once() {
     }
     crowd::tear_out(&world, 0..2);
     world.start_operator();
-    world.operator().wait_ready(PATIENCE);
+    world.wait_leading();
     world.wait_settled();
     for (kind, _) in &specs {
         let row = world.row(kind, "x").unwrap();
         let metadata = &row["metadata"];
         assert_eq!((&metadata["resourceVersion"], &metadata["generation"]), (&json!("8"), &json!(21)), "{kind}: {row}");
         assert_eq!(metadata["createdAt"], "2026-01-01T00:00:00Z");
-        assert_eq!(row["status"]["phase"], "Pending");
+        assert_eq!(row["status"]["phase"], *world.kind(kind).store.initial_phase);
         assert!(!row.to_string().contains("last-applied"), "{row}");
     }
     assert_eq!((world.row("Memory", "c0"), world.row("Tool", "c1")), (None, None));

@@ -210,6 +210,15 @@ impl World {
         self.operator()
     }
 
+    /// Waits until the newest operator leads and has listed everything: a standby is ready too.
+    pub fn wait_leading(&self) {
+        eventually(PATIENCE, "the operator leads", || {
+            let answer = self.operator().health("/readyz?verbose")?;
+            let leads = answer.status == 200 && answer.body.contains("leading");
+            if leads { Ok(()) } else { Err(format!("{}; log:\n{}", answer.body, self.log_tail())) }
+        });
+    }
+
     /// For the operators started from now on.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.builder.env.insert(name.to_owned(), value.to_owned());
