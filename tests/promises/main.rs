@@ -1,6 +1,7 @@
 //! The promises, one module each, held against a real API server and a real Postgres.
 //!
 //! Tests run side by side: each has a namespace, a database and an operator of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 #[path = "../bed/mod.rs"]
 mod bed;

@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const EVENT_BUFFER: usize = 64;
 
 /// The engine's loop turns at least once a second; silent for this long, it hangs.
-const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
+const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Why the operator stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
