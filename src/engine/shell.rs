@@ -219,7 +219,7 @@ impl Shell {
             });
         }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
-            && !(self.state.listed() && self.state.queued() == 0 && self.batches.is_empty());
+            && !(self.state.listed_what_comes() && self.state.queued() == 0 && self.batches.is_empty());
         while self.calls.len() < self.options.api_concurrency
             && let Some((id, seen, job)) = self.state.next_job(hold, now)
         {

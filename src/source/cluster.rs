@@ -96,7 +96,13 @@ impl Watch {
                         return;
                     }
                 }
-                Err(error) => self.health.failing(self.kind, &self.scope, &describe(&error)),
+                Err(error) => {
+                    self.health.failing(self.kind, &self.scope, &describe(&error));
+                    let failing = SourceEvent::Failing { kind: self.kind, scope: self.scope.clone() };
+                    if matches!(error, watcher::Error::InitialListFailed(_)) && self.tell.send(failing).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
     }

@@ -24,6 +24,11 @@ pub enum SourceEvent {
     Changed(Box<Resource>),
     /// Deleted while watching, as last seen.
     Deleted(Box<Resource>),
+    /// A list does not come for now (its CRD is not installed, say); it is tried again.
+    Failing {
+        kind: KindIndex,
+        scope: Scope,
+    },
     /// Something of this source could not be read, so what is missing from its lists is not gone for certain.
     Incomplete {
         kind: KindIndex,

@@ -146,7 +146,10 @@ pub type Decide<'a> = dyn FnMut(&Snapshot) -> Changes + Send + 'a;
 /// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fence {
+    /// Whose resources the ledger is kept for.
     pub cluster: String,
+    /// Whose term it is: the cluster's, or that of one among several operators that share it.
+    pub term: String,
     pub epoch: i64,
 }
 
@@ -202,8 +205,9 @@ pub trait Store: Send + Sync {
     /// Random salt of the ledger, made once: part of every fingerprint's key.
     async fn salt(&self) -> Result<[u8; 32], StoreError>;
 
-    /// Starts a new term: raises the cluster's epoch by one and returns the fence to commit under.
-    async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError>;
+    /// Starts a new term: raises its epoch by one and returns the fence to commit under, for the cluster of the same
+    /// name.
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError>;
 
     /// Reads under lock, lets `decide` say what to write, commits it under `fence`, in one transaction.
     /// `decide` may be called again with a newer snapshot when rows or entries changed in between: it has to

@@ -6,6 +6,8 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 
+mod checks;
+mod cluster;
 mod convergence;
 mod fresh_first;
 mod isolation;

@@ -1,21 +1,23 @@
 //! One test's world: a namespace, a database of orlojd and an operator as its own `ServiceAccount`.
+#![allow(dead_code, reason = "each test target uses its own part of the world")]
+#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
 
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use orloj_operator::registry::crd::crds_yaml;
 use orloj_operator::registry::rbac::{RbacOptions, rbac_yaml};
 use orloj_operator::registry::{Kind, Registry};
-use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use serde_json::{Value, json};
 
-use crate::bed::{self, ControlPlane, Database, Operator, Output, eventually};
+use crate::bed::{self, ControlPlane, Database, Operator, Output, Postgres, eventually};
+use crate::cluster::{Cluster, install_crds};
 
 /// Long enough for a busy machine; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
-const SERVICE_ACCOUNT: &str = "orloj-operator";
+pub const SERVICE_ACCOUNT: &str = "orloj-operator";
 
 /// 64 hex digits.
 pub const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -23,8 +25,10 @@ pub const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1
 pub struct World {
     pub namespace: String,
     pub database: Database,
-    pub cluster: &'static ControlPlane,
+    pub cluster: Cluster,
     pub registry: Registry,
+    /// Kinds whose CRD is not installed, by name.
+    pub absent: BTreeSet<String>,
     builder: Builder,
     operators: Vec<Operator>,
 }
@@ -37,9 +41,40 @@ pub struct Builder {
     env: BTreeMap<String, String>,
     args: Vec<String>,
     kinds: Option<std::path::PathBuf>,
+    cluster: Option<Cluster>,
+    database: Option<Database>,
+    crds: Crds,
+    everywhere: bool,
 }
 
+/// Which CRDs are installed.
+type Crds = fn(&Registry) -> String;
+
 impl Builder {
+    /// A control plane of the test's own, for what breaks it.
+    pub fn cluster(mut self, cluster: &Arc<ControlPlane>) -> Self {
+        self.cluster = Some(Cluster::Own(Arc::clone(cluster)));
+        self
+    }
+
+    /// A Postgres of the test's own, for what breaks it.
+    pub fn postgres(mut self, postgres: &Postgres) -> Self {
+        self.database = Some(postgres.database());
+        self
+    }
+
+    /// In all namespaces of the cluster, with rights to match. The world still only looks at its own.
+    pub fn everywhere(mut self) -> Self {
+        self.everywhere = true;
+        self
+    }
+
+    /// Other CRDs than the registry's, in a control plane of the test's own.
+    pub fn crds(mut self, crds: Crds) -> Self {
+        self.crds = crds;
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
         self
@@ -71,24 +106,19 @@ impl Builder {
     /// Everything but the operator.
     pub fn prepare(self) -> World {
         let registry = Registry::load(self.kinds.as_deref()).expect("the registry loads");
-        let cluster = shared_cluster();
+        let cluster = self.cluster.clone().unwrap_or_else(Cluster::shared);
         let namespace = unique(self.name);
-        let database = bed::postgres().database();
+        let database = self.database.clone().unwrap_or_else(|| bed::postgres().database());
         database.apply_orlojd_schema();
-        let world = World { namespace, database, cluster, registry, builder: self, operators: Vec::new() };
-        if world.builder.kinds.is_some() {
-            world.install_crds();
+        let operators = Vec::new();
+        let world = World { namespace, database, cluster, registry, absent: BTreeSet::new(), builder: self, operators };
+        if world.builder.kinds.is_some() || world.builder.cluster.is_some() {
+            install_crds(&world.cluster, &(world.builder.crds)(&world.registry));
         }
         for namespace in world.namespaces() {
-            cluster.kubectl(["create", "namespace", &namespace]).expect_ok();
+            world.cluster.kubectl(["create", "namespace", &namespace]).expect_ok();
         }
-        let options = RbacOptions {
-            namespace: world.namespace.clone(),
-            service_account: SERVICE_ACCOUNT.to_owned(),
-            lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
-            namespaces: world.namespaces(),
-        };
-        world.kubectl_apply(&rbac_yaml(&world.registry, &options));
+        world.grant(&world.namespace, world.watched());
         world
     }
 
@@ -102,7 +132,17 @@ impl Builder {
 
 impl World {
     pub fn named(name: &'static str) -> Builder {
-        Builder { name, namespaces: Vec::new(), env: BTreeMap::new(), args: Vec::new(), kinds: None }
+        Builder {
+            name,
+            namespaces: Vec::new(),
+            env: BTreeMap::new(),
+            args: Vec::new(),
+            kinds: None,
+            cluster: None,
+            database: None,
+            crds: crds_yaml,
+            everywhere: false,
+        }
     }
 
     pub fn start(name: &'static str) -> Self {
@@ -113,6 +153,22 @@ impl World {
     pub fn namespaces(&self) -> Vec<String> {
         let others = self.builder.namespaces.iter().map(|suffix| format!("{}-{suffix}", self.namespace));
         std::iter::once(self.namespace.clone()).chain(others).collect()
+    }
+
+    /// What the operators are told to watch; nothing is everything.
+    fn watched(&self) -> Vec<String> {
+        if self.builder.everywhere { Vec::new() } else { self.namespaces() }
+    }
+
+    /// The rights of an operator that lives in one namespace and watches others.
+    pub fn grant(&self, namespace: &str, namespaces: Vec<String>) {
+        let options = RbacOptions {
+            namespace: namespace.to_owned(),
+            service_account: SERVICE_ACCOUNT.to_owned(),
+            lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
+            namespaces,
+        };
+        self.kubectl_apply(&rbac_yaml(&self.registry, &options));
     }
 
     pub fn operator(&self) -> &Operator {
@@ -135,12 +191,14 @@ impl World {
         };
         let mut operator = Operator::at(env!("CARGO_BIN_EXE_orloj-operator"))
             .kubeconfig(&kubeconfig)
-            .env("ORLOJ_POSTGRES_DSN", dsn)
             .env("ORLOJ_OPERATOR_NAMESPACE", &self.namespace)
-            .env("ORLOJ_OPERATOR_NAMESPACES", self.namespaces().join(","))
+            .env("ORLOJ_OPERATOR_NAMESPACES", self.watched().join(","))
             .env("ORLOJ_OPERATOR_LOG_LEVEL", "debug")
             .env("ORLOJ_OPERATOR_STATUS_SYNC_INTERVAL", "300ms")
             .env("ORLOJ_OPERATOR_SWEEP_INTERVAL", "2s");
+        if !self.builder.env.contains_key("ORLOJ_POSTGRES_DSN_FILE") {
+            operator = operator.env("ORLOJ_POSTGRES_DSN", dsn);
+        }
         for (name, value) in &self.builder.env {
             operator = operator.env(name, value);
         }
@@ -155,14 +213,6 @@ impl World {
     /// For the operators started from now on.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.builder.env.insert(name.to_owned(), value.to_owned());
-    }
-
-    fn install_crds(&self) {
-        self.kubectl_apply(&crds_yaml(&self.registry));
-        for kind in self.registry.kinds() {
-            let crd = format!("crd/{}", kind.names.crd());
-            self.cluster.kubectl(["wait", "--for=condition=Established", "--timeout=30s", &crd]).expect_ok();
-        }
     }
 
     pub fn kubectl_apply(&self, yaml: &str) {
@@ -186,6 +236,11 @@ impl World {
 
     pub fn delete(&self, kind: &str, name: &str) {
         self.kubectl(&["delete", &self.kind(kind).names.crd(), name, "--timeout=60s"]).expect_ok();
+    }
+
+    /// Asks for a deletion without waiting for it.
+    pub fn delete_later(&self, kind: &str, name: &str) {
+        self.kubectl(&["delete", &self.kind(kind).names.crd(), name, "--wait=false"]).expect_ok();
     }
 
     pub fn annotate(&self, kind: &str, name: &str, annotation: &str) {
@@ -259,96 +314,6 @@ impl World {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
-
-    /// Versions of all that the operator could write to: rows, ledger, resources.
-    pub fn versions(&self) -> BTreeMap<String, String> {
-        let mut versions = self.database.row_versions();
-        for kind in self.registry.kinds() {
-            for namespace in self.namespaces() {
-                let list = self.cluster.kubectl(["-n", &namespace, "get", &kind.names.crd(), "-o", "json"]).json();
-                for object in list["items"].as_array().expect("a list") {
-                    let key = format!("{} {namespace}/{}", kind.names.kind, object["metadata"]["name"]);
-                    versions.insert(key, object["metadata"]["resourceVersion"].to_string());
-                }
-            }
-        }
-        versions
-    }
-
-    /// Waits until nothing has been written for a while, then returns what stands.
-    pub fn wait_quiet(&self) -> BTreeMap<String, String> {
-        let still = Duration::from_secs(2);
-        let mut last = self.versions();
-        let mut since = std::time::Instant::now();
-        eventually(PATIENCE, "the operator is quiet", || {
-            let now = self.versions();
-            if now != last {
-                last = now;
-                since = std::time::Instant::now();
-            }
-            if since.elapsed() >= still { Ok(()) } else { Err("still writing") }
-        });
-        last
-    }
-
-    /// `Convergence`: every valid resource's row equals its normalised spec, every status is current, and no managed
-    /// row is without its resource. `key` is the encryption key, where there is one.
-    pub fn check_converged(&self) -> Result<(), String> {
-        for kind in self.registry.kinds() {
-            self.check_kind(kind)?;
-        }
-        Ok(())
-    }
-
-    pub fn wait_converged(&self) {
-        eventually(PATIENCE, "all is converged", || {
-            self.check_converged().map_err(|why| format!("{why}; log:\n{}", self.log_tail()))
-        });
-    }
-
-    fn check_kind(&self, kind: &Kind) -> Result<(), String> {
-        let mut expected = BTreeMap::new();
-        for namespace in self.namespaces() {
-            let list = self.cluster.kubectl(["-n", &namespace, "get", &kind.names.crd(), "-o", "json"]).json();
-            for object in list["items"].as_array().expect("a list") {
-                let resource = resource_of(kind, object);
-                let desired =
-                    kind.desired(&resource).map_err(|invalid| format!("{}: {invalid}", resource.id.object))?;
-                let status = &object["status"];
-                if status["observedGeneration"] != object["metadata"]["generation"] {
-                    return Err(format!("{} {}: the status is old: {status}", kind.names.kind, resource.id.object));
-                }
-                if condition(status, "Synced")["status"] != "True" {
-                    return Err(format!("{} {}: not synced: {status}", kind.names.kind, resource.id.object));
-                }
-                expected.insert(desired.key.clone(), desired);
-            }
-        }
-        let rows = self.database.psql(&format!("select name || ' ' || payload::text from {}", kind.store.table.name));
-        let mut found = 0;
-        for line in rows.lines().filter(|line| !line.is_empty()) {
-            let (key, payload) = line.split_once(' ').expect("a key and a payload");
-            let payload: Value = serde_json::from_str(payload).expect("a payload is JSON");
-            let Some(desired) = expected.get(key) else {
-                return Err(format!("{}: a row without a resource: {key}", kind.names.kind));
-            };
-            let stored = kind.stored(&payload);
-            // sealed values are compared by the tests of secrets
-            if kind.sensitive && payload.to_string().contains("\"enc:") {
-                found += 1;
-                continue;
-            }
-            if !desired.same_meaning(&stored) {
-                return Err(format!("{}: {key} differs: {} against {payload}", kind.names.kind, desired.spec));
-            }
-            found += 1;
-        }
-        if found == expected.len() {
-            Ok(())
-        } else {
-            Err(format!("{}: {found} of {} rows", kind.names.kind, expected.len()))
-        }
-    }
 }
 
 pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {
@@ -358,39 +323,6 @@ pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {
 
 pub fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
     status["conditions"].as_array().and_then(|all| all.iter().find(|one| one["type"] == kind)).unwrap_or(&Value::Null)
-}
-
-fn resource_of(kind: &Kind, object: &Value) -> Resource {
-    let metadata = &object["metadata"];
-    let text = |field: &str| metadata[field].as_str().unwrap_or_default();
-    let map = |field: &str| serde_json::from_value(metadata[field].clone()).unwrap_or_default();
-    Resource {
-        id: ResourceId { kind: kind.index, object: ObjectName::new(text("namespace"), text("name")) },
-        uid: text("uid").into(),
-        generation: metadata["generation"].as_i64().unwrap_or(0),
-        version: 0,
-        created: 0,
-        labels: map("labels"),
-        annotations: map("annotations"),
-        finalizers: Vec::new(),
-        deleting: false,
-        spec: object["spec"].clone(),
-        status: object["status"].clone(),
-    }
-}
-
-fn shared_cluster() -> &'static ControlPlane {
-    static READY: OnceLock<()> = OnceLock::new();
-    let cluster = bed::control_plane();
-    READY.get_or_init(|| {
-        let registry = Registry::embedded().expect("the eight kinds load");
-        cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], &crds_yaml(&registry)).expect_ok();
-        for kind in registry.kinds() {
-            let crd = format!("crd/{}", kind.names.crd());
-            cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", &crd]).expect_ok();
-        }
-    });
-    cluster
 }
 
 fn unique(name: &str) -> String {

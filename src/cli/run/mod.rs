@@ -4,6 +4,7 @@
 
 mod health;
 mod observe;
+mod wait;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,15 +29,18 @@ use crate::telemetry::server::{self, Admin, ServerError};
 
 use health::WatchHealth;
 use observe::Observed;
-
-/// Between two looks at something that is not there yet.
-const PATIENCE: Duration = Duration::from_secs(2);
+use wait::{pause, within_grace};
 
 /// Events from the source that wait for the engine; small, since each holds a body.
 const EVENT_BUFFER: usize = 64;
 
 /// The engine's loop turns at least once a second; silent for this long, it hangs.
 const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
+
+/// Kept back from `--shutdown-timeout` for giving the lease back, which may take 2 s, and for the end of the process.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+/// As above, for the process alone.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Why the operator stopped, or did not start.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,8 @@ pub async fn run(config: Config, registry: Registry, stop: CancellationToken) ->
     };
     let servers =
         server::serve(&operator.config.metrics_addr, &operator.config.healthz_addr, admin, &servers_stop).await?;
-    let result = operator.serve(&stop).await;
+    let grace = operator.config.shutdown_timeout.saturating_sub(LAST_WORD);
+    let result = within_grace(Box::pin(operator.serve(&stop)), &stop, grace).await.unwrap_or(Ok(()));
     servers_stop.cancel();
     servers.finished().await;
     result
@@ -157,13 +162,14 @@ impl Operator {
         });
         tokio::pin!(lease);
         let lead = self.lead(client, store, cluster, engine_stop.clone());
-        tokio::pin!(lead);
+        let grace = self.config.shutdown_timeout.saturating_sub(LAST_WORDS);
+        let lead = within_grace(lead, stop, grace);
         tokio::select! {
-            result = &mut lead => {
+            result = lead => {
                 lease_stop.cancel();
                 let _ = (&mut lease).await;
                 self.metrics.leading(LEASE_NAME, false);
-                result
+                result.unwrap_or(Ok(()))
             }
             lost = &mut lease => {
                 self.metrics.leading(LEASE_NAME, false);
@@ -271,15 +277,27 @@ impl Operator {
         }
     }
 
+    /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one
+    /// must not depose the others. What writes for the whole cluster has the cluster to itself.
+    fn term(&self, cluster: &str) -> String {
+        if self.config.namespaces.is_empty() {
+            return cluster.to_owned();
+        }
+        let lease = self.config.leader_election_namespace.as_ref().filter(|_| self.config.leader_elect);
+        let own = lease.cloned().unwrap_or_else(|| self.config.namespaces.join(","));
+        format!("{cluster}/{own}")
+    }
+
     async fn take_epoch(
         &self,
         store: &dyn Store,
         cluster: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Fence>, RunError> {
+        let term = self.term(cluster);
         loop {
-            match store.take_leadership(cluster, &self.identity).await {
-                Ok(fence) => return Ok(Some(fence)),
+            match store.take_leadership(&term, &self.identity).await {
+                Ok(fence) => return Ok(Some(Fence { cluster: cluster.to_owned(), ..fence })),
                 Err(error) => {
                     tracing::warn!(%error, "unable to take the next epoch; will try again");
                     self.leader_ready.waiting(error.to_string());
@@ -318,12 +336,4 @@ fn identity() -> String {
     let host =
         ["POD_NAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     format!("{}_{:08x}", host.as_deref().unwrap_or("orloj-operator"), rand::random::<u32>())
-}
-
-/// False when stopped meanwhile.
-async fn pause(stop: &CancellationToken) -> bool {
-    tokio::select! {
-        () = stop.cancelled() => false,
-        () = tokio::time::sleep(PATIENCE) => true,
-    }
 }

@@ -33,6 +33,9 @@ impl State {
                     self.on_gone(&resource.id, Lane::Live, now);
                 }
             }
+            SourceEvent::Failing { kind, scope } => {
+                self.failing.insert((kind, scope));
+            }
             SourceEvent::Incomplete { kind } => {
                 self.incomplete.insert(kind);
             }
@@ -108,6 +111,7 @@ impl State {
     fn on_list_end(&mut self, kind: KindIndex, scope: &Scope, now: Moment) {
         let started = self.listing.remove(&(kind, scope.clone()));
         self.unlisted.remove(&(kind, scope.clone()));
+        self.failing.remove(&(kind, scope.clone()));
         let Some(started) = started else { return };
         if self.prune == Prune::No || self.incomplete.contains(&kind) {
             return;

@@ -124,6 +124,8 @@ pub struct State {
     scopes: Vec<(KindIndex, Scope)>,
     /// First lists that have not ended yet.
     unlisted: HashSet<(KindIndex, Scope)>,
+    /// Lists that do not come for now.
+    failing: HashSet<(KindIndex, Scope)>,
     /// Lists under way, and the position in `lists` at which each began.
     listing: HashMap<(KindIndex, Scope), u64>,
     /// Kinds whose source said that its lists are not complete.
@@ -165,6 +167,7 @@ impl State {
             claimants: HashMap::new(),
             unlisted: scopes.iter().cloned().collect(),
             scopes,
+            failing: HashSet::new(),
             listing: HashMap::new(),
             incomplete: HashSet::new(),
             lists: 0,
@@ -230,6 +233,12 @@ impl State {
     #[must_use]
     pub fn listed(&self) -> bool {
         self.unlisted.is_empty()
+    }
+
+    /// Whether every first list has ended that comes at all: nobody waits for a CRD that is not installed.
+    #[must_use]
+    pub fn listed_what_comes(&self) -> bool {
+        self.unlisted.is_subset(&self.failing)
     }
 
     /// Whether nothing is left to do but to wait for changes and retries.

@@ -116,7 +116,8 @@ impl State {
 
     /// Whether all resources of a kind are known, so that what is not known does not exist.
     fn may_remove(&self, kind: KindIndex) -> bool {
-        self.listed() && self.prune == Prune::Yes && !self.incomplete.contains(&kind)
+        let listed = !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
+        listed && self.prune == Prune::Yes && !self.incomplete.contains(&kind)
     }
 
     /// Removes rows that carry our mark and belong to nobody, in this or another cluster.

@@ -100,7 +100,7 @@ async fn look(
 ) -> Result<Look, StoreError> {
     let (namespaces, names): (Vec<&str>, Vec<&str>) = request.objects.iter().map(|o| (&*o.namespace, &*o.name)).unzip();
     let found = sqlx::query(statements.look.sql())
-        .bind(&fence.cluster)
+        .bind(&fence.term)
         .bind(request.cluster)
         .bind(request.kind)
         .bind(request.keys)
@@ -154,7 +154,7 @@ async fn lock(
     keys.sort_unstable();
     let locked = async {
         let found = sqlx::query(statements.lock.sql())
-            .bind(&fence.cluster)
+            .bind(&fence.term)
             .bind(request.kind)
             .bind(keys)
             .fetch_all(connection)

@@ -82,8 +82,8 @@ impl Store for PostgresStore {
         query!(self, connection => read::salt(&mut connection))
     }
 
-    async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self, connection => read::take_leadership(&mut connection, cluster, holder))
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self, connection => read::take_leadership(&mut connection, term, holder))
     }
 
     async fn commit(

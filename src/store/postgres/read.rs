@@ -85,11 +85,11 @@ pub(super) async fn owners(
 
 pub(super) async fn take_leadership(
     connection: &mut PgConnection,
-    cluster: &str,
+    term: &str,
     holder: &str,
 ) -> Result<Fence, sqlx::Error> {
-    let epoch = sqlx::query_scalar(TAKE_LEADERSHIP).bind(cluster).bind(holder).fetch_one(connection).await?;
-    Ok(Fence { cluster: cluster.to_owned(), epoch })
+    let epoch = sqlx::query_scalar(TAKE_LEADERSHIP).bind(term).bind(holder).fetch_one(connection).await?;
+    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch })
 }
 
 /// Made once; whoever comes second takes the first one's.

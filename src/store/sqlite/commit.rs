@@ -24,7 +24,7 @@ pub(super) async fn commit(
     let failed = |error: sqlx::Error| store_error(&error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let epoch: Option<i64> = sqlx::query_scalar("SELECT epoch FROM orloj_operator_leader WHERE cluster = $1")
-        .bind(&fence.cluster)
+        .bind(&fence.term)
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;

@@ -78,8 +78,8 @@ impl Store for SqliteStore {
         query!(self.pools.writer, connection => read::salt(&mut connection))
     }
 
-    async fn take_leadership(&self, cluster: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self.pools.writer, connection => read::take_leadership(&mut connection, cluster, holder))
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self.pools.writer, connection => read::take_leadership(&mut connection, term, holder))
     }
 
     async fn commit(

@@ -137,7 +137,7 @@ pub(super) async fn owners(
 
 pub(super) async fn take_leadership(
     connection: &mut SqliteConnection,
-    cluster: &str,
+    term: &str,
     holder: &str,
 ) -> Result<Fence, sqlx::Error> {
     let epoch = sqlx::query_scalar(
@@ -145,12 +145,12 @@ pub(super) async fn take_leadership(
          ON CONFLICT (cluster) DO UPDATE SET epoch = epoch + 1, holder = excluded.holder, since = excluded.since \
          RETURNING epoch",
     )
-    .bind(cluster)
+    .bind(term)
     .bind(holder)
     .bind(clock())
     .fetch_one(connection)
     .await?;
-    Ok(Fence { cluster: cluster.to_owned(), epoch })
+    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch })
 }
 
 /// Made once; whoever comes second takes the first one's.

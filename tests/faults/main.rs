@@ -1,0 +1,25 @@
+//! Faults of real processes, and what holds after each: `Convergence`, then `Quiet`.
+//!
+//! What a test breaks (control plane, Postgres) is its own.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "what helpers expect, a test is about")]
+
+#[path = "../bed/mod.rs"]
+mod bed;
+#[path = "../promises/checks.rs"]
+mod checks;
+#[path = "../promises/cluster.rs"]
+mod cluster;
+#[path = "../promises/world.rs"]
+mod world;
+
+mod absences;
+mod api_outages;
+mod bad_objects;
+mod crashes;
+mod crowd;
+mod definitions;
+mod deposed;
+mod neighbours;
+mod slow_store;
+mod store_outages;
+mod takeover;

@@ -1,0 +1,188 @@
+//! What holds once a world has come to rest: `Convergence` and `Quiet`.
+#![allow(dead_code, reason = "each test target uses its own part of the checks")]
+#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use orloj_operator::desired::Desired;
+use orloj_operator::registry::Kind;
+use orloj_operator::resource::{ObjectName, Resource, ResourceId};
+use serde_json::Value;
+
+use crate::bed::eventually;
+use crate::cluster::Cluster;
+use crate::world::{PATIENCE, World, condition};
+
+/// More than two sweeps of the operators here: what the next sweep would change is no rest.
+const STILL: Duration = Duration::from_secs(5);
+
+impl World {
+    /// Versions of all that the operator could write to: rows, ledger, resources.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let mut versions = self.database.row_versions();
+        for object in self.objects() {
+            let metadata = &object["metadata"];
+            let key = format!("{} {}/{}", text(&object["kind"]), text(&metadata["namespace"]), metadata["name"]);
+            versions.insert(key, metadata["resourceVersion"].to_string());
+        }
+        versions
+    }
+
+    /// Waits until nothing has been written for a while, then returns what stands.
+    pub fn wait_quiet(&self) -> BTreeMap<String, String> {
+        let still = Duration::from_secs(2);
+        let mut last = self.versions();
+        let mut since = Instant::now();
+        eventually(PATIENCE, "the operator is quiet", || {
+            let now = self.versions();
+            if now != last {
+                last = now;
+                since = Instant::now();
+            }
+            if since.elapsed() >= still { Ok(()) } else { Err("still writing") }
+        });
+        last
+    }
+
+    /// `Convergence` and then `Quiet`; returns what stands.
+    pub fn wait_settled(&self) -> BTreeMap<String, String> {
+        self.wait_converged();
+        let before = self.wait_still();
+        self.check_converged().expect("it stays converged");
+        before
+    }
+
+    /// `Quiet`: nobody writes any more, be it in vain.
+    pub fn wait_still(&self) -> BTreeMap<String, String> {
+        let before = self.wait_quiet();
+        let counted = self.counted();
+        // a span is the subject here
+        std::thread::sleep(STILL);
+        assert_eq!(self.counted(), counted, "calls that changed nothing; log:\n{}", self.log_tail());
+        assert_eq!(self.versions(), before, "log:\n{}", self.log_tail());
+        before
+    }
+
+    /// Counts of the operators, and of the API server where nobody else is on it.
+    fn counted(&self) -> BTreeMap<String, String> {
+        let running = self.operators().iter().filter(|operator| operator.process().exited().is_none());
+        let mut counted: BTreeMap<_, _> = running
+            .map(|operator| {
+                let calls = operator.metric("orloj_operator_api_writes_total", &[]).expect("it tells its metrics");
+                (format!("calls of {}", operator.process().pid()), calls.to_string())
+            })
+            .collect();
+        if let Cluster::Own(cluster) = &self.cluster {
+            for kind in self.registry.kinds() {
+                let plural = &kind.names.plural;
+                counted.insert(format!("requests for {plural}"), cluster.writes(plural).to_string());
+            }
+        }
+        counted
+    }
+
+    /// All resources of all kinds in the world's namespaces.
+    pub fn objects(&self) -> Vec<Value> {
+        let present = self.registry.kinds().iter().filter(|kind| !self.absent.contains(&kind.names.kind));
+        let names: Vec<_> = present.map(|kind| kind.names.crd()).collect();
+        let names = names.join(",");
+        let list = |namespace: String| {
+            let list = self.cluster.kubectl(["-n", &namespace, "get", &names, "-o", "json"]).json();
+            list["items"].as_array().expect("a list").clone()
+        };
+        self.namespaces().into_iter().flat_map(list).collect()
+    }
+
+    /// `Convergence`: every valid resource's row equals its normalised spec, every status is current (that of an
+    /// invalid one names the fault), and no managed row is without its resource.
+    pub fn check_converged(&self) -> Result<(), String> {
+        let objects = self.objects();
+        for kind in self.registry.kinds() {
+            let own = objects.iter().filter(|object| object["kind"] == *kind.names.kind);
+            self.check_kind(kind, own)?;
+        }
+        Ok(())
+    }
+
+    pub fn wait_converged(&self) {
+        eventually(PATIENCE, "all is converged", || {
+            self.check_converged().map_err(|why| format!("{why}; log:\n{}", self.log_tail()))
+        });
+    }
+
+    fn check_kind<'o>(&self, kind: &Kind, objects: impl Iterator<Item = &'o Value>) -> Result<(), String> {
+        let mut expected = BTreeMap::new();
+        for object in objects {
+            let desired = check_status(kind, object)
+                .map_err(|why| format!("{} {}: {why}", kind.names.kind, object["metadata"]["name"]))?;
+            if let Some(desired) = desired {
+                expected.insert(desired.key.clone(), desired);
+            }
+        }
+        let rows = self.database.psql(&format!("select name || ' ' || payload::text from {}", kind.store.table.name));
+        let mut found = 0;
+        for line in rows.lines().filter(|line| !line.is_empty()) {
+            let (key, payload) = line.split_once(' ').expect("a key and a payload");
+            let payload: Value = serde_json::from_str(payload).expect("a payload is JSON");
+            let Some(desired) = expected.get(key) else {
+                return Err(format!("{}: a row without a resource: {key}", kind.names.kind));
+            };
+            found += 1;
+            // sealed values are compared by the tests of secrets
+            let sealed = kind.sensitive && payload.to_string().contains("\"enc:");
+            if !sealed && !desired.same_meaning(&kind.stored(&payload)) {
+                return Err(format!("{}: {key} differs: {} against {payload}", kind.names.kind, desired.spec));
+            }
+        }
+        if found == expected.len() {
+            Ok(())
+        } else {
+            Err(format!("{}: {found} of {} rows", kind.names.kind, expected.len()))
+        }
+    }
+}
+
+/// Whether the status says what it should; the row that should stand, if any.
+fn check_status(kind: &Kind, object: &Value) -> Result<Option<Desired>, String> {
+    let status = &object["status"];
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        return Err("it is being deleted".to_owned());
+    }
+    if status["observedGeneration"] != object["metadata"]["generation"] {
+        return Err(format!("the status is old: {status}"));
+    }
+    let synced = condition(status, "Synced");
+    match kind.desired(&resource_of(kind, object)) {
+        Ok(desired) if synced["status"] == "True" => Ok(Some(desired)),
+        Ok(_) => Err(format!("not synced: {status}")),
+        Err(invalid) if synced["status"] == "False" && synced["reason"] == invalid.class.reason() => Ok(None),
+        Err(invalid) => Err(format!("{invalid}, and the status does not say so: {status}")),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// An object as the operator reads it.
+pub fn resource_of(kind: &Kind, object: &Value) -> Resource {
+    let metadata = &object["metadata"];
+    let map = |field: &str| serde_json::from_value(metadata[field].clone()).unwrap_or_default();
+    Resource {
+        id: ResourceId {
+            kind: kind.index,
+            object: ObjectName::new(text(&metadata["namespace"]), text(&metadata["name"])),
+        },
+        uid: text(&metadata["uid"]).into(),
+        generation: metadata["generation"].as_i64().unwrap_or(0),
+        version: 0,
+        created: 0,
+        labels: map("labels"),
+        annotations: map("annotations"),
+        finalizers: Vec::new(),
+        deleting: false,
+        spec: object["spec"].clone(),
+        status: object["status"].clone(),
+    }
+}

@@ -1,0 +1,48 @@
+//! The control plane that a world stands in, and the CRDs that are installed there.
+#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use orloj_operator::registry::Registry;
+use orloj_operator::registry::crd::crds_yaml;
+
+use crate::bed::{self, ControlPlane};
+
+/// The control plane that all tests share, or one that a test breaks.
+#[derive(Clone)]
+pub enum Cluster {
+    Shared(&'static ControlPlane),
+    Own(Arc<ControlPlane>),
+}
+
+impl Cluster {
+    /// The one that all tests share, with the CRDs of the eight kinds.
+    pub fn shared() -> Self {
+        static READY: OnceLock<()> = OnceLock::new();
+        let cluster = bed::control_plane();
+        READY.get_or_init(|| {
+            let registry = Registry::embedded().expect("the eight kinds load");
+            install_crds(cluster, &crds_yaml(&registry));
+        });
+        Self::Shared(cluster)
+    }
+}
+
+impl Deref for Cluster {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        match self {
+            Self::Shared(cluster) => cluster,
+            Self::Own(cluster) => cluster,
+        }
+    }
+}
+
+/// Installs CRDs, and waits until the API server serves them.
+pub fn install_crds(cluster: &ControlPlane, yaml: &str) {
+    cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], yaml).expect_ok();
+    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
+    cluster.kubectl_stdin(wait, yaml).expect_ok();
+}
