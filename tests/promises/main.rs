@@ -2,6 +2,7 @@
 //!
 //! Tests run side by side: each has a namespace, a database and an operator of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::format_collect, clippy::float_cmp, reason = "plain to read; counters are whole numbers")]
 
 #[path = "../bed/mod.rs"]
 mod bed;
