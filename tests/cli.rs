@@ -198,7 +198,8 @@ fn migrations_are_printed_without_touching_anything() {
 #[test]
 fn a_closed_pipe_is_no_error() {
     let desk = Desk::new();
-    let many: String = (0..2_000).map(|n| format!("---\n{}", memory(&format!("m{n}"), "vector"))).collect();
+    let many: Vec<_> = (0..2_000).map(|n| memory(&format!("m{n}"), "vector")).collect();
+    let many = format!("---\n{}", many.join("---\n"));
     desk.write("a.yaml", &many);
     let binary = program().get_program().to_owned();
     let mut shell = std::process::Command::new("sh");

@@ -30,7 +30,7 @@ fn annotated(name: &str, namespace: &str, annotation: &str) -> String {
     )
 }
 
-/// Quiet.
+/// `Quiet`.
 #[test]
 fn a_second_sync_writes_nothing() {
     let desk = Desk::new();
@@ -160,7 +160,7 @@ fn lists_streams_and_json_are_read() {
     assert_eq!(piped.expect(0).fates(), ["inserted default/p", "inserted default/q"]);
 }
 
-/// NoPlaintext.
+/// `NoPlaintext`.
 #[test]
 fn secrets_are_encrypted_at_rest_and_never_told() {
     let secret =
@@ -212,7 +212,7 @@ fn a_new_target_namespace_moves_the_row() {
     assert_eq!(desk.sync("").expect(0).fates(), ["unchanged prod/notes"]);
 }
 
-/// NoStolenRows: of two resources of one age the first by name owns the key.
+/// `NoStolenRows`: of two resources of one age the first by name owns the key.
 #[test]
 fn two_resources_on_one_key_do_not_flap() {
     let desk = Desk::new();
@@ -232,7 +232,7 @@ fn two_resources_on_one_key_do_not_flap() {
     assert_eq!(rows[0].payload["metadata"]["annotations"]["orloj.dev/source-namespace"], "team-b");
 }
 
-/// NoStolenRows: two owners in one store leave each other's rows alone.
+/// `NoStolenRows`: two owners in one store leave each other's rows alone.
 #[test]
 fn owners_do_not_prune_each_other() {
     let desk = Desk::new();

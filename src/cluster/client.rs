@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+
+use super::count::{Count, Counting};
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,8 @@ pub enum ClientError {
 }
 
 /// A client from a kubeconfig file, or from the environment: `KUBECONFIG`, `~/.kube/config`, or the pod's own account.
-pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
+/// `count` hears of each request.
+pub async fn connect(kubeconfig: Option<&Path>, count: Count) -> Result<Client, ClientError> {
     // two providers may be linked one day; naming ours keeps the client from guessing
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = match kubeconfig {
@@ -41,7 +45,8 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClientError> {
     config.connect_timeout = Some(Duration::from_secs(5));
     // the engine retries by itself, knowing which change is still wanted; a retry below it would only delay that
     config.default_retry = false;
-    Client::try_from(config).map_err(|error| ClientError::Client(error.to_string()))
+    let builder = ClientBuilder::try_from(config).map_err(|error| ClientError::Client(error.to_string()))?;
+    Ok(builder.with_layer(&Counting(count)).build())
 }
 
 /// What tells this cluster from others that write to the same store: the uid of its `kube-system` namespace.

@@ -2,6 +2,7 @@
 
 pub mod acknowledge;
 pub mod client;
+pub mod count;
 pub mod lease;
 
 use kube::Client;

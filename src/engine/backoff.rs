@@ -150,7 +150,7 @@ mod tests {
         retries.failed("a", start, 0.0);
         retries.failed("a", start, 0.0);
         assert_eq!(retries.waiting(), 1);
-        let far = start + Duration::from_secs(60);
+        let far = start + Duration::from_mins(1);
         assert_eq!(retries.pop_due(far), Some("a"));
         assert_eq!(retries.pop_due(far), None);
     }

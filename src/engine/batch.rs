@@ -66,7 +66,7 @@ impl Committer {
         for item in batch.items {
             match self.prepare(kind, item) {
                 Ok(ready) => asked.push(ready),
-                Err(settled) => committed.settlement.items.push(settled),
+                Err(settled) => committed.settlement.items.push(*settled),
             }
         }
         let mut parts = vec![asked];
@@ -100,7 +100,7 @@ impl Committer {
     }
 
     /// What an item asks of the store; settled right here where it asks nothing.
-    fn prepare(&self, kind: &Kind, item: Item) -> Result<Asked, SettledItem> {
+    fn prepare(&self, kind: &Kind, item: Item) -> Result<Asked, Box<SettledItem>> {
         let resource = match &item.work {
             Work::Remove { key, retain } => {
                 let remove = Remove { key: key.clone(), retain: *retain };
@@ -115,7 +115,7 @@ impl Committer {
                 let intent = (item.object.clone(), intent);
                 Ok(Asked { item, about, intent })
             }
-            Err(settled) => Err(settle(item, about, settled)),
+            Err(settled) => Err(Box::new(settle(item, about, settled))),
         }
     }
 

@@ -55,7 +55,7 @@ impl Default for Options {
             batch_size: 500,
             api_concurrency: 8,
             status_interval: Duration::from_secs(5),
-            sweep_interval: Duration::from_secs(300),
+            sweep_interval: Duration::from_mins(5),
             store_grace: Duration::from_secs(10),
             require_encryption: false,
             prune: Prune::Yes,

@@ -27,7 +27,7 @@ const QUEUE_BATCHES: usize = 2;
 
 /// Rows come first: acknowledgements of the backlog wait for the first lists to be through the store, but not
 /// longer than this.
-const HOLD_BACKLOG: Duration = Duration::from_secs(60);
+const HOLD_BACKLOG: Duration = Duration::from_mins(1);
 
 /// Ledger entries read at a time.
 const LEDGER_PAGE: u32 = 2_000;
@@ -300,7 +300,7 @@ impl Shell {
                 let kind = self.parts.registry.kind(returned.id.kind);
                 let lag = now.at.duration_since(returned.seen);
                 self.parts.observer.acknowledged(kind, &ack, result.as_ref().map(|_| ()), lag);
-                self.state.on_acknowledged(&returned.id, ack, result, now);
+                self.state.on_acknowledged(&returned.id, ack, &result, now);
             }
         }
     }
@@ -353,7 +353,7 @@ impl Shell {
     }
 
     fn next_due(&mut self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         let pause = self.store_pause.filter(|until| *until > Instant::now());
         [self.state.next_due(), pause].into_iter().flatten().min().unwrap_or(far)
     }

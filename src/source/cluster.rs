@@ -148,8 +148,8 @@ impl Backoff for Restart {
 fn describe(error: &watcher::Error) -> String {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
-        watcher::Error::WatchError(status) => status.code,
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code,
         _ => 0,
     };
     match code {

@@ -1,5 +1,5 @@
 //! The program as a child process, on manifests in a folder of its own.
-
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(dead_code)]
 
 use std::fs;

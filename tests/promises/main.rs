@@ -1,6 +1,8 @@
 //! The promises, one module each, held against a real API server and a real Postgres.
 //!
 //! Tests run side by side: each has a namespace, a database and an operator of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::format_collect, clippy::float_cmp, reason = "plain to read; counters are whole numbers")]
 
 #[path = "../bed/mod.rs"]
 mod bed;

@@ -75,4 +75,6 @@ fn a_new_resource_costs_two_writes_and_an_edit_one() {
     assert!(writes("status") <= 3.0);
     world.delete("Memory", "notes");
     assert_eq!(writes("finalizer"), 2.0);
+    let patches = world.operator().metric("rest_client_requests_total", &[("method", "PATCH"), ("code", "200")]);
+    assert_eq!(patches.unwrap(), writes("finalizer") + writes("status"), "no patch but these");
 }

@@ -240,7 +240,7 @@ impl World {
                 let arrives = !fails || self.random.random_bool(0.5);
                 let result = if arrives { self.acknowledge(&id, &ack) } else { Err(failure()) };
                 let result = if fails { Err(failure()) } else { result };
-                self.state.on_acknowledged(&id, ack, result, moment);
+                self.state.on_acknowledged(&id, ack, &result, moment);
             }
         }
     }

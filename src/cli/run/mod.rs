@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::client::{self, ClientError};
+use crate::cluster::count::Count;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
@@ -35,7 +36,7 @@ use wait::{pause, within_grace};
 const EVENT_BUFFER: usize = 64;
 
 /// The engine's loop turns at least once a second; silent for this long, it hangs.
-const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
+const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Kept back from `--shutdown-timeout` for giving the lease back, which may take 2 s, and for the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(4);
@@ -118,7 +119,9 @@ impl Operator {
     }
 
     async fn serve(&self, stop: &CancellationToken) -> Result<(), RunError> {
-        let client = client::connect(self.config.kubeconfig.as_deref()).await?;
+        let metrics = self.metrics.clone();
+        let count: Count = Arc::new(move |method, code| metrics.api_request(method, code));
+        let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
         if !self.config.leader_elect {

@@ -24,7 +24,7 @@ impl State {
                 self.listing.insert((kind, scope), self.lists);
             }
             SourceEvent::Listed(resource) => self.on_resource(resource, Lane::Backlog, now),
-            SourceEvent::ListEnded { kind, scope } => self.on_list_end(kind, scope, now),
+            SourceEvent::ListEnded { kind, scope } => self.on_list_end(kind, &scope, now),
             SourceEvent::Changed(resource) => self.on_resource(resource, Lane::Live, now),
             SourceEvent::Deleted(resource) => {
                 let retain = retains(&resource);
@@ -108,7 +108,7 @@ impl State {
         self.queue_work(id, lane, work, now.at);
     }
 
-    fn on_list_end(&mut self, kind: KindIndex, scope: Scope, now: Moment) {
+    fn on_list_end(&mut self, kind: KindIndex, scope: &Scope, now: Moment) {
         let started = self.listing.remove(&(kind, scope.clone()));
         self.unlisted.remove(&(kind, scope.clone()));
         self.failing.remove(&(kind, scope.clone()));

@@ -110,13 +110,13 @@ impl State {
         })
     }
 
-    pub fn on_acknowledged(&mut self, id: &ResourceId, ack: Ack, result: Result<u64, TargetError>, now: Moment) {
+    pub fn on_acknowledged(&mut self, id: &ResourceId, ack: Ack, result: &Result<u64, TargetError>, now: Moment) {
         self.calling.remove(id);
         match result {
             Ok(version) => {
                 self.call_retries.succeeded(id);
                 if let Some(entry) = self.index.get_mut(id).filter(|entry| entry.uid == ack.uid) {
-                    entry.version = entry.version.max(version);
+                    entry.version = entry.version.max(*version);
                     if let Some(status) = ack.status {
                         entry.observed = self.words.share(status);
                     }

@@ -29,7 +29,7 @@ pub use settle::{Settled, SettledItem, Settlement};
 pub const FINALIZER: &str = "orloj.dev/sync";
 
 /// Retries of one resource: a failed acknowledgement, a refused row, a fetch.
-const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_secs(300) };
+const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_mins(5) };
 
 /// A moment, for the state and for what it writes.
 #[derive(Clone, Copy, Debug)]

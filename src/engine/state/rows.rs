@@ -106,11 +106,10 @@ impl State {
                     self.index.set_key(&id, &ledger.key);
                     self.want_ack_if_listed(&id, now);
                 }
-                Some(_) => {}
                 None if may_remove => {
                     self.queue_work(&id, Lane::Backlog, Work::Remove { key: ledger.key, retain: false }, now.at);
                 }
-                None => {}
+                Some(_) | None => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
-/// Deepest nesting, as in serde_json.
+/// Deepest nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 128;
 
 /// What aliases may unfold to beyond the text's own size: far above any manifest, far below a bomb.
@@ -290,10 +290,12 @@ mod tests {
 
     #[test]
     fn bombs_do_not_go_off() {
+        use std::fmt::Write as _;
+
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..10 {
             let names = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb += &format!("a{level}: &a{level} [{names}]\n");
+            writeln!(bomb, "a{level}: &a{level} [{names}]").unwrap();
         }
         assert!(decode(&bomb).is_err());
         assert!(decode(&format!("a: {}{}", "[".repeat(1000), "]".repeat(1000))).is_err());
@@ -302,9 +304,11 @@ mod tests {
 
     #[test]
     fn large_documents_are_no_bombs() {
+        use std::fmt::Write as _;
+
         let mut list = String::from("items:\n");
         for number in 0..20_000 {
-            list += &format!("- {{a: {number}, b: [1, 2]}}\n");
+            writeln!(list, "- {{a: {number}, b: [1, 2]}}").unwrap();
         }
         assert_eq!(one(&list)["items"].as_array().unwrap().len(), 20_000);
         let comments = format!("a:\n{}- 1\n", "# why\n".repeat(500));

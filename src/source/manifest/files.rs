@@ -52,10 +52,9 @@ fn folder(path: &Path, above: &mut Vec<PathBuf>, tell: &mut dyn FnMut(Result<Arc
         match entry.metadata() {
             Ok(found) if found.is_dir() => folder(&entry, above, tell),
             Ok(found) if found.is_file() && is_manifest(&entry) => tell(Ok(entry.as_path().into())),
-            Ok(_) => {}
             Err(error) if is_manifest(&entry) => tell(Err(unreadable(&entry, &error))),
-            // a dangling link, or a file that went while we looked, of a name that would not be read anyway
-            Err(_) => {}
+            // also a dangling link, or a file that went while we looked, of a name that would not be read anyway
+            Ok(_) | Err(_) => {}
         }
     }
     above.pop();
