@@ -1,7 +1,7 @@
 //! Faults of real processes, and what holds after each: `Convergence`, then `Quiet`.
 //!
 //! What a test breaks (control plane, Postgres) is its own.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "what helpers expect, a test is about")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 #[path = "../bed/mod.rs"]
 mod bed;

@@ -1,6 +1,5 @@
 //! What holds once a world has come to rest: `Convergence` and `Quiet`.
 #![allow(dead_code, reason = "each test target uses its own part of the checks")]
-#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,4 @@
 //! The control plane that a world stands in, and the CRDs that are installed there.
-#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};

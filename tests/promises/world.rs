@@ -1,6 +1,5 @@
 //! One test's world: a namespace, a database of orlojd and an operator as its own `ServiceAccount`.
 #![allow(dead_code, reason = "each test target uses its own part of the world")]
-#![allow(clippy::expect_used, reason = "what helpers expect, a test is about")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
