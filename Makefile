@@ -27,8 +27,8 @@ demo-cluster: ## the same with a real API server and Postgres (built once, about
 	tests/controlplane/build.sh >/dev/null
 	tests/controlplane/build.sh kube-controller-manager >/dev/null
 	tests/controlplane/postgres.sh >/dev/null
-	$(CARGO) build --locked
-	$(CARGO) run --locked --quiet --example demo-cluster
+	$(CARGO) build --locked --bin orloj-operator --example demo-cluster
+	$(dir $(PROGRAM))examples/demo-cluster
 
 .PHONY: test
 test: ## run all tests, and tell how long each suite took (SUITES="lib store": only those)
