@@ -2,9 +2,13 @@
 
 CARGO ?= cargo
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/orloj-operator
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 IMAGE ?= orloj-operator:dev
 # `make test SUITES="lib store"` and `make lint CHECKS=shell` run only those.
 SUITES ?=
+# Of `make bench`, see there.
+ONLY ?=
+KEEP ?=
 CHECKS ?=
 
 .DEFAULT_GOAL := help
@@ -23,17 +27,19 @@ demo-cluster: ## the same with a real API server and Postgres (built once, about
 	tests/controlplane/build.sh >/dev/null
 	tests/controlplane/build.sh kube-controller-manager >/dev/null
 	tests/controlplane/postgres.sh >/dev/null
-	$(CARGO) build --locked
-	$(CARGO) run --locked --quiet --example demo-cluster
+	$(CARGO) build --locked --bin orloj-operator --example demo-cluster
+	$(dir $(PROGRAM))examples/demo-cluster
 
 .PHONY: test
 test: ## run all tests, and tell how long each suite took (SUITES="lib store": only those)
 	tests/ci/suites.sh $(SUITES)
 
 .PHONY: bench
-bench: ## measure speed and memory (release build)
-	$(CARGO) build --locked --release
-	$(CARGO) run --locked --release --quiet --example bench
+bench: ## measure speed and memory, release build (ONLY=rows,memory: only these; KEEP=1: keep the table)
+	tests/controlplane/build.sh >/dev/null
+	tests/controlplane/postgres.sh >/dev/null
+	$(CARGO) build --locked --release --bin orloj-operator --example bench
+	$(RELEASE)/examples/bench $(if $(KEEP),--keep) $(ONLY)
 
 .PHONY: lint
 lint: ## check format, code, docs, licences, scripts, YAML and Dockerfile (CHECKS=shell: only that)

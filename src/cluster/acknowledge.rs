@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
-use super::{api, resource};
+use super::api;
+use super::seen::Seen;
 use crate::engine::index::Finalizers;
 use crate::engine::state::FINALIZER;
 use crate::engine::target::{Ack, FinalizerChange, Notice, Target, TargetError};
@@ -57,7 +58,7 @@ impl ClusterTarget {
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| TargetError::Refused(error.to_string()))?;
         let patch = Patch::Json::<()>(patch);
-        let api = api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace));
+        let api = self.api(id);
         let params = PatchParams::default();
         let call = async {
             if status {
@@ -67,7 +68,11 @@ impl ClusterTarget {
             }
         };
         let object = within_time(call).await?;
-        Ok(object.metadata.resource_version.and_then(|version| version.parse().ok()).unwrap_or(0))
+        Ok(object.version())
+    }
+
+    fn api(&self, id: &ResourceId) -> Api<Seen> {
+        api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace))
     }
 }
 
@@ -89,9 +94,10 @@ impl Target for ClusterTarget {
     }
 
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
-        let api = api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace));
+        let api = self.api(id);
         let found = within_time(api.get_opt(&id.object.name)).await?;
-        Ok(found.map(|object| resource(id.kind, object)))
+        let read = found.map(|seen| seen.into_resource(id.kind)).transpose();
+        read.map_err(|(_, text)| TargetError::Refused(text))
     }
 
     async fn notify(&self, id: &ResourceId, notice: &Notice) {

@@ -155,12 +155,11 @@ impl Committer {
             objects: &objects,
             keys: &keys,
         };
-        let batch: Vec<_> = part.iter().map(|ready| ready.intent.clone()).collect();
         let mut made = None;
         let mut unsealed = None;
         let mut decide = |snapshot: &Snapshot| {
             let context = Context { kind, cluster: &self.fence.cluster, now: micros_now() };
-            let plan = plan::plan(context, self.codec.view(kind, snapshot), &batch);
+            let plan = plan::plan(context, self.codec.view(kind, snapshot), part.iter().map(|ready| &ready.intent));
             let (plan, changes) = match self.changes(kind, plan) {
                 Ok(both) => both,
                 Err(error) => {

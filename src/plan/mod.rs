@@ -143,10 +143,10 @@ pub struct Context<'a> {
 
 /// Decides on a batch. Each object stands in it at most once.
 #[must_use]
-pub fn plan(context: Context<'_>, view: View, batch: &[(ObjectName, Intent)]) -> Plan {
+pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>) -> Plan {
     let mut working = Working::new(context, view);
     let outcomes = batch
-        .iter()
+        .into_iter()
         .map(|(object, intent)| match intent {
             Intent::Sync(sync) => sync_one(&mut working, object, sync),
             Intent::Remove(remove) => remove_one(&mut working, object, remove),

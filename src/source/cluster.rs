@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Client;
-use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, utils::Backoff};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Scope, SourceEvent};
-use crate::cluster::{api, resource};
+use crate::cluster::api;
+use crate::cluster::seen::Seen;
 use crate::registry::Registry;
-use crate::resource::KindIndex;
+use crate::resource::{KindIndex, Resource};
 
 /// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
 const PAGE: u32 = 250;
@@ -107,15 +107,18 @@ impl Watch {
         }
     }
 
-    fn translate(&self, event: Event<DynamicObject>) -> SourceEvent {
+    fn translate(&self, event: Event<Seen>) -> SourceEvent {
         let (kind, scope) = (self.kind, self.scope.clone());
-        let read = |object| Box::new(resource(kind, object));
+        let read = |seen: Seen, as_event: fn(Box<Resource>) -> SourceEvent| match seen.into_resource(kind) {
+            Ok(resource) => as_event(Box::new(resource)),
+            Err((id, text)) => SourceEvent::Unreadable { id, text },
+        };
         match event {
             Event::Init => SourceEvent::ListStarted { kind, scope },
-            Event::InitApply(object) => SourceEvent::Listed(read(object)),
+            Event::InitApply(seen) => read(seen, SourceEvent::Listed),
             Event::InitDone => SourceEvent::ListEnded { kind, scope },
-            Event::Apply(object) => SourceEvent::Changed(read(object)),
-            Event::Delete(object) => SourceEvent::Deleted(read(object)),
+            Event::Apply(seen) => read(seen, SourceEvent::Changed),
+            Event::Delete(seen) => read(seen.without_bodies(), SourceEvent::Deleted),
         }
     }
 }

@@ -1,0 +1,170 @@
+//! A resource as the API server sends it: only what the operator reads of it, and its bodies as text until their turn
+//! comes, which is a quarter of the memory that a tree of values takes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource as KubeResource;
+use kube::api::ApiResource;
+use kube::core::DynamicResourceScope;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
+
+/// Never part of a row, and with client-side apply as long as all the rest (reference: store.md hazard 11).
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// One object of any kind. `managedFields` and the like are passed over while it is read.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Seen {
+    #[serde(deserialize_with = "metadata")]
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Option<Box<RawValue>>,
+    #[serde(default)]
+    status: Option<Box<RawValue>>,
+}
+
+/// What is read of the metadata.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    creation_timestamp: Option<Time>,
+    deletion_timestamp: Option<Time>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    finalizers: Option<Vec<String>>,
+}
+
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let read = Metadata::deserialize(deserializer)?;
+    let mut annotations = read.annotations;
+    if let Some(annotations) = &mut annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+    Ok(ObjectMeta {
+        name: read.name,
+        namespace: read.namespace,
+        uid: read.uid,
+        resource_version: read.resource_version,
+        generation: read.generation,
+        creation_timestamp: read.creation_timestamp,
+        deletion_timestamp: read.deletion_timestamp,
+        labels: read.labels,
+        annotations,
+        finalizers: read.finalizers,
+        ..ObjectMeta::default()
+    })
+}
+
+impl Seen {
+    /// The resourceVersion as a number; 0 where there is none.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+    }
+
+    /// Of a resource that is gone: whatever its bodies hold.
+    #[must_use]
+    pub fn without_bodies(self) -> Self {
+        Self { spec: None, status: None, ..self }
+    }
+
+    /// The resource in it; its name and why, where a body cannot be read.
+    pub fn into_resource(self, kind: KindIndex) -> Result<Resource, (ResourceId, String)> {
+        let version = self.version();
+        let metadata = self.metadata;
+        let object = ObjectName::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
+        let id = ResourceId { kind, object };
+        let spec = value(self.spec).map_err(|why| (id.clone(), format!("spec: {why}")))?;
+        // a status that cannot be read is written anew
+        let status = value(self.status).unwrap_or_default();
+        Ok(Resource {
+            id,
+            uid: metadata.uid.unwrap_or_default().into(),
+            generation: metadata.generation.unwrap_or(0),
+            version,
+            created: metadata.creation_timestamp.map_or(0, |time| time.0.as_second()),
+            labels: metadata.labels.unwrap_or_default(),
+            annotations: metadata.annotations.unwrap_or_default(),
+            finalizers: metadata.finalizers.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            spec,
+            status,
+        })
+    }
+}
+
+fn value(raw: Option<Box<RawValue>>) -> Result<Value, serde_json::Error> {
+    raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()))
+}
+
+impl KubeResource for Seen {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(names: &ApiResource) -> Cow<'_, str> {
+        names.kind.as_str().into()
+    }
+
+    fn group(names: &ApiResource) -> Cow<'_, str> {
+        names.group.as_str().into()
+    }
+
+    fn version(names: &ApiResource) -> Cow<'_, str> {
+        names.version.as_str().into()
+    }
+
+    fn plural(names: &ApiResource) -> Cow<'_, str> {
+        names.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Seen {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_read_is_kept() {
+        let seen = read(
+            r#"{"apiVersion": "v", "kind": "K", "metadata": {"name": "x", "namespace": "a", "resourceVersion": "7",
+            "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"manager": "m"}], "finalizers": ["f"],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}},
+            "spec": {"n": 1}}"#,
+        );
+        assert_eq!(seen.version(), 7);
+        let resource = seen.into_resource(KindIndex(3)).unwrap();
+        assert_eq!(resource.id.object, ObjectName::new("a", "x"));
+        assert_eq!(resource.created, 1_767_225_600);
+        assert_eq!(resource.annotations.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "b".to_owned())]);
+        assert_eq!((resource.spec, resource.status), (serde_json::json!({"n": 1}), Value::Null));
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_told_by_name() {
+        let seen = read(r#"{"metadata": {"name": "x", "namespace": "a"}, "spec": {"n": 1e999}}"#);
+        let (id, text) = seen.into_resource(KindIndex(0)).unwrap_err();
+        assert_eq!(id.object.to_string(), "a/x");
+        assert!(text.starts_with("spec: "), "{text}");
+    }
+}

@@ -1,0 +1,236 @@
+//! One operator's life against a real API server and Postgres: first sync, rest, restart, changes, growth.
+
+use std::time::{Duration, Instant};
+
+use crate::machine::Load;
+use crate::samples::{Samples, median, megabytes, millis, rate};
+use crate::table::Table;
+use crate::world::World;
+use crate::{changes, objects, say};
+
+/// Resources that the bare client acknowledges for comparison.
+const BARE: usize = 2_000;
+const REST: Duration = Duration::from_secs(30);
+const CHANGES_AT_REST: usize = 100;
+/// Between two changes while the backlog is worked off.
+const PACE: Duration = Duration::from_millis(400);
+
+const SYNC: [&str; 2] = ["first-sync", "acknowledged"];
+const QUIET: [&str; 3] = ["restart", "rest", "change"];
+const MORE: [&str; 2] = ["change-under-load", "memory-object"];
+
+pub async fn measure(table: &mut Table, objects: usize) {
+    if !table.wants_any(&[&SYNC[..], &QUIET[..], &MORE[..], &["memory"]].concat()) {
+        return;
+    }
+    let mut world = World::start().await;
+    table.note(world.versions());
+    let rss = first_sync(table, &mut world, objects).await;
+    if table.wants("rest") {
+        at_rest(table, &world).await;
+    }
+    if table.wants("change") {
+        changes_at_rest(table, &world, objects).await;
+    }
+    if table.wants("restart") {
+        restart(table, &mut world).await;
+    }
+    if table.wants_any(&MORE) {
+        grow(table, &mut world, objects, rss).await;
+    }
+    world.stop_operator();
+}
+
+/// Returns the operator's memory once all is acknowledged.
+async fn first_sync(table: &mut Table, world: &mut World, objects: usize) -> u64 {
+    let client = world.client.clone();
+    say(format!("creating {objects} resources"));
+    let (_, took) = objects::create(&client, objects::NAMESPACE, 0..objects).await;
+    say(format!("created {:.0}/s", rate(objects, took)));
+    let bare = if table.wants("acknowledged") {
+        let (uids, _) = objects::create(&client, "bare", objects..objects + BARE).await;
+        let took = objects::acknowledge(&client, "bare", objects, &uids).await;
+        objects::remove(&client, "bare", objects..objects + BARE).await;
+        rate(2 * BARE, took)
+    } else {
+        0.0
+    };
+    let mut lists = Vec::new();
+    for _ in 0..3 {
+        lists.push(objects::list(&client, |_| ()).await);
+    }
+    let listed = median(lists);
+
+    say("starting the operator");
+    let load = Load::now();
+    let started = world.start_operator();
+    world.wait_rows(objects).await;
+    let rows_there = started.elapsed();
+    let led = led_after(world);
+    let from_lead = rows_there.saturating_sub(led);
+    let ratio = from_lead.as_secs_f64() / listed.as_secs_f64();
+    table.add(
+        "first-sync",
+        format!("{objects} resources, from leading until all rows are there"),
+        format!("{} ({} from the process's start)", millis(from_lead), millis(rows_there)),
+        format!("bare paged list: {}; ratio {ratio:.2}", millis(listed)),
+        ratio <= 3.0,
+    );
+
+    // the first patch is on its way about when the last row is there
+    let first_patch = Instant::now();
+    let sent_before = world.patches("finalizer") + world.patches("status");
+    world.wait("all is acknowledged", Duration::from_millis(50), async || world.patches("status") >= objects).await;
+    let took = first_patch.elapsed();
+    let sent = world.patches("finalizer") + world.patches("status") - sent_before;
+    let cpu = world.operator().process().cpu_seconds();
+    let busy = load.busy_since();
+    let (all, acknowledged) = objects::count_acknowledged(&client).await;
+    assert_eq!((all, acknowledged), (objects, objects), "not all is acknowledged");
+    let achieved = rate(sent, took);
+    table.add(
+        "acknowledged",
+        format!("{objects} resources, finalizer and status on all"),
+        format!(
+            "{achieved:.0} patches/s; all after {:.1} s; {cpu:.1} s of processor time (all processors {:.0} % busy)",
+            started.elapsed().as_secs_f64(),
+            busy * 100.0
+        ),
+        format!("bare client, 8 at once: {bare:.0} patches/s; {:.0} %", achieved / bare * 100.0),
+        achieved >= 0.8 * bare,
+    );
+
+    world.wait_quiet().await;
+    let process = world.operator().process();
+    let (rss, peak) = (process.rss_bytes(), process.peak_rss_bytes());
+    table.add(
+        "memory",
+        format!("RSS with {objects} resources, all acknowledged"),
+        format!("{:.1} MB, at most {:.1} MB", megabytes(rss), megabytes(peak)),
+        "the original: 110 to 120 MB".to_owned(),
+        peak <= 40_000_000,
+    );
+    rss
+}
+
+/// When the operator began to lead, from its own log, after its first line.
+fn led_after(world: &World) -> Duration {
+    let log = world.operator().log();
+    let time = |line: &str| -> Option<jiff::Timestamp> {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line["timestamp"].as_str()?.parse().ok()
+    };
+    let first = log.lines().find_map(time);
+    let led = log.lines().filter(|line| line.contains("writing under a new epoch")).find_map(time);
+    let (Some(first), Some(led)) = (first, led) else { return Duration::ZERO };
+    Duration::try_from(led.duration_since(first)).unwrap_or_default()
+}
+
+async fn at_rest(table: &mut Table, world: &World) {
+    say("at rest");
+    let process = world.operator().process();
+    let (api, versions) = (world.api_writes(), world.row_versions());
+    let (cpu, began) = (process.cpu_seconds(), Instant::now());
+    tokio::time::sleep(REST).await;
+    let share = (process.cpu_seconds() - cpu) / began.elapsed().as_secs_f64();
+    let writes = world.api_writes() - api;
+    let changed = world.row_versions() != versions;
+    table.add(
+        "rest",
+        format!("{} s at rest", REST.as_secs()),
+        format!(
+            "{writes} API writes, {} row writes, {:.2} % of a core",
+            if changed { "some" } else { "0" },
+            share * 100.0
+        ),
+        "the original: 160 to 300 object writes a second".to_owned(),
+        writes == 0.0 && !changed && share < 0.01,
+    );
+}
+
+async fn changes_at_rest(table: &mut Table, world: &World, objects: usize) {
+    say("changes at rest");
+    let mut samples = Samples::default();
+    for turn in 0..CHANGES_AT_REST {
+        let number = (turn * 97) % objects;
+        samples.add(changes::acknowledged(&world.client, number, &format!("changed at rest {turn}")).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (p50, p99) = (samples.quantile(0.5), samples.quantile(0.99));
+    table.add(
+        "change",
+        format!("one change to its acknowledgement, at rest, {} of them", samples.len()),
+        format!("p50 {}, p99 {}", millis(p50), millis(p99)),
+        "the original: p50 26 ms, p99 61 ms".to_owned(),
+        p50 < Duration::from_millis(26) && p99 < Duration::from_millis(61),
+    );
+}
+
+async fn restart(table: &mut Table, world: &mut World) {
+    say("restarting");
+    world.wait_quiet().await;
+    let stopping = Instant::now();
+    world.stop_operator();
+    let stopped = stopping.elapsed();
+    let (api, versions) = (world.api_writes(), world.row_versions());
+    let started = world.start_operator();
+    world.wait_quiet().await;
+    let quiet = started.elapsed();
+    // past the next reading of changed rows
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let writes = world.api_writes() - api;
+    let changed = world.row_versions() != versions;
+    let process = world.operator().process();
+    table.add(
+        "restart",
+        "restart with nothing changed".to_owned(),
+        format!(
+            "{writes} API writes, {} row writes; stopped in {}, quiet after {:.1} s, {:.1} MB RSS, at most {:.1} MB",
+            if changed { "some" } else { "0" },
+            millis(stopped),
+            quiet.as_secs_f64(),
+            megabytes(process.rss_bytes()),
+            megabytes(process.peak_rss_bytes())
+        ),
+        "the original rewrites all".to_owned(),
+        writes == 0.0 && !changed,
+    );
+}
+
+/// As many resources again, there when the operator starts; while they are acknowledged, a person changes some.
+async fn grow(table: &mut Table, world: &mut World, objects: usize, rss: u64) {
+    say(format!("{objects} more"));
+    world.stop_operator();
+    let client = world.client.clone();
+    objects::create(&client, objects::NAMESPACE, objects..2 * objects).await;
+    world.start_operator();
+    world.wait_rows(2 * objects).await;
+    world.wait("the first patch", Duration::from_millis(20), async || world.patches("status") > 0).await;
+    let mut samples = Samples::default();
+    while world.patches("status") + 200 < objects {
+        let number = (samples.len() * 131) % (2 * objects);
+        samples.add(changes::acknowledged(&client, number, &format!("changed under load {}", samples.len())).await);
+        tokio::time::sleep(PACE).await;
+    }
+    let (p50, p99) = (samples.quantile(0.5), samples.quantile(0.99));
+    table.add(
+        "change-under-load",
+        format!("the same while {objects} are being acknowledged, {} of them", samples.len()),
+        format!("p50 {}, p99 {}", millis(p50), millis(p99)),
+        "the original: p50 2.2 s".to_owned(),
+        p99 < Duration::from_secs(1),
+    );
+    world.wait("all is acknowledged", Duration::from_millis(250), async || world.patches("status") >= objects).await;
+    world.wait_quiet().await;
+    let process = world.operator().process();
+    let (now, peak) = (process.rss_bytes(), process.peak_rss_bytes());
+    #[allow(clippy::cast_precision_loss, reason = "far from 2^52")]
+    let each = (now as f64 - rss as f64) / objects as f64;
+    table.add(
+        "memory-object",
+        format!("each further resource, from {objects} to {}", 2 * objects),
+        format!("{each:.0} B ({:.1} MB, at most {:.1} MB)", megabytes(now), megabytes(peak)),
+        format!("{:.1} MB with {objects}", megabytes(rss)),
+        each <= 300.0,
+    );
+}
