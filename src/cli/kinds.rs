@@ -70,7 +70,7 @@ fn describe(kind: &Kind) -> Value {
         "owner": owner(kind),
         "initialPhase": kind.store.initial_phase,
         "runtimeReports": kind.runtime_reports,
-        "secrets": kind.sensitive,
+        "sensitive": kind.sensitive,
         "collection": kind.collection,
     })
 }

@@ -8,8 +8,13 @@ use crate::store::open::{StoreUrl, open};
 use crate::store::postgres::migration_sql;
 
 pub async fn run(args: &MigrateArgs, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
-    let url = store::url(args.store.as_ref(), config)?;
     let tables = store::tables(registry);
+    if args.print && args.store.is_none() && config.store.is_none() {
+        // printing touches no store, and only Postgres has an administrator who would want it
+        output::text(&migration_sql(&tables, config.create_tables))?;
+        return Ok(Ended::Well);
+    }
+    let url = store::url(args.store.as_ref(), config)?;
     if args.print {
         match url {
             StoreUrl::Postgres(_) => output::text(&migration_sql(&tables, config.create_tables))?,

@@ -184,7 +184,7 @@ pub const SETTINGS: &[Setting] = &[
         "require-encryption",
         Shape::Switch,
         Some("false"),
-        "Refuse to start without a key, where secret values would be stored as the original stores them: in the clear",
+        "Without a key, refuse resources with secret material, which would otherwise be stored in the clear",
     ),
     shown_as(
         "FILE",
@@ -193,7 +193,7 @@ pub const SETTINGS: &[Setting] = &[
             "kubeconfig",
             Shape::Path,
             None,
-            "Kubeconfig [default: $KUBECONFIG, in cluster, ~/.kube/config]",
+            "Kubeconfig [default: $KUBECONFIG, ~/.kube/config, in cluster]",
         ),
     ),
     setting(CLUSTER, "namespaces", Shape::List, None, "Namespaces to watch, comma-separated [default: all]"),

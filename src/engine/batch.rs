@@ -126,6 +126,9 @@ impl Committer {
         let desired = kind
             .desired(resource)
             .map_err(|invalid| Settled::Invalid { reason: invalid.class.reason(), text: invalid.text })?;
+        for warning in &desired.warnings {
+            tracing::warn!(kind = kind.names.kind, object = %resource.id.object, "{warning}");
+        }
         if self.require_encryption && kind.sensitive && !self.codec.encrypts() {
             return Err(Settled::Invalid {
                 reason: reasons::ENCRYPTION_REQUIRED,

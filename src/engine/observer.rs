@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Counts;
-use super::state::{Load, SettledItem};
+use super::state::{Load, SettledItem, Tally};
 use super::target::{Ack, TargetError};
 use crate::registry::Kind;
 use crate::store::StoreError;
@@ -22,9 +22,11 @@ pub trait Observer: Send + Sync {
     /// The row reader went round; `lost` rows have to be written again.
     fn swept(&self, _rows: usize, _lost: usize) {}
 
-    /// What waits and what is known, told about once a second; by kind: how many wait for the store, how many are
-    /// known.
-    fn load(&self, _kinds: &[(usize, usize)], _load: Load) {}
+    /// An Event was handed over for publishing.
+    fn notified(&self, _kind: &Kind) {}
+
+    /// What waits and what is known, told about once a second, by kind.
+    fn load(&self, _kinds: &[Tally], _load: Load) {}
 }
 
 /// Watches nothing.

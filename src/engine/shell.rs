@@ -227,6 +227,7 @@ impl Shell {
         }
         for (id, notice) in self.state.take_notices() {
             let target = Arc::clone(&self.parts.target);
+            self.parts.observer.notified(self.parts.registry.kind(id.kind));
             tokio::spawn(async move { target.notify(&id, &notice).await });
         }
         if self.state.idle() && !self.swept_after_lists && !self.options.until_idle {

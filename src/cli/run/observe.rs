@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::Observer;
 use crate::engine::batch::Counts;
-use crate::engine::state::{Load, Settled, SettledItem};
+use crate::engine::state::{Load, Settled, SettledItem, Tally};
 use crate::engine::target::{Ack, FinalizerChange, TargetError};
 use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
@@ -18,6 +18,7 @@ pub struct Observed {
     heartbeat: Heartbeat,
     /// By kind, in the registry's order.
     queues: Vec<QueueMetrics>,
+    names: Vec<String>,
     outage: Mutex<Option<String>>,
 }
 
@@ -27,7 +28,8 @@ impl Observed {
         for kind in registry.kinds() {
             metrics.workers(&kind.names.kind, 0, 1);
         }
-        Self { metrics, heartbeat, queues, outage: Mutex::new(None) }
+        let names = registry.kinds().iter().map(|kind| kind.names.kind.clone()).collect();
+        Self { metrics, heartbeat, queues, names, outage: Mutex::new(None) }
     }
 
     fn item(&self, kind: &Kind, item: &SettledItem, took: Duration) {
@@ -47,6 +49,9 @@ impl Observed {
         }
         if let Some(queue) = self.queues.get(usize::from(kind.index.0)) {
             queue.added();
+            if result == Reconciled::Error {
+                queue.retried();
+            }
             queue.waited(item.seen.elapsed().saturating_sub(took));
             queue.worked(took);
         }
@@ -127,10 +132,23 @@ impl Observer for Observed {
         }
     }
 
-    fn load(&self, kinds: &[(usize, usize)], load: Load) {
+    fn notified(&self, kind: &Kind) {
+        self.metrics.api_write(&kind.names.kind, ApiWrite::Event, "sent");
+    }
+
+    fn load(&self, kinds: &[Tally], load: Load) {
         self.heartbeat.beat();
-        for (queue, (waiting, _)) in self.queues.iter().zip(kinds) {
-            queue.depth(*waiting);
+        for ((queue, name), tally) in self.queues.iter().zip(&self.names).zip(kinds) {
+            queue.depth(tally.waiting);
+            let states = [
+                ("synced", tally.synced),
+                ("failed", tally.failed),
+                ("suspended", tally.suspended),
+                ("pending", tally.pending),
+            ];
+            for (state, count) in states {
+                self.metrics.resources(name, state, count);
+            }
         }
         tracing::trace!(?load, "load");
     }

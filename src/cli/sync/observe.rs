@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::Observer;
 use crate::engine::batch::Counts;
-use crate::engine::state::{Load, SettledItem};
+use crate::engine::state::{Load, SettledItem, Tally};
 use crate::registry::Kind;
 use crate::resource::KindIndex;
 use crate::store::StoreError;
@@ -49,7 +49,7 @@ impl Observer for Observed {
         let _ = self.tell.send(Noted::Unavailable(error.to_string()));
     }
 
-    fn load(&self, _kinds: &[(usize, usize)], load: Load) {
+    fn load(&self, _kinds: &[Tally], load: Load) {
         let waiting = load.queued + load.in_store + load.acks_waiting + load.acks_in_flight;
         let _ = self.tell.send(Noted::Idle(waiting == 0));
     }

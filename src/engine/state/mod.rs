@@ -16,7 +16,7 @@ use super::index::{Entry, Index};
 use super::lanes::{Lane, Lanes};
 use super::target::{Ack, Notice};
 use crate::crypto::Fingerprinter;
-use crate::registry::Registry;
+use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 use crate::source::Scope;
 use crate::status::{Runtime, Verdict, WordPool};
@@ -95,6 +95,18 @@ pub struct Load {
     pub acks_waiting: usize,
     pub acks_in_flight: usize,
     pub retrying: usize,
+}
+
+/// Resources of one kind by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// For the store.
+    pub waiting: usize,
+    pub synced: usize,
+    pub failed: usize,
+    pub suspended: usize,
+    /// Not settled yet, or waiting for a store that is away.
+    pub pending: usize,
 }
 
 #[derive(Debug)]
@@ -222,11 +234,22 @@ impl State {
         self.work.iter().map(Lanes::len).sum()
     }
 
-    /// By kind: how many wait for the store, and how many are known.
+    /// How many resources of each kind are in which state.
     #[must_use]
-    pub fn by_kind(&self) -> Vec<(usize, usize)> {
-        let known = self.registry.kinds().iter().map(|kind| self.index.count(kind.index));
-        self.work.iter().map(Lanes::len).zip(known).collect()
+    pub fn by_kind(&self) -> Vec<Tally> {
+        let tally = |(kind, queue): (&Kind, &Lanes<ObjectName, Queued>)| {
+            let mut tally = Tally { waiting: queue.len(), ..Tally::default() };
+            for (_, entry) in self.index.of_kind(kind.index) {
+                match entry.verdict.as_deref() {
+                    Some(Verdict::Synced(_)) => tally.synced += 1,
+                    Some(Verdict::Failed { .. }) => tally.failed += 1,
+                    Some(Verdict::Suspended) => tally.suspended += 1,
+                    Some(Verdict::Unavailable) | None => tally.pending += 1,
+                }
+            }
+            tally
+        };
+        self.registry.kinds().iter().zip(&self.work).map(tally).collect()
     }
 
     /// Whether every first list has ended.
