@@ -1,0 +1,274 @@
+//! Keeps the README honest: what it lists is what there is, and what it shows is what the program does.
+
+#![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use orloj_operator::config::settings::{self, SETTINGS};
+use orloj_operator::registry::{Kind, Registry};
+use orloj_operator::resource::{ObjectName, Resource, ResourceId};
+use regex::Regex;
+use serde_json::{Value, json};
+
+const README: &str = include_str!("../README.md");
+
+/// The only flag of a table that is no setting.
+const CONFIG: &str = "config";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All that the first group of `pattern` finds.
+fn find_all(pattern: &str, text: &str) -> BTreeSet<String> {
+    let pattern = Regex::new(pattern).unwrap_or_else(|error| panic!("{error}"));
+    pattern.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+/// The first cells of the tables below a heading, without their backticks.
+fn first_cells(heading: &str) -> BTreeSet<String> {
+    find_all(r"(?m)^\| `?([^`|]+?)`? \|", section(heading))
+}
+
+fn section(heading: &str) -> &'static str {
+    let start = README.find(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
+    let rest = &README[start + 4..];
+    &rest[..rest.find("\n## ").unwrap_or(rest.len())]
+}
+
+/// The fenced blocks of a language in a section, in order.
+fn blocks(heading: &str, language: &str) -> Vec<&'static str> {
+    let fence = format!("\n```{language}\n");
+    let text = section(heading);
+    text.match_indices(&fence)
+        .map(|(at, _)| {
+            let body = &text[at + fence.len()..];
+            &body[..body.find("\n```").unwrap_or(body.len())]
+        })
+        .collect()
+}
+
+fn yaml(text: &str) -> Value {
+    serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The text of every file of `src/`.
+fn source() -> String {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { walk(&path, files) } else { files.push(path) }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&root().join("src"), &mut files);
+    files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).map(read).collect()
+}
+
+#[test]
+fn the_settings_are_those_of_the_program() {
+    let rows: Vec<Vec<&str>> = section("Settings")
+        .lines()
+        .filter(|line| line.starts_with("| `--"))
+        .map(|line| line.trim_matches('|').split(" |").map(|cell| cell.trim().trim_start_matches("| ")).collect())
+        .collect();
+    let flag = |row: &[&str]| row[0].trim_matches('`').trim_start_matches("--").to_owned();
+    let listed: Vec<String> = rows.iter().map(|row| flag(row)).filter(|flag| flag != CONFIG).collect();
+    let known: Vec<String> = SETTINGS.iter().map(|setting| setting.name.to_owned()).collect();
+    assert_eq!(listed, known, "one row a setting, in the order of the program");
+    for row in rows.iter().filter(|row| flag(row) != CONFIG) {
+        let setting = settings::find(&flag(row)).unwrap_or_else(|| panic!("{row:?}"));
+        assert_eq!(row[1].trim_matches('`'), setting.default.unwrap_or_default(), "default of {row:?}");
+        let also: Vec<&str> = row[2].split(", ").map(|name| name.trim_matches('`')).filter(|n| !n.is_empty()).collect();
+        assert_eq!(also, setting.env, "variables of {row:?}");
+    }
+}
+
+/// Every flag that is mentioned anywhere: one of the program or of kubectl.
+#[test]
+fn flags_exist() {
+    let help = read("src/cli/args.rs");
+    // a flag of clap's is a field with `long`
+    let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
+    let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
+    let foreign = ["server-side", "for", "from-file", "test", "help", "crd-conflict-policy"];
+    for flag in find_all(r"--([a-z][a-z-]+)", README) {
+        assert!(
+            settings::find(&flag).is_some() || own.contains(&flag) || foreign.contains(&flag.as_str()),
+            "--{flag} is in the README and nowhere else"
+        );
+    }
+}
+
+#[test]
+fn variables_exist() {
+    let known: BTreeSet<String> = SETTINGS.iter().flat_map(settings::Setting::env_names).collect();
+    for name in find_all(r"(ORLOJ_[A-Z_]+)", README) {
+        assert!(known.contains(&name) || name == "ORLOJ_OPERATOR_CONFIG", "{name}");
+    }
+}
+
+#[test]
+fn every_annotation_is_told() {
+    let text = section("Annotations");
+    let mut names = find_all(r#""(orloj\.dev/[a-z][a-z-]+)""#, &source());
+    names.extend(find_all(r#""(kubectl\.kubernetes\.io/[a-z-]+)""#, &source()));
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        assert!(text.contains(&format!("`{name}`")), "{name} is not in the README");
+    }
+}
+
+#[test]
+fn every_reason_is_told() {
+    let status = read("src/status.rs");
+    let start = status.find("pub mod reasons {").unwrap_or_default();
+    let of_status = &status[start..start + status[start..].find("\n}\n").unwrap_or_default()];
+    let mut reasons = find_all(r#"pub const \w+: &str = "(\w+)";"#, of_status);
+    reasons.extend(find_all(r#"Self::\w+ => "([A-Z]\w+)","#, &read("src/desired.rs")));
+    assert!(reasons.len() >= 16, "{reasons:?}");
+    let told = first_cells("Status");
+    for reason in &reasons {
+        assert!(told.contains(reason), "{reason} is not in the README");
+    }
+    let table = &section("Status")[section("Status").find("| reason |").unwrap_or_default()..];
+    for reason in find_all(r"(?m)^\| `(\w+)` \|", table) {
+        assert!(reasons.contains(&reason), "{reason} is in the README and nowhere else");
+    }
+    for event in find_all(r#"self\.notice\(\s*id,\s*false,\s*"(\w+)""#, &read("src/engine/state/settle.rs")) {
+        assert!(section("Status").contains(&format!("`{event}`")), "the Event {event} is not in the README");
+    }
+}
+
+/// The promises are those of the suite, one module each.
+#[test]
+fn every_promise_is_told() {
+    let mut promises = BTreeSet::new();
+    for entry in std::fs::read_dir(root().join("tests/promises")).into_iter().flatten().flatten() {
+        promises.extend(find_all(r"\A//! `(\w+)`:", &read(entry.path())));
+    }
+    assert!(promises.len() >= 8, "{promises:?}");
+    promises.remove("kubectl");
+    let mut told = first_cells("Promises");
+    told.remove("name");
+    told.remove("---");
+    assert_eq!(told, promises);
+}
+
+#[test]
+fn every_target_of_make_is_told() {
+    let targets = find_all(r"(?m)^([a-z-]+):.*## ", &read("Makefile"));
+    assert!(!targets.is_empty());
+    for target in &targets {
+        assert!(README.contains(&format!("`make {target}`")), "make {target} is not in the README");
+    }
+    for target in find_all(r"`make ([a-z-]+)[` ]", README) {
+        assert!(targets.contains(&target), "make {target} is in the README and not in the Makefile");
+    }
+}
+
+#[test]
+fn every_metric_is_told_and_exists() {
+    let registered = read("src/telemetry/metrics.rs");
+    let names = find_all(
+        r#""((?:controller_runtime|workqueue|rest_client|leader_election|orloj_operator)_[a-z_]+)""#,
+        &registered,
+    );
+    assert!(names.len() > 15, "{names:?}");
+    let told =
+        find_all(r"`((?:controller_runtime|workqueue|rest_client|leader_election|orloj_operator)_[a-z_]+)`", README);
+    for name in &names {
+        assert!(told.iter().any(|told| is_metric(told, name)), "{name} is not in the README");
+    }
+    for told in &told {
+        assert!(names.iter().any(|name| is_metric(told, name)), "{told} is in the README and nowhere else");
+    }
+}
+
+/// The exposition appends these.
+fn is_metric(told: &str, name: &str) -> bool {
+    told.strip_prefix(name).is_some_and(|rest| ["", "_total", "_info"].contains(&rest))
+}
+
+#[test]
+fn files_exist() {
+    let mut paths = find_all(r"`((?:src|tests|kinds|examples|crds)/[\w./-]*)`", README);
+    paths.extend(find_all(r"\]\(([\w./-]+)\)", README));
+    paths.extend(find_all(r"(?m)^((?:src|tests|kinds|crds|examples)/[\w./-]*) ", section("Repository")));
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        assert!(root().join(&path).exists(), "{path} is in the README and nowhere else");
+    }
+    for entry in std::fs::read_dir(root().join("src")).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let boring = ["lib.rs", "main.rs", "resource.rs"].contains(&name.as_str());
+        assert!(boring || section("Repository").contains(&format!("src/{name}")), "src/{name} is not in the README");
+    }
+}
+
+fn widget(heading_blocks: &[&str]) -> (Registry, Value) {
+    let file = ("widget.yaml".to_owned(), heading_blocks[0].to_owned());
+    let registry = Registry::from_files([file]).unwrap_or_else(|error| panic!("{error}"));
+    (registry, yaml(heading_blocks[1]))
+}
+
+fn resource(kind: &Kind, manifest: &Value) -> Resource {
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let object = ObjectName::new(text("/metadata/namespace"), text("/metadata/name"));
+    Resource {
+        id: ResourceId { kind: kind.index, object },
+        uid: "uid".into(),
+        generation: 1,
+        version: 1,
+        created: 0,
+        labels: std::collections::BTreeMap::default(),
+        annotations: std::collections::BTreeMap::default(),
+        finalizers: Vec::new(),
+        deleting: false,
+        spec: manifest["spec"].clone(),
+        status: Value::Null,
+    }
+}
+
+/// The kind file loads, and its manifest becomes the payload that is shown.
+#[test]
+fn the_new_kind_does_what_is_shown() {
+    let heading = "A new kind in ten minutes";
+    let (registry, manifest) = widget(&blocks(heading, "yaml"));
+    let kind = &registry.kinds()[0];
+    let index = registry.find(manifest["apiVersion"].as_str().unwrap_or_default(), "Widget");
+    assert_eq!(index, Some(kind.index));
+    let mut resource = resource(kind, &manifest);
+    let desired = kind.desired(&resource).unwrap_or_else(|error| panic!("{error}"));
+    let console = blocks(heading, "console").join("\n");
+    let shown = console.lines().find(|line| line.starts_with("{\"payload\"")).unwrap_or_default();
+    let shown: Value = serde_json::from_str(shown).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(shown["payload"], kind.payload(&desired, None, &Value::Null));
+
+    resource.spec["paint"] = json!({});
+    let error = kind.desired(&resource).err().map(|invalid| invalid.text).unwrap_or_default();
+    assert!(!error.is_empty() && console.contains(&format!("Widget shop/bookshelf: {error}")), "{error}");
+}
+
+/// Every key of the Deployment is one that Kubernetes knows, every flag and variable one that we know.
+#[test]
+fn the_deployment_is_one() {
+    let written = yaml(blocks("Quick start in a cluster", "yaml")[0]);
+    let read: Deployment = serde_json::from_value(written.clone()).unwrap_or_else(|error| panic!("{error}"));
+    let again = serde_json::to_value(read).unwrap_or_default();
+    assert_eq!(again, written);
+    let container = &written["spec"]["template"]["spec"]["containers"][0];
+    for flag in container["args"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let name = flag.trim_start_matches("--").split('=').next().unwrap_or_default();
+        assert!(settings::find(name).is_some(), "{flag}");
+    }
+    let account = written["spec"]["template"]["spec"]["serviceAccountName"].as_str();
+    assert_eq!(account, Some("orloj-operator"), "the default of `kinds rbac`");
+}
