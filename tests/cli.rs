@@ -9,6 +9,16 @@ fn ran(words: &str) -> program::Ran {
     run(program().args(words.split_whitespace()))
 }
 
+/// The rights of a limited scope are roles in its namespaces.
+#[test]
+fn rights_follow_the_namespaces() {
+    let all = ran("kinds rbac").expect(0).out;
+    assert!(all.contains("kind: ClusterRole\n"), "{all}");
+    let two = ran("kinds rbac --namespaces a,b").expect(0).out;
+    assert!(two.contains("namespace: a\n") && two.contains("namespace: b\n"), "{two}");
+    assert_eq!(two, ran("--namespaces a,b kinds rbac").expect(0).out);
+}
+
 #[test]
 fn help_and_version_are_no_errors() {
     let help = ran("--help").expect(0);

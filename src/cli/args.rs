@@ -206,6 +206,9 @@ pub enum KindsCommand {
         /// Service account of the operator
         #[arg(long, default_value = "orloj-operator", value_name = "NAME")]
         service_account: String,
+        /// Namespaces that the operator watches, comma-separated [default: those of the configuration, else all]
+        #[arg(long = "namespaces", id = "watched", value_delimiter = ',', value_name = "NAMES")]
+        namespaces: Vec<String>,
     },
     /// Print the JSON Schema of a kind file
     Schema,

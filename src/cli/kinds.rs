@@ -19,12 +19,13 @@ pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Resu
                 output::note(&format!("wrote {}", path.display()));
             }
         }
-        KindsCommand::Rbac { namespace, service_account } => {
+        KindsCommand::Rbac { namespace, service_account, namespaces } => {
+            let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {
                 namespace: namespace.clone(),
                 service_account: service_account.clone(),
                 lease: LEASE_NAME.to_owned(),
-                namespaces: config.namespaces.clone(),
+                namespaces: watched.clone(),
             };
             output::text(&rbac::rbac_yaml(registry, &options))?;
         }
