@@ -14,8 +14,8 @@ use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::store::{Store, StoreError};
 
-/// Rows read at a time in a full sweep.
-const PAGE: u32 = 1_000;
+/// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
+const PAGE: u32 = 250;
 
 /// The cursor looks this far back, in microseconds: `updated_at` is when a transaction began, and one that began
 /// before the last look may have ended after it.
@@ -120,11 +120,12 @@ impl Reader {
         // the sweep at the start has told everything older
         let since = cursor.unwrap_or(now) - OVERLAP;
         for kind in self.registry.kinds() {
-            let rows = self.store.rows_since(&kind.store.table, since).await.map_err(Some)?;
-            if rows.is_empty() {
+            let mut facts = Vec::new();
+            let mut tell = |row| facts.push(self.codec.fact(kind, row));
+            self.store.rows_since(&kind.store.table, since, &mut tell).await.map_err(Some)?;
+            if facts.is_empty() {
                 continue;
             }
-            let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
             self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
         }
         *cursor = Some(now);

@@ -143,6 +143,9 @@ impl Changes {
 /// lifetime to the call's if the type were spelled out there.
 pub type Decide<'a> = dyn FnMut(&Snapshot) -> Changes + Send + 'a;
 
+/// Hears of rows one by one.
+pub type Tell<'a> = dyn FnMut(StoredRow) + Send + 'a;
+
 /// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fence {
@@ -222,8 +225,9 @@ pub trait Store: Send + Sync {
     /// Rows in key order (bytewise), after `after`, at most `limit`.
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 
-    /// Rows with `updated_at >= since` (microseconds, store clock), any order, all of them.
-    async fn rows_since(&self, table: &Table, since: i64) -> Result<Vec<StoredRow>, StoreError>;
+    /// Tells all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
+    /// after a first sync that is every row there is. What was told before an error is not all.
+    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError>;
 
     /// One row by key.
     async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError>;

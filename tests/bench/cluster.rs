@@ -12,6 +12,9 @@ use crate::{changes, objects, say};
 const BARE: usize = 2_000;
 const REST: Duration = Duration::from_secs(30);
 const CHANGES_AT_REST: usize = 100;
+const BARE_NAMESPACE: &str = "bare";
+/// Between two changes at rest.
+const BETWEEN: Duration = Duration::from_millis(20);
 /// Between two changes while the backlog is worked off.
 const PACE: Duration = Duration::from_millis(400);
 
@@ -25,36 +28,41 @@ pub async fn measure(table: &mut Table, objects: usize) {
     }
     let mut world = World::start().await;
     table.note(world.versions());
-    let rss = first_sync(table, &mut world, objects).await;
+    let bare = first_sync(table, &mut world, objects).await;
     if table.wants("rest") {
         at_rest(table, &world).await;
     }
     if table.wants("change") {
-        changes_at_rest(table, &world, objects).await;
+        changes_at_rest(table, &world, objects, &bare).await;
     }
-    if table.wants("restart") {
-        restart(table, &mut world).await;
-    }
-    if table.wants_any(&MORE) {
-        grow(table, &mut world, objects, rss).await;
+    if table.wants_any(&["restart", "memory-object"]) {
+        let rss = restart(table, &mut world).await;
+        if table.wants_any(&MORE) {
+            grow(table, &mut world, objects, rss).await;
+        }
+    } else if table.wants_any(&MORE) {
+        grow(table, &mut world, objects, 0).await;
     }
     world.stop_operator();
 }
 
-/// Returns the operator's memory once all is acknowledged.
-async fn first_sync(table: &mut Table, world: &mut World, objects: usize) -> u64 {
+/// Returns how long a change takes that a bare client acknowledges itself.
+async fn first_sync(table: &mut Table, world: &mut World, objects: usize) -> Samples {
     let client = world.client.clone();
     say(format!("creating {objects} resources"));
     let (_, took) = objects::create(&client, objects::NAMESPACE, 0..objects).await;
     say(format!("created {:.0}/s", rate(objects, took)));
-    let bare = if table.wants("acknowledged") {
-        let (uids, _) = objects::create(&client, "bare", objects..objects + BARE).await;
-        let took = objects::acknowledge(&client, "bare", objects, &uids).await;
-        objects::remove(&client, "bare", objects..objects + BARE).await;
-        rate(2 * BARE, took)
-    } else {
-        0.0
-    };
+    let (mut bare, mut bare_changes) = (0.0, Samples::default());
+    if table.wants_any(&["acknowledged", "change"]) {
+        let (uids, _) = objects::create(&client, BARE_NAMESPACE, objects..objects + BARE).await;
+        bare = rate(2 * BARE, objects::acknowledge(&client, BARE_NAMESPACE, objects, &uids).await);
+        for turn in 0..CHANGES_AT_REST {
+            let (number, text) = (objects + turn * 7, format!("changed {turn}"));
+            bare_changes.add(changes::acknowledged(&client, BARE_NAMESPACE, number, &text, true).await);
+            tokio::time::sleep(BETWEEN).await;
+        }
+        objects::remove(&client, BARE_NAMESPACE, objects..objects + BARE).await;
+    }
     let mut lists = Vec::new();
     for _ in 0..3 {
         lists.push(objects::list(&client, |_| ()).await);
@@ -108,9 +116,9 @@ async fn first_sync(table: &mut Table, world: &mut World, objects: usize) -> u64
         format!("RSS with {objects} resources, all acknowledged"),
         format!("{:.1} MB, at most {:.1} MB", megabytes(rss), megabytes(peak)),
         "the original: 110 to 120 MB".to_owned(),
-        peak <= 40_000_000,
+        rss <= 40_000_000,
     );
-    rss
+    bare_changes
 }
 
 /// When the operator began to lead, from its own log, after its first line.
@@ -148,25 +156,31 @@ async fn at_rest(table: &mut Table, world: &World) {
     );
 }
 
-async fn changes_at_rest(table: &mut Table, world: &World, objects: usize) {
+async fn changes_at_rest(table: &mut Table, world: &World, objects: usize, bare: &Samples) {
     say("changes at rest");
     let mut samples = Samples::default();
     for turn in 0..CHANGES_AT_REST {
         let number = (turn * 97) % objects;
-        samples.add(changes::acknowledged(&world.client, number, &format!("changed at rest {turn}")).await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let text = format!("changed at rest {turn}");
+        samples.add(changes::acknowledged(&world.client, objects::NAMESPACE, number, &text, false).await);
+        tokio::time::sleep(BETWEEN).await;
     }
     let (p50, p99) = (samples.quantile(0.5), samples.quantile(0.99));
     table.add(
         "change",
         format!("one change to its acknowledgement, at rest, {} of them", samples.len()),
         format!("p50 {}, p99 {}", millis(p50), millis(p99)),
-        "the original: p50 26 ms, p99 61 ms".to_owned(),
+        format!(
+            "both writes by a bare client, no store: p50 {}, p99 {}; the original elsewhere: 26 and 61 ms",
+            millis(bare.quantile(0.5)),
+            millis(bare.quantile(0.99))
+        ),
         p50 < Duration::from_millis(26) && p99 < Duration::from_millis(61),
     );
 }
 
-async fn restart(table: &mut Table, world: &mut World) {
+/// Returns the operator's memory then.
+async fn restart(table: &mut Table, world: &mut World) -> u64 {
     say("restarting");
     world.wait_quiet().await;
     let stopping = Instant::now();
@@ -195,6 +209,7 @@ async fn restart(table: &mut Table, world: &mut World) {
         "the original rewrites all".to_owned(),
         writes == 0.0 && !changed,
     );
+    process.rss_bytes()
 }
 
 /// As many resources again, there when the operator starts; while they are acknowledged, a person changes some.
@@ -209,7 +224,8 @@ async fn grow(table: &mut Table, world: &mut World, objects: usize, rss: u64) {
     let mut samples = Samples::default();
     while world.patches("status") + 200 < objects {
         let number = (samples.len() * 131) % (2 * objects);
-        samples.add(changes::acknowledged(&client, number, &format!("changed under load {}", samples.len())).await);
+        let text = format!("changed under load {}", samples.len());
+        samples.add(changes::acknowledged(&client, objects::NAMESPACE, number, &text, false).await);
         tokio::time::sleep(PACE).await;
     }
     let (p50, p99) = (samples.quantile(0.5), samples.quantile(0.99));
@@ -222,15 +238,18 @@ async fn grow(table: &mut Table, world: &mut World, objects: usize, rss: u64) {
     );
     world.wait("all is acknowledged", Duration::from_millis(250), async || world.patches("status") >= objects).await;
     world.wait_quiet().await;
-    let process = world.operator().process();
-    let (now, peak) = (process.rss_bytes(), process.peak_rss_bytes());
+    // both after a restart: what a first sync leaves behind in the allocator would hide what a resource takes
+    world.stop_operator();
+    world.start_operator();
+    world.wait_quiet().await;
+    let now = world.operator().process().rss_bytes();
     #[allow(clippy::cast_precision_loss, reason = "far from 2^52")]
     let each = (now as f64 - rss as f64) / objects as f64;
     table.add(
         "memory-object",
-        format!("each further resource, from {objects} to {}", 2 * objects),
-        format!("{each:.0} B ({:.1} MB, at most {:.1} MB)", megabytes(now), megabytes(peak)),
-        format!("{:.1} MB with {objects}", megabytes(rss)),
+        format!("each further resource, from {objects} to {}, after a restart", 2 * objects),
+        format!("{each:.0} B"),
+        format!("{:.1} MB against {:.1} MB RSS", megabytes(now), megabytes(rss)),
         each <= 300.0,
     );
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use orloj_operator::store::{
-    Changes, Decide, Fence, LedgerEntry, Request, Snapshot, Store, StoreError, StoredRow, Table,
+    Changes, Decide, Fence, LedgerEntry, Request, Snapshot, Store, StoreError, StoredRow, Table, Tell,
 };
 use serde_json::Value;
 
@@ -109,8 +109,9 @@ impl Store for Memory {
         Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
     }
 
-    async fn rows_since(&self, table: &Table, _: i64) -> Result<Vec<StoredRow>, StoreError> {
-        self.rows(table, None, 0).await
+    async fn rows_since(&self, table: &Table, _: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+        self.rows(table, None, 0).await?.into_iter().for_each(tell);
+        Ok(())
     }
 
     async fn row(&self, _: &Table, _: &str) -> Result<Option<StoredRow>, StoreError> {

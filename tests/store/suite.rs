@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
-use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass};
+use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass, StoredRow};
 use serde_json::json;
 
 use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
@@ -311,17 +311,23 @@ pub async fn pages_are_in_bytewise_order(bed: &Bed) {
     assert!(bed.store.ledger("elsewhere", None, 4).await.unwrap().is_empty());
 }
 
+async fn since(bed: &Bed, since: i64) -> Vec<StoredRow> {
+    let mut rows = Vec::new();
+    bed.store.rows_since(&tools(), since, &mut |row| rows.push(row)).await.unwrap();
+    rows
+}
+
 pub async fn rows_since_are_those_that_changed(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
-    assert_eq!(bed.store.rows_since(&tools(), 0).await.unwrap().len(), 2);
+    assert_eq!(since(bed, 0).await.len(), 2);
     let first = bed.store.row(&tools(), "a/1").await.unwrap().unwrap();
     bed.upsert(&fence, &["a/2"], "y").await.unwrap();
-    let changed = bed.store.rows_since(&tools(), first.updated_at + 1).await.unwrap();
+    let changed = since(bed, first.updated_at + 1).await;
     assert_eq!(changed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["a/2"]);
     // the bound itself is in
-    assert_eq!(bed.store.rows_since(&tools(), changed[0].updated_at).await.unwrap(), changed);
-    assert!(bed.store.rows_since(&tools(), changed[0].updated_at + 1).await.unwrap().is_empty());
+    assert_eq!(since(bed, changed[0].updated_at).await, changed);
+    assert!(since(bed, changed[0].updated_at + 1).await.is_empty());
 }
 
 pub async fn owned_keys_are_those_in_any_ledger(bed: &Bed) {

@@ -19,7 +19,7 @@ pub use connect::DsnSource;
 pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table};
+use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table, Tell};
 use connect::{Connections, settle};
 use statements::Statements;
 
@@ -106,9 +106,9 @@ impl Store for PostgresStore {
         query!(self, connection => read::rows(&mut connection, &statements, after, limit))
     }
 
-    async fn rows_since(&self, table: &Table, since: i64) -> Result<Vec<StoredRow>, StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows_since(&mut connection, &statements, since))
+        query!(self, connection => read::rows_since(&mut connection, &statements, since, tell))
     }
 
     async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {

@@ -1,10 +1,11 @@
 //! Everything that only reads, and the two small writes that need no batch: salt and epoch.
 
+use futures::TryStreamExt as _;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow};
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Tell};
 use super::statements::{LEDGER_PAGE, NOW, OWNERS, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;
 
@@ -47,8 +48,13 @@ pub(super) async fn rows_since(
     connection: &mut PgConnection,
     statements: &Statements,
     since: i64,
-) -> Result<Vec<StoredRow>, sqlx::Error> {
-    sqlx::query(statements.rows_since.sql()).bind(since).fetch_all(connection).await?.iter().map(stored).collect()
+    tell: &mut Tell<'_>,
+) -> Result<(), sqlx::Error> {
+    let mut rows = sqlx::query(statements.rows_since.sql()).bind(since).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        tell(stored(&row)?);
+    }
+    Ok(())
 }
 
 pub(super) async fn row(

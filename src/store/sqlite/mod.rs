@@ -15,7 +15,7 @@ use async_trait::async_trait;
 pub use connect::SqliteOptions;
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table};
+use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table, Tell};
 use classify::store_error;
 use connect::Pools;
 use read::Statements;
@@ -101,9 +101,9 @@ impl Store for SqliteStore {
         query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))
     }
 
-    async fn rows_since(&self, table: &Table, since: i64) -> Result<Vec<StoredRow>, StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since))
+        query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))
     }
 
     async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures::TryStreamExt as _;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table};
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table, Tell};
 use super::schema::quoted;
 use crate::resource::ObjectName;
 
@@ -94,8 +95,13 @@ pub(super) async fn rows_since(
     connection: &mut SqliteConnection,
     statements: &Statements,
     since: i64,
-) -> Result<Vec<StoredRow>, sqlx::Error> {
-    sqlx::query(statements.rows_since.sql()).bind(since).fetch_all(connection).await?.iter().map(stored).collect()
+    tell: &mut Tell<'_>,
+) -> Result<(), sqlx::Error> {
+    let mut rows = sqlx::query(statements.rows_since.sql()).bind(since).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        tell(stored(&row)?);
+    }
+    Ok(())
 }
 
 pub(super) async fn row(
