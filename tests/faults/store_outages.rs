@@ -81,9 +81,11 @@ fn read_only_and_back() {
     let postgres = postgres();
     let world = in_mid_sync("standby", &postgres);
     world.database.set_read_only(true);
-    let before = crowd::rows(&world);
-    let unavailable = || world.operator().log().matches("read-only").count();
-    eventually(PATIENCE, "it finds a standby", || if unavailable() > 0 { Ok(()) } else { Err(world.log_tail()) });
+    let refused = || world.operator().metric("orloj_operator_errors_total", &[("class", "unavailable")]).unwrap_or(0.0);
+    // the batch in flight may still get through; after a first refusal none is
+    eventually(PATIENCE, "it finds a standby", || if refused() > 0.0 { Ok(()) } else { Err(world.log_tail()) });
+    let (before, so_far) = (crowd::rows(&world), refused());
+    eventually(PATIENCE, "it tries again", || if refused() > so_far { Ok(()) } else { Err(world.log_tail()) });
     assert_eq!(crowd::rows(&world), before);
     world.database.set_read_only(false);
     fast_inserts(&world);
