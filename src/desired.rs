@@ -26,6 +26,12 @@ pub const SUSPEND: &str = "orloj.dev/suspend";
 /// What becomes of the row of a deleted resource; ours alone.
 pub const DELETION_POLICY: &str = "orloj.dev/deletion-policy";
 
+/// Whether the row of this resource outlives it.
+#[must_use]
+pub fn retains(resource: &Resource) -> bool {
+    resource.annotations.get(DELETION_POLICY).is_some_and(|policy| policy == "retain")
+}
+
 /// Annotations of a resource that never reach its row. The first would carry secret material around encryption
 /// (`reference/store.md` hazard 11), the second would have orlojd delete the row (hazard 10); the last two are
 /// switches of this operator, and rows hold nothing that orlojd would not write.

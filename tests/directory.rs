@@ -77,6 +77,18 @@ fn what_goes_is_removed_with_prune_only() {
     assert_eq!(desk.sync("--prune").expect(0).fates(), ["unchanged team-a/search"]);
 }
 
+#[test]
+fn retain_holds_between_two_runs() {
+    let desk = Desk::new();
+    desk.write("a.yaml", &annotated("notes", "team-a", "orloj.dev/deletion-policy: retain"));
+    desk.sync("").expect(0);
+    desk.remove("a.yaml");
+    assert_eq!(desk.sync("--prune").expect(0).fates(), ["retained team-a/notes"]);
+    assert_eq!(desk.keys("memory"), ["team-a/notes"]);
+    assert_eq!(desk.sync("--prune").expect(0).fates(), [""; 0]);
+    assert_eq!(desk.keys("memory"), ["team-a/notes"]);
+}
+
 /// Isolation; and what cannot be read may be what is missing.
 #[test]
 fn a_broken_file_stops_no_other_and_prunes_nothing() {

@@ -155,6 +155,7 @@ impl World {
             generation: 1,
             fingerprint: [wanted.size; 16],
             row_fingerprint: [wanted.size; 16],
+            retain: false,
             desired,
         }))
     }
@@ -286,6 +287,7 @@ proptest! {
             fingerprint: [0; 16],
             row_fingerprint: [0; 16],
             synced_at: 0,
+            retain: false,
         });
         world.step(&steps);
         prop_assert_eq!(&world.store.rows["x/a"], &foreign);

@@ -178,7 +178,7 @@ fn finalizer_patch(uid: &str, change: FinalizerChange) -> Option<Value> {
 async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
     match tokio::time::timeout(TIMEOUT, call).await {
         Ok(result) => result.map_err(|error| classify(&error)),
-        Err(_) => Err(TargetError::Transient(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        Err(_) => Err(TargetError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
     }
 }
 
@@ -187,12 +187,15 @@ fn classify(error: &kube::Error) -> TargetError {
     match error {
         kube::Error::Api(status) => match status.code {
             404 => TargetError::Gone,
-            // 422 is a failed `test`; 409 a lost race
+            // what the API server's own checks refuse names its fields; the other 422 is a failed `test`
+            422 if status.reason == "Invalid" => TargetError::Refused(status.message.clone()),
+            // 409 is a lost race
             409 | 422 => TargetError::Stale(status.message.clone()),
             400 | 401 | 403 | 405 | 413 | 415 => TargetError::Refused(status.message.clone()),
+            502..=504 => TargetError::Unreachable(status.message.clone()),
             _ => TargetError::Transient(status.message.clone()),
         },
-        other => TargetError::Transient(other.to_string()),
+        other => TargetError::Unreachable(other.to_string()),
     }
 }
 

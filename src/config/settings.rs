@@ -262,7 +262,7 @@ pub const SETTINGS: &[Setting] = &[
         Some("5m"),
         "How often all rows are compared with all resources, to put right what changed behind our back",
     ),
-    setting(PACE, "batch-size", Shape::Count, Some("500"), "Rows in one store transaction, at most"),
+    setting(PACE, "batch-size", Shape::Count, Some("250"), "Rows in one store transaction, at most"),
     setting(PACE, "api-concurrency", Shape::Count, Some("8"), "Writes to the API server under way at once, at most"),
     setting(
         HTTP,

@@ -69,7 +69,7 @@ fn defaults_are_the_originals() {
     assert_eq!(config.healthz_addr.to_string(), ":8081");
     assert!(config.leader_elect);
     assert_eq!(config.status_sync_interval, Duration::from_secs(5));
-    assert_eq!((config.batch_size, config.api_concurrency), (500, 8));
+    assert_eq!((config.batch_size, config.api_concurrency), (250, 8));
     assert!(config.store.is_none());
 }
 
@@ -123,7 +123,7 @@ fn service_links_do_not_break_the_start() {
         .env("ORLOJ_OPERATOR_PORT", "tcp://10.0.0.1:8080")
         .env("ORLOJ_OPERATOR_SERVICE_HOST", "10.0.0.1")
         .env("ORLOJ_OPERATOR_BATCH_SIZE", "");
-    assert_eq!(bed.config().batch_size, 500);
+    assert_eq!(bed.config().batch_size, 250);
     assert_eq!(bed.load().notes(), []);
 }
 
@@ -145,7 +145,7 @@ fn the_file_must_be_there_and_be_a_mapping() {
     assert!(error.contains("none.yaml") && error.contains("--config"), "{error}");
 
     let empty = Bed::new().file("# nothing yet\n");
-    assert_eq!(empty.config().batch_size, 500);
+    assert_eq!(empty.config().batch_size, 250);
 
     for text in
         [PLANTED, "- pl4nted-s3cret\n", "a: *pl4nted-s3cret\n", "postgres-dsn: 'pl4nted-s3cret", "a: b: pl4nted-s3cret"]

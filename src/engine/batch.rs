@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::codec::Codec;
 use super::state::{Batch, Item, Settled, SettledItem, Settlement, Work};
-use crate::desired::SUSPEND;
+use crate::desired::{SUSPEND, retains};
 use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
@@ -143,6 +143,7 @@ impl Committer {
             generation: resource.generation,
             fingerprint: about.fingerprint,
             row_fingerprint: about.row_fingerprint,
+            retain: retains(resource),
             desired,
         };
         Ok((about, Intent::Sync(Box::new(sync))))

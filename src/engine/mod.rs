@@ -9,6 +9,7 @@ pub mod codec;
 pub mod index;
 pub mod lanes;
 pub mod observer;
+pub mod outage;
 pub mod reader;
 mod shell;
 pub mod state;
@@ -24,7 +25,7 @@ use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
-use crate::store::{Fence, Store, StoreError};
+use crate::store::{Fence, Store, StoreError, StoreErrorClass};
 
 pub use observer::Observer;
 pub use state::Prune;
@@ -52,7 +53,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            batch_size: 500,
+            // 500 take as long for a first sync, and a quarter more memory
+            batch_size: 250,
             api_concurrency: 8,
             status_interval: Duration::from_secs(5),
             sweep_interval: Duration::from_mins(5),
@@ -100,8 +102,34 @@ pub async fn run(
     events: mpsc::Receiver<SourceEvent>,
     stop: CancellationToken,
 ) -> Result<(), EngineError> {
-    let salt = parts.store.salt().await?;
+    let Some(salt) = patiently(&options, &stop, || parts.store.salt()).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
     let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
-    shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run().await
+    Box::pin(shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run()).await
+}
+
+/// Asks the store until it answers; a one-shot run ends with the first error. `None` when stopped.
+async fn patiently<T, F>(
+    options: &Options,
+    stop: &CancellationToken,
+    ask: impl Fn() -> F,
+) -> Result<Option<T>, EngineError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut failures = 0;
+    loop {
+        let error = match ask().await {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error) if options.until_idle || error.class() == StoreErrorClass::Deposed => return Err(error.into()),
+            Err(error) => error,
+        };
+        tracing::warn!(%error, "unable to recall what stands in the store; will try again");
+        let delay = shell::STORE_RETRY.delay(failures, rand::random());
+        failures = failures.saturating_add(1);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
 }

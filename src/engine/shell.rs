@@ -13,9 +13,9 @@ use super::backoff::Policy;
 use super::batch::{Committed, Committer, micros_now};
 use super::codec::Codec;
 use super::reader::{Reader, Reading};
-use super::state::{Batch, Job, Moment, RowFact, State};
+use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
 use super::target::{Ack, TargetError};
-use super::{EngineError, Options, Parts};
+use super::{EngineError, Options, Parts, patiently};
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
@@ -36,7 +36,7 @@ const LEDGER_PAGE: u32 = 2_000;
 const LAST_CALLS: Duration = Duration::from_secs(2);
 
 /// Between two tries of a store that is away.
-const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
+pub(super) const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
 pub(super) struct Shell {
     parts: Parts,
@@ -56,6 +56,7 @@ pub(super) struct Shell {
     strays: HashMap<KindIndex, Vec<RowFact>>,
     lost: usize,
     started: Instant,
+    under_way: Option<UnderWay>,
     store_failures: u32,
     store_pause: Option<Instant>,
     swept_after_lists: bool,
@@ -125,6 +126,7 @@ impl Shell {
             strays: HashMap::new(),
             lost: 0,
             started: Instant::now(),
+            under_way: None,
             store_failures: 0,
             store_pause: None,
             swept_after_lists: false,
@@ -165,7 +167,7 @@ impl Shell {
                     None => return Err(EngineError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
-                _ = report.tick() => self.parts.observer.load(&self.state.by_kind(), self.state.load()),
+                _ = report.tick() => self.report(),
             }
         }
     }
@@ -175,7 +177,8 @@ impl Shell {
         let mut after: Option<(String, String)> = None;
         loop {
             let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
-            let page = self.parts.store.ledger(&self.parts.fence.cluster, from, LEDGER_PAGE).await?;
+            let read = || self.parts.store.ledger(&self.parts.fence.cluster, from, LEDGER_PAGE);
+            let Some(page) = patiently(&self.options, &self.stop, read).await? else { return Ok(()) };
             let Some(last) = page.last() else { break };
             after = Some((last.kind.clone(), last.key.clone()));
             for entry in page {
@@ -212,6 +215,7 @@ impl Shell {
             && !paused
             && let Some(batch) = self.state.next_batch(self.options.batch_size)
         {
+            self.under_way = Some(UnderWay { kind: batch.kind, resources: batch.items.len(), since: now.at });
             let committer = Arc::clone(&self.committer);
             self.batches.spawn(async move {
                 let started = Instant::now();
@@ -264,6 +268,7 @@ impl Shell {
 
     fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), EngineError> {
         let now = moment();
+        self.under_way = None;
         let kind = self.parts.registry.kind(committed.settlement.kind);
         let took = now.at.duration_since(started);
         if !committed.settlement.items.is_empty() {
@@ -353,10 +358,16 @@ impl Shell {
         });
     }
 
+    fn report(&self) {
+        let load = Load { batch: self.under_way, ..self.state.load() };
+        self.parts.observer.load(&self.state.by_kind(), load);
+    }
+
     fn next_due(&mut self) -> Instant {
         let far = Instant::now() + Duration::from_hours(1);
-        let pause = self.store_pause.filter(|until| *until > Instant::now());
-        [self.state.next_due(), pause].into_iter().flatten().min().unwrap_or(far)
+        let now = Instant::now();
+        let pauses = [self.store_pause, self.state.next_call()].map(|until| until.filter(|until| *until > now));
+        pauses.into_iter().chain([self.state.next_due()]).flatten().min().unwrap_or(far)
     }
 
     /// Lets the batch in flight commit and the calls in flight end.

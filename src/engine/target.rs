@@ -45,7 +45,11 @@ pub enum TargetError {
     /// What we believed of it is out of date; look again.
     #[error("the resource has changed: {0}")]
     Stale(String),
+    /// No answer, or one from something in between.
     #[error("unable to reach the source: {0}")]
+    Unreachable(String),
+    /// It answered that it cannot now.
+    #[error("unable to write to the source: {0}")]
     Transient(String),
     #[error("refused by the source: {0}")]
     Refused(String),
@@ -58,6 +62,7 @@ impl TargetError {
         match self {
             Self::Gone => "gone",
             Self::Stale(_) => "conflict",
+            Self::Unreachable(_) => "unreachable",
             Self::Transient(_) => "transient",
             Self::Refused(_) => "refused",
         }

@@ -39,6 +39,8 @@ pub struct Sync {
     pub generation: i64,
     pub fingerprint: Fingerprint,
     pub row_fingerprint: Fingerprint,
+    /// Its row outlives it (`orloj.dev/deletion-policy: retain`).
+    pub retain: bool,
     pub desired: Desired,
 }
 

@@ -162,6 +162,7 @@ impl<'a> Working<'a> {
             fingerprint: sync.fingerprint,
             row_fingerprint: sync.row_fingerprint,
             synced_at: self.context.now,
+            retain: sync.retain,
         };
         if let Some(before) = holding.now.as_ref().filter(|before| !wrote && before.object == *object) {
             next.synced_at = before.synced_at;

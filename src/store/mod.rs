@@ -87,6 +87,8 @@ pub struct LedgerEntry {
     pub row_fingerprint: Fingerprint,
     /// When the row was last made equal, microseconds since the Unix epoch.
     pub synced_at: i64,
+    /// Leave the row when the resource goes (`orloj.dev/deletion-policy: retain`), also where nobody saw it go.
+    pub retain: bool,
 }
 
 /// What a batch needs to see.

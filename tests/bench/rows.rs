@@ -105,6 +105,7 @@ fn row(kind: &Kind, namespace: &str, number: usize) -> (RowWrite, LedgerEntry) {
         fingerprint: [1; 16],
         row_fingerprint: [2; 16],
         synced_at: 1_700_000_000_000_000,
+        retain: false,
     };
     let row = RowWrite {
         key,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kube::Client;
+use orloj_operator::cluster::client::connect;
 use orloj_operator::cluster::lease::LEASE_NAME;
 use orloj_operator::registry::Registry;
 use orloj_operator::registry::crd::crds_yaml;
@@ -56,7 +57,9 @@ impl World {
             namespaces: Vec::new(),
         };
         cluster.kubectl_stdin(apply, &rbac_yaml(&registry, &rights)).expect_ok();
-        let client = cluster.admin_client().await;
+        // the operator's own transport: kube's default stalls each request for up to 40 ms
+        let count = std::sync::Arc::new(|_: &str, _: &str| ());
+        let client = connect(Some(&cluster.admin_kubeconfig()), count).await.expect("the API server is there");
         let pool = PgPool::connect(&database.dsn()).await.expect("Postgres takes connections");
         Self { operator: None, cluster, database, client, pool, _postgres: postgres }
     }

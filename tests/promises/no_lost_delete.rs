@@ -113,3 +113,23 @@ fn retain_leaves_the_row_to_nobody() {
     world.wait_quiet();
     assert!(world.row("Memory", "notes").is_some(), "a sweep must not take it for an orphan");
 }
+
+#[test]
+fn retain_holds_where_nobody_saw_it_go() {
+    let world = World::start("retaindown");
+    world.apply_with(
+        "Memory",
+        &json!({"name": "notes", "namespace": world.namespace, "annotations": {"orloj.dev/deletion-policy": "retain"}}),
+        &json!({"type": "kv"}),
+    );
+    world.wait_synced("Memory", "notes");
+    world.operator().stop();
+    let strip = r#"{"metadata":{"finalizers":null}}"#;
+    world.kubectl(&["patch", "memory", "notes", "--type=merge", "-p", strip]).expect_ok();
+    world.delete("Memory", "notes");
+    world.operator().start_again();
+    let row = world.wait_row("Memory", "notes", |row| row["metadata"].get("annotations").is_none());
+    assert_eq!(row["spec"]["type"], "kv");
+    world.wait_quiet();
+    assert!(world.row("Memory", "notes").is_some());
+}

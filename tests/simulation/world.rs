@@ -228,7 +228,10 @@ impl World {
         let moment = self.moment();
         let (id, job) = self.calls.swap_remove(self.random.random_range(0..self.calls.len()));
         let fails = self.faults && self.random.random_ratio(1, 8);
-        let failure = || TargetError::Transient("cut".to_owned());
+        let away = self.random.random_bool(0.5);
+        let failure = || {
+            if away { TargetError::Unreachable("cut".to_owned()) } else { TargetError::Transient("busy".to_owned()) }
+        };
         match job {
             Job::Fetch if fails => self.state.on_fetched(&id, Err(failure()), moment),
             Job::Fetch => {

@@ -79,6 +79,7 @@ pub fn entry(key: &str) -> LedgerEntry {
         fingerprint: [7; 16],
         row_fingerprint: [9; 16],
         synced_at: 1_700_000_000_000_001,
+        retain: false,
     }
 }
 

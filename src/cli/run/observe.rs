@@ -138,8 +138,13 @@ impl Observer for Observed {
 
     fn load(&self, kinds: &[Tally], load: Load) {
         self.heartbeat.beat();
-        for ((queue, name), tally) in self.queues.iter().zip(&self.names).zip(kinds) {
+        for (at, ((queue, name), tally)) in self.queues.iter().zip(&self.names).zip(kinds).enumerate() {
             queue.depth(tally.waiting);
+            let batch = load.batch.filter(|batch| usize::from(batch.kind.0) == at);
+            let age = batch.map(|batch| batch.since.elapsed()).unwrap_or_default();
+            let resources = batch.map_or(0, |batch| u32::try_from(batch.resources).unwrap_or(u32::MAX));
+            queue.under_way(age * resources, age);
+            self.metrics.workers(name, usize::from(batch.is_some()), 1);
             let states = [
                 ("synced", tally.synced),
                 ("failed", tally.failed),
@@ -150,7 +155,6 @@ impl Observer for Observed {
                 self.metrics.resources(name, state, count);
             }
         }
-        tracing::trace!(?load, "load");
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{FINALIZER, Moment, Prune, State, Work};
-use crate::desired::DELETION_POLICY;
-use crate::engine::index::{Entry, Finalizers};
+use crate::desired::retains;
+use crate::engine::index::{Entry, Finalizers, Uid};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
@@ -28,7 +28,9 @@ impl State {
             SourceEvent::Changed(resource) => self.on_resource(resource, Lane::Live, now),
             SourceEvent::Deleted(resource) => {
                 let retain = retains(&resource);
-                if let Some(entry) = self.index.get_mut(&resource.id).filter(|entry| entry.uid == resource.uid) {
+                if let Some(entry) =
+                    self.index.get_mut(&resource.id).filter(|entry| entry.uid == (&*resource.uid).into())
+                {
                     entry.flags.set_retain(retain);
                     self.on_gone(&resource.id, Lane::Live, now);
                 }
@@ -46,11 +48,12 @@ impl State {
     /// A resource, as listed, watched or fetched.
     pub fn on_resource(&mut self, resource: Box<Resource>, lane: Lane, now: Moment) {
         let fingerprint = self.fingerprint(&resource);
+        let uid = Uid::from(&*resource.uid);
         let observed = self.words.share(Status::from_json(&resource.status));
         let id = resource.id.clone();
         let lists = self.lists;
         if self.index.get(&id).is_none() {
-            self.index.insert(&id, Entry::new(resource.uid.clone()));
+            self.index.insert(&id, Entry::new(uid.clone()));
         }
         let queued = self.is_queued(&id);
         let Some(entry) = self.index.get_mut(&id) else { return };
@@ -62,7 +65,7 @@ impl State {
             return;
         }
         entry.version = resource.version;
-        let recreated = entry.uid != resource.uid;
+        let recreated = entry.uid != uid;
         let known = !recreated
             && entry.fingerprint == fingerprint
             && entry.flags.deleting() == resource.deleting
@@ -73,7 +76,7 @@ impl State {
             entry.observed = observed;
             entry.finalizers = finalizers_of(&resource);
         }
-        entry.uid.clone_from(&resource.uid);
+        entry.uid = uid;
         entry.flags.set_released(entry.flags.released() && resource.deleting && !recreated);
         entry.flags.set_gone(false);
         entry.flags.set_retain(retains(&resource));
@@ -204,8 +207,4 @@ fn finalizers_of(resource: &Resource) -> Finalizers {
         count: u16::try_from(resource.finalizers.len()).unwrap_or(u16::MAX),
         ours: position.and_then(|position| u16::try_from(position).ok()),
     }
-}
-
-fn retains(resource: &Resource) -> bool {
-    resource.annotations.get(DELETION_POLICY).is_some_and(|policy| policy == "retain")
 }

@@ -49,6 +49,9 @@ impl State {
     /// The next call to the source. With `hold_backlog` acknowledgements of the backlog wait: rows come first.
     /// Each comes with when the change was seen that it is about.
     pub fn next_job(&mut self, hold_backlog: bool, now: Moment) -> Option<(ResourceId, Instant, Job)> {
+        if !self.outage.allows(self.calling.len(), now.at) {
+            return None;
+        }
         while let Some((id, lane, ())) = self.fetches.pop(false) {
             if self.start_call(&id, lane) {
                 return Some((id, now.at, Job::Fetch));
@@ -104,60 +107,65 @@ impl State {
             .map(|verdict| entry.observed.next(verdict, entry.generation, entry.synced_at, now.unix))
             .filter(|status| !status.says_the_same(&entry.observed));
         (finalizer != FinalizerChange::Keep || status.is_some()).then(|| Ack {
-            uid: entry.uid.clone(),
+            uid: entry.uid.to_string().into(),
             finalizer,
             status,
         })
     }
 
     pub fn on_acknowledged(&mut self, id: &ResourceId, ack: Ack, result: &Result<u64, TargetError>, now: Moment) {
-        self.calling.remove(id);
-        match result {
-            Ok(version) => {
-                self.call_retries.succeeded(id);
-                if let Some(entry) = self.index.get_mut(id).filter(|entry| entry.uid == ack.uid) {
-                    entry.version = entry.version.max(*version);
-                    if let Some(status) = ack.status {
-                        entry.observed = self.words.share(status);
-                    }
-                    match ack.finalizer {
-                        FinalizerChange::Keep => {}
-                        FinalizerChange::Add(before) => {
-                            entry.finalizers.ours = Some(before.count);
-                            entry.finalizers.count = before.count.saturating_add(1);
-                        }
-                        FinalizerChange::Remove(before) => {
-                            entry.finalizers.ours = None;
-                            entry.finalizers.count = before.count.saturating_sub(1);
-                        }
-                    }
-                }
+        self.call_ended(id, result.as_ref().err(), now);
+        if let Ok(version) = result
+            && let Some(entry) = self.index.get_mut(id).filter(|entry| entry.uid == (&*ack.uid).into())
+        {
+            entry.version = entry.version.max(*version);
+            if let Some(status) = ack.status {
+                entry.observed = self.words.share(status);
             }
-            // its deletion comes through the watch
-            Err(TargetError::Gone) => self.call_retries.succeeded(id),
-            Err(_) => {
-                self.call_retries.failed(id.clone(), now.at, now.jitter);
+            match ack.finalizer {
+                FinalizerChange::Keep => {}
+                FinalizerChange::Add(before) => {
+                    entry.finalizers.ours = Some(before.count);
+                    entry.finalizers.count = before.count.saturating_add(1);
+                }
+                FinalizerChange::Remove(before) => {
+                    entry.finalizers.ours = None;
+                    entry.finalizers.count = before.count.saturating_sub(1);
+                }
             }
         }
         self.after_call(id, now);
     }
 
     pub fn on_fetched(&mut self, id: &ResourceId, result: Result<Option<Resource>, TargetError>, now: Moment) {
-        self.calling.remove(id);
+        self.call_ended(id, result.as_ref().err(), now);
         match result {
-            Ok(Some(resource)) => {
-                self.call_retries.succeeded(id);
-                self.on_resource(Box::new(resource), Lane::Live, now);
-            }
-            Ok(None) | Err(TargetError::Gone) => {
-                self.call_retries.succeeded(id);
-                self.on_gone(id, Lane::Live, now);
-            }
-            Err(_) => {
-                self.call_retries.failed(id.clone(), now.at, now.jitter);
-            }
+            Ok(Some(resource)) => self.on_resource(Box::new(resource), Lane::Live, now),
+            Ok(None) | Err(TargetError::Gone) => self.on_gone(id, Lane::Live, now),
+            Err(_) => {}
         }
         self.after_call(id, now);
+    }
+
+    fn call_ended(&mut self, id: &ResourceId, error: Option<&TargetError>, now: Moment) {
+        self.calling.remove(id);
+        match error {
+            Some(TargetError::Unreachable(_)) => {
+                if self.outage.unanswered(now.at, now.jitter) {
+                    // goes on when the outage is over, with a fresh look: the call may have arrived all the same
+                    self.fetches.push(id.clone(), Lane::Backlog, ());
+                    return;
+                }
+            }
+            // a deletion comes through the watch
+            None | Some(TargetError::Gone) => {
+                self.outage.answered();
+                self.call_retries.succeeded(id);
+                return;
+            }
+            Some(_) => self.outage.answered(),
+        }
+        self.call_retries.failed(id.clone(), now.at, now.jitter);
     }
 
     fn after_call(&mut self, id: &ResourceId, now: Moment) {

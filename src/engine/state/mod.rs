@@ -14,6 +14,7 @@ use hashbrown::{HashMap, HashSet};
 use super::backoff::{Policy, Retries};
 use super::index::{Entry, Index};
 use super::lanes::{Lane, Lanes};
+use super::outage::Outage;
 use super::target::{Ack, Notice};
 use crate::crypto::Fingerprinter;
 use crate::registry::{Kind, Registry};
@@ -95,6 +96,16 @@ pub struct Load {
     pub acks_waiting: usize,
     pub acks_in_flight: usize,
     pub retrying: usize,
+    /// The batch in the store, where that is known.
+    pub batch: Option<UnderWay>,
+}
+
+/// A batch in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    pub kind: KindIndex,
+    pub resources: usize,
+    pub since: Instant,
 }
 
 /// Resources of one kind by state.
@@ -126,6 +137,7 @@ pub struct State {
     calling: HashSet<ResourceId>,
     /// Became due while a call for the same resource was in flight.
     recalled: HashMap<ResourceId, Lane>,
+    outage: Outage,
     /// Calls to the source that failed.
     call_retries: Retries<ResourceId>,
     /// Rows that the store refused.
@@ -174,6 +186,7 @@ impl State {
             fetches: Lanes::default(),
             calling: HashSet::new(),
             recalled: HashMap::new(),
+            outage: Outage::default(),
             call_retries: Retries::new(RETRY),
             store_retries: Retries::new(RETRY),
             claimants: HashMap::new(),
@@ -209,11 +222,12 @@ impl State {
         if !self.covers(&id) {
             return;
         }
-        let mut entry = Entry::new(ledger.uid.into());
+        let mut entry = Entry::new(ledger.uid.as_str().into());
         entry.generation = ledger.generation;
         entry.fingerprint = ledger.fingerprint;
         entry.row_fingerprint = ledger.row_fingerprint;
         entry.synced_at = ledger.synced_at.div_euclid(1_000_000);
+        entry.flags.set_retain(ledger.retain);
         self.index.insert(&id, entry);
         self.index.set_key(&id, &ledger.key);
     }
@@ -226,6 +240,7 @@ impl State {
             acks_waiting: self.acks.len() + self.fetches.len() + self.recalled.len(),
             acks_in_flight: self.calling.len(),
             retrying: self.call_retries.waiting() + self.store_retries.waiting(),
+            batch: None,
         }
     }
 
@@ -290,6 +305,12 @@ impl State {
     /// When something becomes due by itself.
     pub fn next_due(&mut self) -> Option<Instant> {
         [self.call_retries.next_due(), self.store_retries.next_due()].into_iter().flatten().min()
+    }
+
+    /// When a source that is away may be called again; may have passed, where nobody wants to call.
+    #[must_use]
+    pub fn next_call(&self) -> Option<Instant> {
+        self.outage.next_try()
     }
 
     fn share_verdict(&mut self, verdict: Verdict) -> Arc<Verdict> {

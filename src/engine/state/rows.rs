@@ -107,7 +107,12 @@ impl State {
                     self.want_ack_if_listed(&id, now);
                 }
                 None if may_remove => {
-                    self.queue_work(&id, Lane::Backlog, Work::Remove { key: ledger.key, retain: false }, now.at);
+                    self.queue_work(
+                        &id,
+                        Lane::Backlog,
+                        Work::Remove { key: ledger.key, retain: ledger.retain },
+                        now.at,
+                    );
                 }
                 Some(_) | None => {}
             }

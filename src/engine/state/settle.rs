@@ -159,7 +159,7 @@ impl State {
 
     fn notice(&mut self, id: &ResourceId, warning: bool, reason: &'static str, action: &'static str, note: String) {
         if let Some(entry) = self.index.get(id) {
-            let uid = entry.uid.clone();
+            let uid = entry.uid.to_string().into();
             self.notices.push((id.clone(), Notice { uid, warning, reason, action, note }));
         }
     }

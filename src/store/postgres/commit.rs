@@ -247,6 +247,7 @@ async fn put_entries(connection: &mut PgConnection, entries: &[LedgerEntry]) -> 
         .bind(hashes(|e| &e.fingerprint))
         .bind(hashes(|e| &e.row_fingerprint))
         .bind(numbers(|e| e.synced_at))
+        .bind(entries.iter().map(|e| e.retain).collect::<Vec<bool>>())
         .fetch_one(connection)
         .await
 }

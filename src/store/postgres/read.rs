@@ -26,6 +26,7 @@ pub(super) fn entry(row: &PgRow, at: usize) -> Result<LedgerEntry, sqlx::Error> 
         fingerprint: fingerprint(at + 8)?,
         row_fingerprint: fingerprint(at + 9)?,
         synced_at: row.try_get(at + 10)?,
+        retain: row.try_get(at + 11)?,
     })
 }
 

@@ -11,27 +11,28 @@ use super::super::Table;
 pub(super) const SCHEMA: &str = "orloj_operator";
 
 /// Columns of the ledger in the order in which entries are bound and read.
-pub(super) const LEDGER_COLUMNS: &str =
-    "cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at";
+pub(super) const LEDGER_COLUMNS: &str = "cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at, \
+     retain";
 
 pub(super) const LEDGER_PAGE: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
-     fingerprint, row_fingerprint, synced_at FROM orloj_operator.ledger \
+     fingerprint, row_fingerprint, synced_at, retain FROM orloj_operator.ledger \
      WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4";
 
 pub(super) const LEDGER_REMOVE: &str = "DELETE FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
 
 /// Answers how many entries were new (`xmax = 0` tells an insert from an update).
 pub(super) const LEDGER_PUT: &str = "WITH put AS (INSERT INTO orloj_operator.ledger AS l \
-     (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at) \
+     (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at, retain) \
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], \
-     $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[]) \
+     $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::boolean[]) \
      ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, namespace = excluded.namespace, \
      name = excluded.name, uid = excluded.uid, created = excluded.created, generation = excluded.generation, \
-     fingerprint = excluded.fingerprint, row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at \
+     fingerprint = excluded.fingerprint, row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at, \
+     retain = excluded.retain \
      RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh) FROM put";
 
 pub(super) const OWNERS: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
-     fingerprint, row_fingerprint, synced_at FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
+     fingerprint, row_fingerprint, synced_at, retain FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
 
 pub(super) const TAKE_LEADERSHIP: &str = "INSERT INTO orloj_operator.leader AS l (cluster, epoch, holder, since) \
      VALUES ($1, 1, $2, NOW()) ON CONFLICT (cluster) DO UPDATE \

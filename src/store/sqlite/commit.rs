@@ -53,7 +53,7 @@ async fn look(
     // CROSS keeps SQLite from walking the whole ledger for each object
     let held = sqlx::query(
         "SELECT l.cluster, l.kind, l.namespace, l.name, l.uid, l.created, l.key, l.generation, l.fingerprint, \
-         l.row_fingerprint, l.synced_at FROM json_each($3) o CROSS JOIN orloj_operator_ledger l ON l.cluster = $1 \
+         l.row_fingerprint, l.synced_at, l.retain FROM json_each($3) o CROSS JOIN orloj_operator_ledger l ON l.cluster = $1 \
          AND l.kind = $2 AND l.namespace = o.value ->> 0 AND l.name = o.value ->> 1",
     )
     .bind(request.cluster)
@@ -71,7 +71,7 @@ async fn look(
     let wanted = json(&keys.iter().collect::<Vec<_>>());
     let entries = sqlx::query(
         "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
+         synced_at, retain FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
     )
     .bind(request.kind)
     .bind(&wanted)
@@ -198,11 +198,11 @@ async fn write_rows(connection: &mut SqliteConnection, text: String, rows: &[Row
 async fn put_entries(connection: &mut SqliteConnection, entries: &[LedgerEntry]) -> Result<(), sqlx::Error> {
     let text = format!(
         "INSERT INTO {LEDGER} (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, \
-         row_fingerprint, synced_at) VALUES {} ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, \
+         row_fingerprint, synced_at, retain) VALUES {} ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, \
          namespace = excluded.namespace, name = excluded.name, uid = excluded.uid, created = excluded.created, \
          generation = excluded.generation, fingerprint = excluded.fingerprint, \
-         row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at",
-        values(entries.len(), 11)
+         row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at, retain = excluded.retain",
+        values(entries.len(), 12)
     );
     let mut query = sqlx::query(AssertSqlSafe(text)).persistent(entries.len() == 1);
     for entry in entries {
@@ -217,7 +217,8 @@ async fn put_entries(connection: &mut SqliteConnection, entries: &[LedgerEntry])
             .bind(entry.generation)
             .bind(&entry.fingerprint[..])
             .bind(&entry.row_fingerprint[..])
-            .bind(entry.synced_at);
+            .bind(entry.synced_at)
+            .bind(entry.retain);
     }
     query.execute(connection).await?;
     Ok(())

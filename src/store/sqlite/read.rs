@@ -77,6 +77,7 @@ pub(super) fn entry(row: &SqliteRow) -> Result<LedgerEntry, sqlx::Error> {
         fingerprint: fingerprint(8)?,
         row_fingerprint: fingerprint(9)?,
         synced_at: row.try_get(10)?,
+        retain: row.try_get(11)?,
     })
 }
 
@@ -121,7 +122,7 @@ pub(super) async fn ledger(
     let (kind, key) = after.unwrap_or_default();
     let query = sqlx::query(
         "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at FROM orloj_operator_ledger WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4",
+         synced_at, retain FROM orloj_operator_ledger WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4",
     );
     let query = query.bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
     query.fetch_all(connection).await?.iter().map(entry).collect()
@@ -136,7 +137,7 @@ pub(super) async fn owners(
     let keys = serde_json::to_string(keys).unwrap_or_default();
     let query = sqlx::query(
         "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
+         synced_at, retain FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
     );
     query.bind(kind).bind(keys).fetch_all(connection).await?.iter().map(entry).collect()
 }

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS orloj_operator_ledger (
     fingerprint     BLOB NOT NULL,
     row_fingerprint BLOB NOT NULL,
     synced_at       INTEGER NOT NULL,
+    retain          INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (kind, key),
     UNIQUE (cluster, kind, namespace, name)
 ) STRICT;
