@@ -145,6 +145,13 @@ impl Status {
             && self.words == other.words
     }
 
+    /// Whether it says already that the resource failed in this way.
+    #[must_use]
+    pub fn tells(&self, verdict: &Verdict) -> bool {
+        let Verdict::Failed { reason, text } = verdict else { return false };
+        &*self.words.synced.reason == *reason && *self.words.synced.message == *clip(text)
+    }
+
     /// The status block.
     #[must_use]
     pub fn to_json(&self) -> Value {

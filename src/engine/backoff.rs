@@ -77,6 +77,13 @@ impl<K: Clone + Eq + Hash> Retries<K> {
         }
     }
 
+    /// Stops the key's timer, as its next try is made now. Its failure count stays.
+    pub fn disarm(&mut self, key: &K) {
+        if let Some(timer) = self.attempts.get_mut(key).and_then(|attempt| attempt.timer.take()) {
+            self.keys.remove(&timer);
+        }
+    }
+
     /// The time of the next try, if any key waits.
     pub fn next_due(&mut self) -> Option<Instant> {
         while let Some(Reverse(due)) = self.due.peek() {

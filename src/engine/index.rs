@@ -126,6 +126,12 @@ impl Entry {
             flags: Flags::default(),
         }
     }
+
+    /// Whether this verdict is the last one, or stands at the source since before the operator started.
+    #[must_use]
+    pub fn has_told(&self, verdict: &Verdict) -> bool {
+        self.verdict.as_deref().map_or_else(|| self.observed.tells(verdict), |last| last == verdict)
+    }
 }
 
 /// All resources, by kind and name, and by the key of their row.
@@ -191,9 +197,23 @@ impl Index {
             return;
         }
         kind.come_home(&id.object);
+        // whoever held the key before holds it no more
+        if let Some(before) = kind.elsewhere.remove(key) {
+            kind.keys.remove(&before);
+        }
         if !is_own_name(&id.object, key) {
             kind.keys.insert(id.object.clone(), key.into());
             kind.elsewhere.insert(key.into(), id.object.clone());
+        }
+    }
+
+    /// Notes that `id` has no row.
+    pub fn clear_key(&mut self, id: &ResourceId) {
+        if let Some(kind) = self.kinds.get_mut(usize::from(id.kind.0)) {
+            kind.come_home(&id.object);
+            if let Some(entry) = kind.entries.get_mut(&id.object) {
+                entry.synced_at = 0;
+            }
         }
     }
 
@@ -276,6 +296,13 @@ mod tests {
         }
         index.set_key(&id("x"), "a/x");
         assert_eq!(index.owner_of(KindIndex(0), "b/z"), Some(id("y")));
+        // its namesake takes it
+        let home = ResourceId { kind: KindIndex(0), object: ObjectName::new("b", "z") };
+        let mut entry = Entry::new("u".into());
+        entry.synced_at = 1;
+        index.insert(&home, entry);
+        index.set_key(&home, "b/z");
+        assert_eq!(index.owner_of(KindIndex(0), "b/z"), Some(home));
     }
 
     #[test]

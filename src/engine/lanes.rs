@@ -125,7 +125,8 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         None
     }
 
-    fn pop_lane(&mut self, lane: Lane) -> Option<(K, T)> {
+    /// The next entry of one lane.
+    pub fn pop_lane(&mut self, lane: Lane) -> Option<(K, T)> {
         loop {
             let queue = match lane {
                 Lane::Live => &mut self.live,

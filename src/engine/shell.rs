@@ -150,7 +150,7 @@ impl Shell {
             if self.options.until_idle && self.state.idle() && self.events.is_empty() {
                 return Ok(());
             }
-            let room = self.state.queued() < self.options.batch_size * QUEUE_BATCHES;
+            let room = self.has_room();
             let due = self.next_due();
             tokio::select! {
                 biased;
@@ -224,8 +224,9 @@ impl Shell {
         }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
             && !(self.state.listed_what_comes() && self.state.queued() == 0 && self.batches.is_empty());
+        let room = self.has_room();
         while self.calls.len() < self.options.api_concurrency
-            && let Some((id, seen, job)) = self.state.next_job(hold, now)
+            && let Some((id, seen, job)) = self.state.next_job(hold, room, now)
         {
             self.call(id, seen, job);
         }
@@ -356,6 +357,11 @@ impl Shell {
                 Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
             }
         });
+    }
+
+    /// Whether more may queue for the store.
+    fn has_room(&self) -> bool {
+        self.state.queued() < self.options.batch_size * QUEUE_BATCHES
     }
 
     fn report(&self) {

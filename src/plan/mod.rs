@@ -98,7 +98,10 @@ pub enum Outcome {
     /// Another resource owns the key.
     Conflict {
         key: String,
+        /// In words.
         owner: String,
+        /// The owner, where it is of the same cluster.
+        by: Option<ObjectName>,
     },
     /// The row cannot be touched, for the reason given.
     Refused {
@@ -167,7 +170,8 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
     {
         // it has left its old key all the same: holding on to that would keep others from it
         working.leave_other_key(object, key);
-        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder) };
+        let by = Some(&holder.object).filter(|_| holder.cluster == context.cluster).cloned();
+        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by };
     }
     let row = working.row(key);
     if let Some(refusal) = row.and_then(|row| refusal(row, holder.is_some())) {

@@ -8,9 +8,9 @@ use orloj_operator::crypto::{Fingerprinter, Vault};
 use orloj_operator::engine::batch::Committer;
 use orloj_operator::engine::codec::Codec;
 use orloj_operator::engine::state::{Batch, Job, Moment, Prune, State};
-use orloj_operator::engine::target::{Ack, TargetError};
+use orloj_operator::engine::target::TargetError;
 use orloj_operator::registry::Registry;
-use orloj_operator::resource::{ObjectName, ResourceId};
+use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
 use orloj_operator::store::Store as _;
 use rand::rngs::StdRng;
@@ -39,8 +39,18 @@ schema:
     size: {type: string, description: How large.}
 ";
 
-/// A call to the API server under way.
-type Call = (ResourceId, Job);
+/// A call to the API server under way. The server answers at one moment, and the answer is heard at a later one:
+/// watch events may overtake it.
+struct Call {
+    id: ResourceId,
+    job: Job,
+    answer: Option<Answer>,
+}
+
+enum Answer {
+    Fetched(Result<Option<Resource>, TargetError>),
+    Acknowledged(Result<u64, TargetError>),
+}
 
 pub struct World {
     random: StdRng,
@@ -196,11 +206,12 @@ impl World {
             }
             4 | 5 => self.store_step().await,
             6 => {
-                if let Some((id, _, job)) = self.state.next_job(false, moment) {
-                    self.calls.push((id, job));
+                let (hold, room) = (self.random.random_ratio(1, 8), self.random.random_ratio(3, 4));
+                if let Some((id, _, job)) = self.state.next_job(hold, room, moment) {
+                    self.calls.push(Call { id, job, answer: None });
                 }
             }
-            7 | 8 => self.finish_call(),
+            7 | 8 => self.call_step(),
             _ => self.sweep().await,
         }
         self.state.take_notices();
@@ -221,35 +232,45 @@ impl World {
         }
     }
 
-    fn finish_call(&mut self) {
+    /// One call is answered by the server, or its answer is heard.
+    fn call_step(&mut self) {
         if self.calls.is_empty() {
             return;
         }
+        let at = self.random.random_range(0..self.calls.len());
+        if self.calls[at].answer.is_none() {
+            let answer = self.answer(at);
+            self.calls[at].answer = Some(answer);
+            return;
+        }
         let moment = self.moment();
-        let (id, job) = self.calls.swap_remove(self.random.random_range(0..self.calls.len()));
+        let Call { id, job, answer } = self.calls.swap_remove(at);
+        match (job, answer) {
+            (Job::Fetch, Some(Answer::Fetched(result))) => self.state.on_fetched(&id, result, moment),
+            (Job::Acknowledge(ack), Some(Answer::Acknowledged(result))) => {
+                self.state.on_acknowledged(&id, ack, &result, moment);
+            }
+            _ => unreachable!("each call has its own answer"),
+        }
+    }
+
+    fn answer(&mut self, at: usize) -> Answer {
         let fails = self.faults && self.random.random_ratio(1, 8);
         let away = self.random.random_bool(0.5);
         let failure = || {
             if away { TargetError::Unreachable("cut".to_owned()) } else { TargetError::Transient("busy".to_owned()) }
         };
+        // a call may fail before it arrives, or after
+        let arrives = !fails || self.random.random_bool(0.5);
+        let Call { id, job, .. } = &self.calls[at];
         match job {
-            Job::Fetch if fails => self.state.on_fetched(&id, Err(failure()), moment),
-            Job::Fetch => {
-                let found = self.api.objects.get(&id.object).cloned();
-                self.state.on_fetched(&id, Ok(found), moment);
-            }
+            Job::Fetch if fails => Answer::Fetched(Err(failure())),
+            Job::Fetch => Answer::Fetched(Ok(self.api.objects.get(&id.object).cloned())),
             Job::Acknowledge(ack) => {
-                // a call may fail before it arrives, or after
-                let arrives = !fails || self.random.random_bool(0.5);
-                let result = if arrives { self.acknowledge(&id, &ack) } else { Err(failure()) };
-                let result = if fails { Err(failure()) } else { result };
-                self.state.on_acknowledged(&id, ack, &result, moment);
+                let result = if arrives { self.api.acknowledge(id, ack) } else { Err(failure()) };
+                Answer::Acknowledged(if fails { Err(failure()) } else { result })
             }
         }
-    }
-
-    fn acknowledge(&mut self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError> {
-        self.api.acknowledge(id, ack)
     }
 
     /// Without faults, until nothing is left to do; retries come due, sweeps go round.

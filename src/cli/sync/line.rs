@@ -94,7 +94,7 @@ impl Fate {
             Settled::Planned(Outcome::Removed { key, retained }) => {
                 fate(if retained { Word::Retained } else { Word::Removed }, key?)
             }
-            Settled::Planned(Outcome::Conflict { key, owner }) => refused(format!(
+            Settled::Planned(Outcome::Conflict { key, owner, .. }) => refused(format!(
                 "the key {key} belongs to {owner}; rename one of the two or change its target namespace"
             )),
             Settled::Planned(Outcome::Refused { text, .. })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::calls::Overtaken;
 use super::{FINALIZER, Moment, Prune, State, Work};
 use crate::desired::retains;
 use crate::engine::index::{Entry, Finalizers, Uid};
@@ -21,12 +22,24 @@ impl State {
             SourceEvent::ListStarted { kind, scope } => {
                 self.lists += 1;
                 self.incomplete.remove(&kind);
+                self.overtake_all(kind, &scope);
                 self.listing.insert((kind, scope), self.lists);
             }
-            SourceEvent::Listed(resource) => self.on_resource(resource, Lane::Backlog, now),
-            SourceEvent::ListEnded { kind, scope } => self.on_list_end(kind, &scope, now),
-            SourceEvent::Changed(resource) => self.on_resource(resource, Lane::Live, now),
+            SourceEvent::Listed(resource) => {
+                self.overtake(&resource.id, Overtaken::ByVersion);
+                self.on_resource(resource, Lane::Backlog, now);
+            }
+            SourceEvent::ListEnded { kind, scope } => {
+                self.overtake_all(kind, &scope);
+                self.on_list_end(kind, &scope, now);
+                self.look_again_after_list(kind, &scope);
+            }
+            SourceEvent::Changed(resource) => {
+                self.overtake(&resource.id, Overtaken::ByVersion);
+                self.on_resource(resource, Lane::Live, now);
+            }
             SourceEvent::Deleted(resource) => {
+                self.overtake(&resource.id, Overtaken::ByEnd);
                 let retain = retains(&resource);
                 if let Some(entry) =
                     self.index.get_mut(&resource.id).filter(|entry| entry.uid == (&*resource.uid).into())
@@ -41,7 +54,10 @@ impl State {
             SourceEvent::Incomplete { kind } => {
                 self.incomplete.insert(kind);
             }
-            SourceEvent::Unreadable { id, text } => self.on_unreadable(&id, text, now),
+            SourceEvent::Unreadable { id, text } => {
+                self.overtake(&id, Overtaken::ByVersion);
+                self.on_unreadable(&id, text, now);
+            }
         }
     }
 
@@ -174,7 +190,8 @@ impl State {
     }
 
     /// Whether the status still has to be told, or the finalizer changed; queues the call if so. `seen` is when the
-    /// change was seen that it is about.
+    /// change was seen that it is about. While a failed call waits for its retry, a live change has the next look at
+    /// once: the patch itself may rest on what is no longer so.
     pub(super) fn want_ack(&mut self, id: &ResourceId, lane: Lane, seen: Instant, now: Moment) {
         if self.is_queued(id) {
             return; // what the store makes of it comes first
@@ -182,6 +199,8 @@ impl State {
         if self.next_ack(id, now).is_some() {
             if !self.call_retries.waits(id) {
                 self.acks.push(id.clone(), lane, seen);
+            } else if lane == Lane::Live {
+                self.fetches.push(id.clone(), lane, ());
             }
         } else {
             self.acks.remove(id);
@@ -190,8 +209,7 @@ impl State {
 
     pub(super) fn fail(&mut self, id: &ResourceId, reason: &'static str, text: String) {
         let verdict = Verdict::Failed { reason, text };
-        let told = self.index.get(id).and_then(|entry| entry.verdict.clone());
-        if told.as_deref() != Some(&verdict) {
+        if !self.index.get(id).is_some_and(|entry| entry.has_told(&verdict)) {
             self.notice_failure(id, &verdict);
         }
         let verdict = self.share_verdict(verdict);

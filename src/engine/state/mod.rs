@@ -2,7 +2,8 @@
 //! so a simulation can drive it.
 
 mod arrivals;
-mod jobs;
+mod batches;
+mod calls;
 mod rows;
 mod settle;
 
@@ -134,7 +135,10 @@ pub struct State {
     acks: Lanes<ResourceId, Instant>,
     fetches: Lanes<ResourceId, ()>,
     /// Calls in flight; one a resource at a time.
-    calling: HashSet<ResourceId>,
+    calling: HashMap<ResourceId, calls::Call>,
+    live_calls_in_a_row: u32,
+    /// Looked at while a list ran that covers them.
+    unsure: HashSet<ResourceId>,
     /// Became due while a call for the same resource was in flight.
     recalled: HashMap<ResourceId, Lane>,
     outage: Outage,
@@ -184,7 +188,9 @@ impl State {
             live_batches_in_a_row: 0,
             acks: Lanes::default(),
             fetches: Lanes::default(),
-            calling: HashSet::new(),
+            calling: HashMap::new(),
+            live_calls_in_a_row: 0,
+            unsure: HashSet::new(),
             recalled: HashMap::new(),
             outage: Outage::default(),
             call_retries: Retries::new(RETRY),

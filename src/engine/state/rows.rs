@@ -43,13 +43,13 @@ impl State {
         let (sweeps, queued) = (self.sweeps, self.is_queued(id));
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.swept = sweeps;
-        if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued || row.unreadable {
+        if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued {
             return;
         }
-        if row.fingerprint != entry.row_fingerprint || !row.sealed {
+        if row.unreadable || row.fingerprint != entry.row_fingerprint || !row.sealed {
             // a suspended or invalid resource keeps its last row, whatever happens to it
             if matches!(entry.verdict.as_deref(), None | Some(Verdict::Synced(_))) {
-                self.look_again(id, Lane::Live);
+                self.look_again(id, Lane::Backlog);
             }
             return;
         }
@@ -85,7 +85,7 @@ impl State {
             .map(|(object, _)| ResourceId { kind, object: object.clone() })
             .collect();
         for id in &lost {
-            self.look_again(id, Lane::Live);
+            self.look_again(id, Lane::Backlog);
         }
         lost.len()
     }
@@ -103,8 +103,13 @@ impl State {
                 Some(entry) if entry.synced_at == 0 && !entry.flags.busy() && !entry.flags.deleting() => {
                     entry.synced_at = ledger.synced_at.div_euclid(1_000_000);
                     entry.row_fingerprint = ledger.row_fingerprint;
+                    let told_otherwise = matches!(entry.verdict.as_deref(), Some(Verdict::Failed { .. }));
                     self.index.set_key(&id, &ledger.key);
-                    self.want_ack_if_listed(&id, now);
+                    if told_otherwise {
+                        self.look_again(&id, Lane::Backlog);
+                    } else {
+                        self.want_ack_if_listed(&id, now);
+                    }
                 }
                 None if may_remove => {
                     self.queue_work(

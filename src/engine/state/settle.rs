@@ -63,10 +63,11 @@ impl State {
         }
         for object in settlement.displaced {
             let id = ResourceId { kind, object };
-            if let Some(entry) = self.index.get_mut(&id) {
-                entry.synced_at = 0;
+            // one that another operator covers is seen to by that
+            if self.covers(&id) {
+                self.index.clear_key(&id);
+                self.look_again(&id, Lane::Live);
             }
-            self.look_again(&id, Lane::Live);
         }
         for key in settlement.released {
             for object in self.claimants.remove(&(kind, key)).unwrap_or_default() {
@@ -89,13 +90,17 @@ impl State {
                 self.notice_success(id, outcome);
                 self.set_verdict(id, Verdict::Synced(runtime.clone()));
             }
-            Settled::Planned(Outcome::Conflict { key, owner }) => {
+            Settled::Planned(Outcome::Conflict { key, owner, by }) => {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
                 }
-                if let Some(entry) = self.index.get_mut(id) {
-                    entry.synced_at = 0;
+                self.index.clear_key(id);
+                let seen_here =
+                    by.as_ref().is_some_and(|object| self.covers(&ResourceId { kind: id.kind, object: object.clone() }));
+                if !seen_here {
+                    // nobody here hears when the owner leaves
+                    self.store_retries.failed(id.clone(), now.at, now.jitter);
                 }
                 let text = format!(
                     "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
@@ -126,8 +131,8 @@ impl State {
                 format!("left the row {key}, which the operator no longer owns"),
             );
         }
+        self.index.clear_key(id);
         let Some(entry) = self.index.get_mut(id) else { return };
-        entry.synced_at = 0;
         // one that came anew meanwhile has work of its own on the way
         entry.flags.set_released(entry.flags.gone() || entry.flags.deleting());
         if entry.flags.gone() {
