@@ -6,6 +6,7 @@
 mod working;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -54,7 +55,7 @@ pub struct Remove {
 }
 
 /// A row as read, secret values opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Row {
     pub stored: Stored,
     /// The whole payload.
@@ -63,6 +64,17 @@ pub struct Row {
     pub sealed: bool,
     /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
     pub unreadable: Option<String>,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("stored", &self.stored)
+            .field("sealed", &self.sealed)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What stands in the store, read under lock.
@@ -112,10 +124,17 @@ pub enum Outcome {
 }
 
 /// A row to write: its complete payload, secret values in the clear.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PlannedRow {
     pub key: String,
     pub payload: Value,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for PlannedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedRow").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Everything to write for a batch, and what it means for each resource.
