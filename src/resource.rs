@@ -37,7 +37,7 @@ pub struct ResourceId {
 }
 
 /// One custom resource, without what the operator never reads (`managedFields`, owner references).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Resource {
     pub id: ResourceId,
     pub uid: Box<str>,
@@ -55,4 +55,17 @@ pub struct Resource {
     pub spec: Value,
     /// The status block as it stands at the source; `Null` where there is none.
     pub status: Value,
+}
+
+/// Without spec, annotations and status: a spec may hold secrets, kubectl's last-applied annotation repeats it.
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource")
+            .field("id", &self.id)
+            .field("uid", &self.uid)
+            .field("generation", &self.generation)
+            .field("version", &self.version)
+            .field("deleting", &self.deleting)
+            .finish_non_exhaustive()
+    }
 }

@@ -6,20 +6,17 @@
 mod working;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde_json::Value;
 
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored, Versions};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::Runtime;
 use crate::store::{Fingerprint, LedgerEntry};
 
 use working::Working;
-
-/// Rows that a `SealedSecret` owns carry this annotation; orlojd deletes and overwrites them
-/// (reference: store.md 10 and hazard 10).
-pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
 
 /// What a resource asks for.
 #[derive(Clone, Debug)]
@@ -54,7 +51,7 @@ pub struct Remove {
 }
 
 /// A row as read, secret values opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Row {
     pub stored: Stored,
     /// The whole payload.
@@ -63,6 +60,17 @@ pub struct Row {
     pub sealed: bool,
     /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
     pub unreadable: Option<String>,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("stored", &self.stored)
+            .field("sealed", &self.sealed)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What stands in the store, read under lock.
@@ -115,10 +123,17 @@ pub enum Outcome {
 }
 
 /// A row to write: its complete payload, secret values in the clear.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PlannedRow {
     pub key: String,
     pub payload: Value,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for PlannedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedRow").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// Everything to write for a batch, and what it means for each resource.

@@ -10,6 +10,7 @@ pub mod postgres;
 pub mod sqlite;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -48,7 +49,7 @@ pub struct Column {
 }
 
 /// A row to insert or to overwrite.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RowWrite {
     /// Scoped key, `<namespace>/<name>`: column `name`.
     pub key: String,
@@ -60,13 +61,30 @@ pub struct RowWrite {
     pub columns: Vec<String>,
 }
 
+/// Without payload and derived columns: without a key configured, secret values stand in the clear there.
+impl fmt::Debug for RowWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowWrite").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 /// A row as read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct StoredRow {
     pub key: String,
     pub payload: Value,
     /// `updated_at` in microseconds since the Unix epoch, by the store's clock.
     pub updated_at: i64,
+}
+
+/// Without the payload, as [`RowWrite`].
+impl fmt::Debug for StoredRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredRow")
+            .field("key", &self.key)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who owns a store key, since when and in which state: one row of the ledger.
@@ -105,13 +123,24 @@ pub struct Request<'a> {
 }
 
 /// What stood in the store, read under lock.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Snapshot {
     pub rows: HashMap<String, Value>,
     /// By store key: whoever owns it, in any cluster.
     pub by_key: HashMap<String, LedgerEntry>,
     /// By resource, within the request's cluster.
     pub by_object: HashMap<ObjectName, LedgerEntry>,
+}
+
+/// Keys instead of payloads, as [`RowWrite`].
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("rows", &self.rows.keys())
+            .field("by_key", &self.by_key)
+            .field("by_object", &self.by_object)
+            .finish()
+    }
 }
 
 /// What to write; empty means that nothing is written at all.
@@ -247,4 +276,81 @@ pub trait Store: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::desired::{Desired, Stored};
+    use crate::plan::{PlannedRow, Row};
+    use crate::resource::{KindIndex, Resource, ResourceId};
+
+    /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
+    #[test]
+    fn debug_tells_no_payload() {
+        const PLANTED: &str = "s3cret-planted";
+        let value = json!({"data": {"password": PLANTED}});
+        let text = || PLANTED.to_owned();
+        let map = || [("last-applied".to_owned(), text())].into();
+        let stored = Stored {
+            spec: value.clone(),
+            labels: map(),
+            annotations: map(),
+            resource_version: "7".to_owned(),
+            generation: 1,
+            created_at: String::new(),
+            phase: String::new(),
+            last_error: String::new(),
+            status: value.clone(),
+        };
+        let desired = Desired {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            name: "name".to_owned(),
+            labels: map(),
+            annotations: map(),
+            spec: value.clone(),
+            warnings: Vec::new(),
+        };
+        let resource = Resource {
+            id: ResourceId { kind: KindIndex(0), object: ObjectName::new("ns", "name") },
+            uid: "uid".into(),
+            generation: 1,
+            version: 1,
+            created: 0,
+            labels: map(),
+            annotations: map(),
+            finalizers: Vec::new(),
+            deleting: false,
+            spec: value.clone(),
+            status: value.clone(),
+        };
+        let write = RowWrite {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            status_phase: String::new(),
+            payload: value.to_string(),
+            columns: vec![text()],
+        };
+        let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
+        let row = Row { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
+        let told = [
+            format!("{resource:?}"),
+            format!("{desired:?}"),
+            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone() }),
+            format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
+            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
+            format!("{write:?}"),
+            format!("{snapshot:?}"),
+        ];
+        for told in told {
+            assert!(told.contains("name") && !told.contains(PLANTED), "{told}");
+        }
+        // these have no name of their own
+        for told in [format!("{stored:?}"), format!("{row:?}")] {
+            assert!(told.contains('7') && !told.contains(PLANTED), "{told}");
+        }
+    }
 }

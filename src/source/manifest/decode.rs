@@ -16,10 +16,17 @@ const MAX_DEPTH: usize = 128;
 const ALIAS_EVENTS: usize = 200_000;
 
 /// A value, and the line of the document on which it begins, from 0.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Decoded {
     pub line: usize,
     pub value: Value,
+}
+
+/// Without the value: it may hold secrets.
+impl std::fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoded").field("line", &self.line).finish_non_exhaustive()
+    }
 }
 
 /// Why a document cannot be read. Holds nothing of the text but keys.
