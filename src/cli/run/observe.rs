@@ -66,12 +66,11 @@ impl Observer for Observed {
         for item in items {
             self.item(kind, item, each);
         }
-        let written = counts.inserted + counts.updated + counts.deleted;
         self.metrics.batch(table, "committed", items.len(), took);
         self.metrics.rows(table, RowAction::Insert, counts.inserted);
         self.metrics.rows(table, RowAction::Update, counts.updated);
         self.metrics.rows(table, RowAction::Delete, counts.deleted);
-        self.metrics.rows(table, RowAction::Unchanged, items.len().saturating_sub(written));
+        self.metrics.rows(table, RowAction::Unchanged, items.iter().filter(|item| is_unchanged(&item.settled)).count());
         let failed = items.iter().filter(|item| is_failure(&item.settled)).count();
         if let Some(outage) = self.outage.lock().unwrap_or_else(PoisonError::into_inner).take() {
             tracing::info!(was = outage, "the store is back");
@@ -156,6 +155,11 @@ impl Observer for Observed {
             }
         }
     }
+}
+
+/// Looked at, and found equal: what is refused or suspended was not looked at.
+fn is_unchanged(settled: &Settled) -> bool {
+    matches!(settled, Settled::Planned(Outcome::Synced { write: Write::Unchanged, .. }))
 }
 
 fn is_failure(settled: &Settled) -> bool {
