@@ -219,3 +219,26 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(run(&mut shell).expect(0).out.lines().count(), 1);
     assert_eq!(std::fs::read_to_string(desk.path("err")).unwrap(), "");
 }
+
+/// `NoPlaintext`: what a broken kubeconfig holds stays there, whichever way the file was named.
+#[test]
+fn a_broken_kubeconfig_is_not_quoted() {
+    let desk = Desk::new();
+    let broken = [
+        ("syntax", "users:\n- name: me\n  user:\n    token: pl4nted\n  broken: [\n"),
+        ("shape", "users:\n- name: me\n  user: pl4nted\n"),
+        ("key", "users:\n- name: me\n  user:\n    client-key-data: [pl4nted]\n"),
+    ];
+    for (name, text) in broken {
+        let file = desk.path(name);
+        std::fs::write(&file, text).unwrap();
+        let start =
+            "run --leader-elect=false --storage-backend=sqlite --sqlite-path=o.db --metrics-addr=0 --healthz-addr=0";
+        let by_variable = run(desk.command(start).env("KUBECONFIG", &file)).expect(2);
+        let by_flag = run(desk.command(start).arg("--kubeconfig").arg(&file)).expect(2);
+        for ran in [by_variable, by_flag] {
+            assert!(ran.err.contains("not a kubeconfig") && ran.err.contains("line "), "{name}: {ran:?}");
+            assert!(!format!("{ran:?}").contains("pl4nted"), "{name}: {ran:?}");
+        }
+    }
+}

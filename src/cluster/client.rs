@@ -1,5 +1,6 @@
 //! The client for the API server.
 
+use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::client::{Body, ClientBuilder, ConfigExt};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
@@ -34,7 +35,9 @@ const READ_AHEAD: usize = 64 * 1024;
 pub enum ClientError {
     #[error("unable to read the kubeconfig {path}: {detail}")]
     Kubeconfig { path: String, detail: String },
-    #[error("unable to find a cluster: no --kubeconfig, no KUBECONFIG, and not running in a pod: {0}")]
+    #[error(
+        "unable to find a cluster: no usable --kubeconfig, KUBECONFIG or ~/.kube/config, and not running in a pod: {0}"
+    )]
     NoCluster(String),
     #[error("unable to set up the client: {0}")]
     Client(String),
@@ -52,19 +55,35 @@ pub async fn connect(kubeconfig: Option<&Path>, count: Count) -> Result<Client, 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = match kubeconfig {
         Some(path) => {
-            let failed = |detail: String| ClientError::Kubeconfig { path: path.display().to_string(), detail };
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| failed(error.to_string()))?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-                .await
-                .map_err(|error| failed(error.to_string()))?
+            let failed = |error: KubeconfigError| ClientError::Kubeconfig {
+                path: path.display().to_string(),
+                detail: describe(&error),
+            };
+            let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
         }
-        None => Config::infer().await.map_err(|error| ClientError::NoCluster(error.to_string()))?,
+        None => Config::infer().await.map_err(|error| ClientError::NoCluster(describe_search(&error)))?,
     };
     // the engine retries by itself, knowing which change is still wanted; a retry below it would only delay that
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let client = if config.proxy_url.is_some() { through_proxy(config, count) } else { direct(&config, count) };
     client.map_err(|error| ClientError::Client(error.to_string()))
+}
+
+/// The parser's own text quotes the file, and with it a token or a key: only the place is told, and a reason of ours.
+fn describe(error: &KubeconfigError) -> String {
+    let KubeconfigError::Parse(fault) = error else { return error.to_string() };
+    let (line, column) = fault.location().map_or((1, 1), |at| (at.line(), at.column()));
+    format!("line {line}, column {column}: this is not valid YAML, or not a kubeconfig")
+}
+
+/// As [`describe`], for whichever file was found.
+fn describe_search(error: &InferConfigError) -> String {
+    match error.source().and_then(|source| source.downcast_ref::<KubeconfigError>()) {
+        Some(fault @ KubeconfigError::Parse(_)) => format!("the kubeconfig cannot be read: {}", describe(fault)),
+        _ => error.to_string(),
+    }
 }
 
 fn through_proxy(config: Config, count: Count) -> kube::Result<Client> {

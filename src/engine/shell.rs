@@ -15,7 +15,7 @@ use super::codec::Codec;
 use super::reader::{Reader, Reading};
 use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
 use super::target::{Ack, TargetError};
-use super::{EngineError, Options, Parts, patiently};
+use super::{EngineError, Options, Parts, alive_during, patiently};
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
@@ -50,6 +50,10 @@ pub(super) struct Shell {
     readings: mpsc::Receiver<Reading>,
     owners: (mpsc::Sender<Owners>, mpsc::Receiver<Owners>),
     reader: Option<Reader>,
+    /// What runs until the engine stops: an end before is a fault.
+    background: JoinSet<()>,
+    /// The source told everything and ended, which a one-shot run may.
+    source_ended: bool,
     sweep_now: Arc<Notify>,
     commits: Arc<AtomicU64>,
     /// Rows of the sweep under way that belong to no resource.
@@ -121,6 +125,8 @@ impl Shell {
             readings,
             owners: mpsc::channel(16),
             reader: Some(reader),
+            background: JoinSet::new(),
+            source_ended: false,
             sweep_now: Arc::new(Notify::new()),
             commits,
             strays: HashMap::new(),
@@ -134,13 +140,14 @@ impl Shell {
     }
 
     pub async fn run(mut self) -> Result<(), EngineError> {
-        self.recall().await?;
+        let observer = Arc::clone(&self.parts.observer);
+        alive_during(observer.as_ref(), self.recall()).await?;
         self.started = Instant::now();
         let stop_reading = self.stop.child_token();
         let _guard = stop_reading.clone().drop_guard();
         if let Some(reader) = self.reader.take().filter(|_| !self.options.until_idle) {
             let (tick, sweep) = (self.options.status_interval, self.options.sweep_interval);
-            tokio::spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
+            self.background.spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
         }
         let mut report = tokio::time::interval(Duration::from_secs(1));
         report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -162,8 +169,13 @@ impl Shell {
                     self.state.on_owners(owners.kind, owners.ours, moment());
                     self.state.on_orphans(owners.kind, owners.orphans, moment());
                 }
-                event = self.events.recv(), if room => match event {
+                Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
+                    joined(ended)?;
+                    return Err(EngineError::Internal("rows are read back no more".to_owned()));
+                }
+                event = self.events.recv(), if room && !self.source_ended => match event {
                     Some(event) => self.on_event(event),
+                    None if self.options.until_idle && self.state.listed() => self.source_ended = true,
                     None => return Err(EngineError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
@@ -231,9 +243,12 @@ impl Shell {
             self.call(id, seen, job);
         }
         for (id, notice) in self.state.take_notices() {
-            let target = Arc::clone(&self.parts.target);
-            self.parts.observer.notified(self.parts.registry.kind(id.kind));
-            tokio::spawn(async move { target.notify(&id, &notice).await });
+            let (target, observer) = (Arc::clone(&self.parts.target), Arc::clone(&self.parts.observer));
+            let registry = Arc::clone(&self.parts.registry);
+            tokio::spawn(async move {
+                let became = target.notify(&id, &notice).await;
+                observer.notified(registry.kind(id.kind), became);
+            });
         }
         if self.state.idle() && !self.swept_after_lists && !self.options.until_idle {
             // rows whose resource vanished without us are found now that all resources are known
@@ -301,10 +316,13 @@ impl Shell {
 
     fn on_call(&mut self, returned: Returned) {
         let now = moment();
+        let kind = self.parts.registry.kind(returned.id.kind);
         match returned.result {
-            CallResult::Fetched(result) => self.state.on_fetched(&returned.id, result, now),
+            CallResult::Fetched(result) => {
+                self.parts.observer.fetched(kind, result.as_ref().map(|_| ()));
+                self.state.on_fetched(&returned.id, result, now);
+            }
             CallResult::Acknowledged(ack, result) => {
-                let kind = self.parts.registry.kind(returned.id.kind);
                 let lag = now.at.duration_since(returned.seen);
                 self.parts.observer.acknowledged(kind, &ack, result.as_ref().map(|_| ()), lag);
                 self.state.on_acknowledged(&returned.id, ack, &result, now);
