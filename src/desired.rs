@@ -49,6 +49,9 @@ pub const MAX_KEY_CHARS: usize = 253;
 /// 1.5 MiB (etcd) to 3 MiB (request body), so only a manifest from a folder ever meets this.
 pub const MAX_PAYLOAD_BYTES: usize = 4 << 20;
 
+/// Most levels of objects and arrays in a spec. The row has to be read back, also by programs that stop at 128.
+pub const MAX_DEPTH: usize = 100;
+
 /// Why a resource cannot have a row. The text never holds a value of a kind with secrets.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{text}")]
@@ -183,6 +186,7 @@ impl Kind {
             Invalid { class: InvalidClass::Malformed, text }
         })?;
         self.check_metadata(resource)?;
+        check_depth(&resource.spec)?;
         normalize::normalize(&mut spec, &program.steps);
         rules::check(&spec, &resource.spec, &program.rules)
             .map_err(|text| Invalid { class: InvalidClass::Rule, text })?;
@@ -397,6 +401,23 @@ fn nul_at(path: &str) -> Invalid {
 }
 
 /// Measures exactly only what comes near the limit: escapes make a byte six at most.
+fn check_depth(spec: &Value) -> Result<(), Invalid> {
+    if fits(spec, MAX_DEPTH) {
+        return Ok(());
+    }
+    let text = format!("spec: nested deeper than {MAX_DEPTH} levels");
+    Err(Invalid { class: InvalidClass::TooLarge, text })
+}
+
+fn fits(value: &Value, levels: usize) -> bool {
+    let below = levels.checked_sub(1);
+    match value {
+        Value::Array(items) => below.is_some_and(|below| items.iter().all(|item| fits(item, below))),
+        Value::Object(fields) => below.is_some_and(|below| fields.values().all(|field| fits(field, below))),
+        _ => true,
+    }
+}
+
 fn check_size(desired: &Desired) -> Result<(), Invalid> {
     let plain: usize = desired.labels.iter().chain(&desired.annotations).map(|(k, v)| k.len() + v.len() + 6).sum();
     let rough = rough_len(&desired.spec) + plain;

@@ -29,6 +29,8 @@ pub struct Committed {
     pub unsettled: Option<(Batch, StoreError)>,
     /// Rows written.
     pub counts: Counts,
+    /// Whether the store was asked and answered: a batch of invalid resources never gets there.
+    pub answered: bool,
 }
 
 /// Rows of a batch by what happened to them.
@@ -61,6 +63,7 @@ impl Committer {
             settlement: Settlement { kind: batch.kind, items: Vec::new(), displaced: Vec::new(), released: Vec::new() },
             unsettled: None,
             counts: Counts::default(),
+            answered: false,
         };
         let mut asked = Vec::with_capacity(batch.items.len());
         for item in batch.items {
@@ -76,6 +79,7 @@ impl Committer {
             }
             match self.commit(kind, &part).await {
                 Ok((plan, changes)) => {
+                    committed.answered = true;
                     committed.counts.inserted += changes.insert.len();
                     committed.counts.updated += changes.update.len();
                     committed.counts.deleted += changes.delete.len();
@@ -88,6 +92,7 @@ impl Committer {
                         .extend(settled.map(|(ready, outcome)| ready.settle(Settled::Planned(outcome))));
                 }
                 Err(error) if error.class() == StoreErrorClass::Rejected => {
+                    committed.answered = true;
                     parts.extend(split_or_settle(part, &error, &mut committed.settlement.items));
                 }
                 Err(error) => {

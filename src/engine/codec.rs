@@ -57,9 +57,9 @@ impl Codec {
 
     /// A planned row as it goes to the store, secret values sealed.
     pub fn seal(&self, kind: &Kind, row: PlannedRow) -> Result<RowWrite, VaultError> {
-        let PlannedRow { key, mut payload } = row;
+        let PlannedRow { key, mut payload, as_stored } = row;
         let columns = kind.columns(&payload);
-        if let Some(data) = kind.secret_data_mut(&mut payload) {
+        if let Some(data) = kind.secret_data_mut(&mut payload).filter(|_| !as_stored) {
             self.vault.seal_data(data)?;
         }
         let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();

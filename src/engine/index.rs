@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use indexmap::IndexMap;
 use uuid::Uuid;
 
@@ -234,6 +234,12 @@ impl Index {
     /// The entries of a kind.
     pub fn of_kind(&self, kind: KindIndex) -> impl Iterator<Item = (&ObjectName, &Entry)> {
         self.kinds.get(usize::from(kind.0)).into_iter().flat_map(|kind| kind.entries.iter())
+    }
+
+    /// The namespaces that have resources.
+    #[must_use]
+    pub fn namespaces(&self) -> HashSet<Box<str>> {
+        self.kinds.iter().flat_map(|kind| kind.entries.keys()).map(|object| object.namespace.clone()).collect()
     }
 
     #[must_use]

@@ -46,6 +46,8 @@ pub struct Options {
     pub store_grace: Duration,
     pub require_encryption: bool,
     pub prune: Prune,
+    /// Remove rows that carry our mark and that no ledger accounts for, where this source has resources.
+    pub prune_unowned: bool,
     /// Return once there is nothing left to do, instead of watching on.
     pub until_idle: bool,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             store_grace: Duration::from_secs(10),
             require_encryption: false,
             prune: Prune::Yes,
+            prune_unowned: false,
             until_idle: false,
         }
     }

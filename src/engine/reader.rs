@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::codec::Codec;
 use super::state::RowFact;
-use crate::registry::Registry;
+use crate::registry::{Kind, Registry};
 use crate::resource::KindIndex;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoreErrorClass};
 
 /// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
 const PAGE: u32 = 250;
@@ -64,24 +64,35 @@ impl Reader {
         }
     }
 
+    /// A table that cannot be read (dropped, its rights taken away) does not keep the others from being read.
     async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
         self.send(Reading::SweepBegins).await?;
-        let mut rows = 0;
+        let (mut rows, mut failed) = (0, None);
         for kind in self.registry.kinds() {
-            let read_at = self.commits.load(Ordering::Acquire);
-            let mut after: Option<String> = None;
-            loop {
-                let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
-                let Some(last) = page.last().map(|row| row.key.clone()) else { break };
-                rows += page.len();
-                let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
-                self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
-                after = Some(last);
-                tokio::task::yield_now().await;
+            match self.sweep_kind(kind).await {
+                Ok(found) => rows += found,
+                Err(Some(error)) if error.class() == StoreErrorClass::Setup => failed = Some(error),
+                Err(error) => return Err(error),
             }
-            self.send(Reading::KindSwept { kind: kind.index, read_at }).await?;
         }
-        self.send(Reading::SweepEnds { rows }).await
+        self.send(Reading::SweepEnds { rows }).await?;
+        failed.map_or(Ok(()), |error| Err(Some(error)))
+    }
+
+    async fn sweep_kind(&self, kind: &Kind) -> Result<usize, Option<StoreError>> {
+        let read_at = self.commits.load(Ordering::Acquire);
+        let (mut rows, mut after) = (0, None::<String>);
+        loop {
+            let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
+            let Some(last) = page.last().map(|row| row.key.clone()) else { break };
+            rows += page.len();
+            let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+            self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+            after = Some(last);
+            tokio::task::yield_now().await;
+        }
+        self.send(Reading::KindSwept { kind: kind.index, read_at }).await?;
+        Ok(rows)
     }
 
     async fn send(&self, reading: Reading) -> Result<(), Option<StoreError>> {
@@ -119,17 +130,22 @@ impl Reader {
         let now = self.store.now().await.map_err(Some)?;
         // the sweep at the start has told everything older
         let since = cursor.unwrap_or(now) - OVERLAP;
+        let mut failed = None;
         for kind in self.registry.kinds() {
             let mut facts = Vec::new();
             let mut tell = |row| facts.push(self.codec.fact(kind, row));
-            self.store.rows_since(&kind.store.table, since, &mut tell).await.map_err(Some)?;
-            if facts.is_empty() {
-                continue;
+            match self.store.rows_since(&kind.store.table, since, &mut tell).await {
+                Ok(()) => {}
+                // of this table alone; the next sweep tells what is missed meanwhile
+                Err(error) if error.class() == StoreErrorClass::Setup => failed = Some(error),
+                Err(error) => return Err(Some(error)),
             }
-            self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+            if !facts.is_empty() {
+                self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+            }
         }
         *cursor = Some(now);
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(Some(error)))
     }
 }
 

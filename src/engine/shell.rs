@@ -167,7 +167,9 @@ impl Shell {
                 Some(reading) = self.readings.recv() => self.on_reading(reading)?,
                 Some(owners) = self.owners.1.recv() => {
                     self.state.on_owners(owners.kind, owners.ours, moment());
-                    self.state.on_orphans(owners.kind, owners.orphans, moment());
+                    if self.options.prune_unowned {
+                        self.state.on_orphans(owners.kind, owners.orphans, moment());
+                    }
                 }
                 Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
                     joined(ended)?;
@@ -293,6 +295,7 @@ impl Shell {
         self.state.on_settled(committed.settlement, now);
         self.commits.store(self.state.commits(), Ordering::Release);
         match committed.unsettled {
+            None if !committed.answered => Ok(()),
             None => {
                 self.state.on_store_available();
                 self.store_failures = 0;

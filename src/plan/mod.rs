@@ -122,11 +122,13 @@ pub enum Outcome {
     },
 }
 
-/// A row to write: its complete payload, secret values in the clear.
+/// A row to write: its complete payload.
 #[derive(Clone, PartialEq)]
 pub struct PlannedRow {
     pub key: String,
     pub payload: Value,
+    /// Secret values are as they stood in the store, since they could not be opened; else they are in the clear.
+    pub as_stored: bool,
 }
 
 /// Without the payload: its secret values are in the clear.
@@ -189,14 +191,20 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by };
     }
     let row = working.row(key);
-    if let Some(refusal) = row.and_then(|row| refusal(row, holder.is_some())) {
+    // the fingerprint of a kind with secrets is keyed with the encryption key: where it is still the same, the key is
+    // the right one and the row was damaged
+    let damaged =
+        holder.as_ref().is_some_and(|holder| context.kind.sensitive && holder.row_fingerprint == sync.row_fingerprint);
+    if let Some(refusal) = row.and_then(|row| refusal(row, holder.is_some(), damaged)) {
         return refusal;
     }
     let adopted = holder.is_none() && row.is_some();
     let runtime = runtime_of(context.kind, row);
     let write = match row {
         None => Write::Inserted,
-        Some(row) if row.sealed && sync.desired.same_meaning(&row.stored) => Write::Unchanged,
+        Some(row) if row.sealed && row.unreadable.is_none() && sync.desired.same_meaning(&row.stored) => {
+            Write::Unchanged
+        }
         Some(_) => Write::Updated,
     };
     if write != Write::Unchanged {
@@ -240,8 +248,8 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
 }
 
 /// Why a row must not be overwritten, if so.
-fn refusal(row: &Row, owned: bool) -> Option<Outcome> {
-    if let Some(text) = &row.unreadable {
+fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<Outcome> {
+    if let Some(text) = row.unreadable.as_ref().filter(|_| !damaged) {
         return Some(Outcome::Refused { reason: crate::status::reasons::SECRET_UNREADABLE, text: text.clone() });
     }
     let sealed_by = row.stored.annotations.get(SEALED_SECRET_OWNER).filter(|_| !owned)?;

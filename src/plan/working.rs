@@ -22,6 +22,8 @@ enum Content {
     Write(Value),
     /// To be written, and asked about.
     Written(Value, Box<Row>),
+    /// To be written with secret values as they stand in the store, since they could not be opened.
+    Left(Value, Box<Row>),
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +97,7 @@ impl<'a> Working<'a> {
             cell.content = Content::Written(payload, Box::new(row));
         }
         match &cell.content {
-            Content::Row(row) | Content::Written(_, row) => Some(row),
+            Content::Row(row) | Content::Written(_, row) | Content::Left(_, row) => Some(row),
             Content::Absent | Content::Write(_) => None,
         }
     }
@@ -111,11 +113,15 @@ impl<'a> Working<'a> {
         }
     }
 
-    /// Leaves the row but takes our marks off it. A row that cannot be opened is left as it is.
+    /// Leaves the row but takes our marks off it, also where its secret values cannot be opened: with the marks it
+    /// would be taken for an orphan.
     pub fn give_up(&mut self, key: &str) {
-        let payload = self.row(key).filter(|row| row.unreadable.is_none()).map(|row| without_ownership(&row.payload));
-        if let Some(payload) = payload {
-            self.put_row(key, payload);
+        let Some(row) = self.row(key) else { return };
+        let payload = without_ownership(&row.payload);
+        let left = row.unreadable.is_some().then(|| Box::new(row.clone()));
+        match (left, self.rows.get_mut(key)) {
+            (Some(row), Some(cell)) => cell.content = Content::Left(payload, row),
+            _ => self.put_row(key, payload),
         }
     }
 
@@ -179,12 +185,13 @@ impl<'a> Working<'a> {
             match (cell.existed, cell.content) {
                 (true, Content::Absent) => plan.delete.push(key),
                 (true, Content::Write(payload) | Content::Written(payload, _)) => {
-                    plan.update.push(PlannedRow { key, payload });
+                    plan.update.push(PlannedRow { key, payload, as_stored: false });
                 }
+                (true, Content::Left(payload, _)) => plan.update.push(PlannedRow { key, payload, as_stored: true }),
                 (false, Content::Write(payload) | Content::Written(payload, _)) => {
-                    plan.insert.push(PlannedRow { key, payload });
+                    plan.insert.push(PlannedRow { key, payload, as_stored: false });
                 }
-                (false, Content::Absent) | (_, Content::Row(_)) => {}
+                (false, Content::Absent | Content::Left(..)) | (_, Content::Row(_)) => {}
             }
         }
         for (key, holding) in self.holdings {

@@ -72,6 +72,7 @@ impl fmt::Debug for RowWrite {
 #[derive(Clone, PartialEq)]
 pub struct StoredRow {
     pub key: String,
+    /// `Null` where it cannot be read, see [`payload`].
     pub payload: Value,
     /// `updated_at` in microseconds since the Unix epoch, by the store's clock.
     pub updated_at: i64,
@@ -85,6 +86,14 @@ impl fmt::Debug for StoredRow {
             .field("updated_at", &self.updated_at)
             .finish_non_exhaustive()
     }
+}
+
+/// A payload from its text. JSON that a database takes and this program cannot hold (nested beyond 127 levels, numbers
+/// beyond those of a double) comes from others, and reads as `Null`: a row without meaning, which is put right where a
+/// resource owns it and left alone elsewhere. As an error it would stop whatever reads that row among others.
+#[must_use]
+pub fn payload(text: &[u8]) -> Value {
+    serde_json::from_slice(text).unwrap_or_default()
 }
 
 /// Who owns a store key, since when and in which state: one row of the ledger.
@@ -207,6 +216,8 @@ pub enum StoreError {
     Unavailable { detail: String },
     #[error("unable to commit: epoch {held} was superseded by {current}")]
     Deposed { held: i64, current: i64 },
+    #[error("unable to write: the ledger is gone ({detail}); the next start makes it anew")]
+    LedgerGone { detail: String },
     #[error("unable to write: the store refused it: {detail}")]
     Rejected { detail: String },
     #[error("unable to use the store: {detail}")]
@@ -218,7 +229,7 @@ impl StoreError {
     pub fn class(&self) -> StoreErrorClass {
         match self {
             Self::Unavailable { .. } => StoreErrorClass::Unavailable,
-            Self::Deposed { .. } => StoreErrorClass::Deposed,
+            Self::Deposed { .. } | Self::LedgerGone { .. } => StoreErrorClass::Deposed,
             Self::Rejected { .. } => StoreErrorClass::Rejected,
             Self::Setup { .. } => StoreErrorClass::Setup,
         }

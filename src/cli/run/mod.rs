@@ -230,6 +230,7 @@ impl Operator {
             sweep_interval: self.config.sweep_interval,
             require_encryption: self.config.require_encryption,
             prune: Prune::Yes,
+            prune_unowned: true,
             ..Options::default()
         }
     }

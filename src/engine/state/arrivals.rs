@@ -166,7 +166,10 @@ impl State {
     }
 
     fn removal(&self, resource: &Resource) -> Work {
-        Work::Remove { key: self.registry.kind(resource.id.kind).scoped_key(resource), retain: retains(resource) }
+        let key = self.registry.kind(resource.id.kind).scoped_key(resource);
+        // no row stands under a key that no store takes; one that the ledger knows is found by the resource
+        let key = if key.contains('\0') { resource.id.object.to_string() } else { key };
+        Work::Remove { key, retain: retains(resource) }
     }
 
     /// Keyed hash of all that the row and the status depend on.

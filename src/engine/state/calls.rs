@@ -143,9 +143,8 @@ impl State {
 
     /// Takes up what a patch has made true, unless the watch told of a later version already.
     fn believe(&mut self, id: &ResourceId, ack: Ack, version: u64) {
-        let patched = |entry: &&mut crate::engine::index::Entry| {
-            entry.uid == (&*ack.uid).into() && entry.version <= version
-        };
+        let patched =
+            |entry: &&mut crate::engine::index::Entry| entry.uid == (&*ack.uid).into() && entry.version <= version;
         let Some(entry) = self.index.get_mut(id).filter(patched) else { return };
         entry.version = version;
         if let Some(status) = ack.status {
@@ -229,7 +228,8 @@ impl State {
             return;
         }
         self.want_ack(id, lane, now.at, now);
-        if !self.call_retries.waits(id) && !self.is_queued(id) && !self.acks.contains(id) && !self.fetches.contains(id) {
+        if !self.call_retries.waits(id) && !self.is_queued(id) && !self.acks.contains(id) && !self.fetches.contains(id)
+        {
             self.call_retries.succeeded(id);
         }
     }

@@ -130,12 +130,19 @@ impl State {
         listed && self.prune == Prune::Yes && !self.incomplete.contains(&kind)
     }
 
-    /// Removes rows that carry our mark and belong to nobody, in this or another cluster.
+    /// Removes rows that carry our mark and that no ledger entry accounts for, in this or another cluster: the original
+    /// operator left them, or somebody put them there. Only in namespaces where this source has resources: elsewhere
+    /// they may be another cluster's that still runs the original.
     pub fn on_orphans(&mut self, kind: KindIndex, orphans: Vec<RowFact>, now: Moment) {
-        if !self.may_remove(kind) {
+        if !self.may_remove(kind) || orphans.is_empty() {
             return;
         }
+        let inhabited = self.index.namespaces();
         for row in orphans {
+            if row.unreadable || !row.written_for.as_ref().is_some_and(|object| inhabited.contains(&object.namespace)) {
+                tracing::debug!(key = row.key, "left a row that belongs to nobody");
+                continue;
+            }
             let Some(object) = row.written_for else { continue };
             let id = ResourceId { kind, object };
             // the resource may have come, or may be on its way through the store

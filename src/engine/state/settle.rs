@@ -96,8 +96,9 @@ impl State {
                     claimants.push(id.object.clone());
                 }
                 self.index.clear_key(id);
-                let seen_here =
-                    by.as_ref().is_some_and(|object| self.covers(&ResourceId { kind: id.kind, object: object.clone() }));
+                let seen_here = by
+                    .as_ref()
+                    .is_some_and(|object| self.covers(&ResourceId { kind: id.kind, object: object.clone() }));
                 if !seen_here {
                     // nobody here hears when the owner leaves
                     self.store_retries.failed(id.clone(), now.at, now.jitter);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::client::client_error;
 use super::super::{StoreError, StoreErrorClass};
+use super::statements::SCHEMA;
 
 /// The class of a SQLSTATE.
 #[must_use]
@@ -45,6 +46,11 @@ pub fn store_error(error: &sqlx::Error) -> StoreError {
         Some(constraint) if !message.contains(constraint) => format!("{message} (constraint {constraint}, {sqlstate})"),
         _ => format!("{message} ({sqlstate})"),
     };
+    // a database restored from before the operator: whoever wrote under the ledger's epoch does so no more, and the
+    // next start makes it anew
+    if matches!(&*sqlstate, "42P01" | "3F000") && message.contains(SCHEMA) {
+        return StoreError::LedgerGone { detail };
+    }
     match class_of(&sqlstate) {
         StoreErrorClass::Rejected => StoreError::Rejected { detail },
         StoreErrorClass::Setup => StoreError::Setup { detail },

@@ -9,7 +9,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
@@ -126,7 +125,7 @@ impl Look {
     fn add(&mut self, row: &PgRow, cluster: &str, wanted: &HashSet<&ObjectName>) -> Result<(), sqlx::Error> {
         self.epoch = row.try_get(0)?;
         let Some(key) = row.try_get::<Option<String>, _>(1)? else { return Ok(()) };
-        if let Some(payload) = row.try_get::<Option<Value>, _>(2)? {
+        if let Some(payload) = read::payload(row, 2)? {
             self.snapshot.rows.insert(key.clone(), payload);
         }
         let versions: (Option<String>, Option<String>) = (row.try_get(3)?, row.try_get(4)?);

@@ -2,8 +2,8 @@
 
 use futures::TryStreamExt as _;
 use serde_json::Value;
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::postgres::{PgRow, PgValueFormat};
+use sqlx::{PgConnection, Row as _, ValueRef as _};
 
 use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Tell};
 use super::statements::{LEDGER, NOW, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
@@ -31,7 +31,21 @@ pub(super) fn entry(row: &PgRow, at: usize) -> Result<LedgerEntry, sqlx::Error> 
 }
 
 fn stored(row: &PgRow) -> Result<StoredRow, sqlx::Error> {
-    Ok(StoredRow { key: row.try_get(0)?, payload: row.try_get::<Value, _>(1)?, updated_at: row.try_get(2)? })
+    let payload = payload(row, 1)?.unwrap_or_default();
+    Ok(StoredRow { key: row.try_get(0)?, payload, updated_at: row.try_get(2)? })
+}
+
+/// The payload in a column; `None` where there is no row.
+pub(super) fn payload(row: &PgRow, at: usize) -> Result<Option<Value>, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(None);
+    }
+    let format = raw.format();
+    let bytes = raw.as_bytes().map_err(sqlx::Error::Decode)?;
+    // jsonb's binary form is a version, always 1, and the text
+    let text = if format == PgValueFormat::Binary { bytes.get(1..).unwrap_or_default() } else { bytes };
+    Ok(Some(super::super::payload(text)))
 }
 
 pub(super) async fn rows(

@@ -24,6 +24,10 @@ pub(super) fn store_error(error: &sqlx::Error) -> StoreError {
     };
     let code = database.code().and_then(|code| code.parse().ok()).unwrap_or_default();
     let detail = format!("{} (SQLite {code})", database.message());
+    // whoever wrote under the ledger's epoch does so no more
+    if code == 1 && detail.contains("no such table: orloj_operator_") {
+        return StoreError::LedgerGone { detail };
+    }
     match class_of(code) {
         StoreErrorClass::Rejected => StoreError::Rejected { detail },
         StoreErrorClass::Setup => StoreError::Setup { detail },

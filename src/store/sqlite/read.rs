@@ -60,7 +60,7 @@ impl Statements {
 }
 
 pub(super) fn payload(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
-    serde_json::from_str(row.try_get(at)?).map_err(|_| sqlx::Error::Decode("a payload is not JSON".into()))
+    row.try_get::<&str, _>(at).map(|text| super::super::payload(text.as_bytes()))
 }
 
 fn stored(row: &SqliteRow) -> Result<StoredRow, sqlx::Error> {
