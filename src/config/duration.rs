@@ -6,8 +6,10 @@ use crate::golang;
 
 /// Reads `5s`, `1m30s` or `250ms`; refuses what is negative.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let nanoseconds = golang::duration::parse(text.trim())
-        .map_err(|_| "is not a duration; write a number and a unit, such as 5s, 1m30s or 250ms".to_owned())?;
+    let nanoseconds = golang::duration::parse(text.trim()).map_err(|fault| {
+        let what = if fault.contains("missing unit") { "has no unit" } else { "is not a duration" };
+        format!("{what}; write a number and a unit, such as 5s, 1m30s or 250ms")
+    })?;
     u64::try_from(nanoseconds)
         .map(Duration::from_nanos)
         .map_err(|_| "is negative; write a duration such as 5s or 1m30s".to_owned())
