@@ -350,7 +350,7 @@ mod tests {
         let told = [
             format!("{resource:?}"),
             format!("{desired:?}"),
-            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone() }),
+            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
             format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
             format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
             format!("{write:?}"),

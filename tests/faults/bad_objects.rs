@@ -27,6 +27,10 @@ fn lax(registry: &Registry) -> String {
     registry.kinds().iter().map(Kind::crd).map(lax).collect()
 }
 
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!("bottom"), |below, _| json!({"a": below}))
+}
+
 #[test]
 fn what_lax_crds_let_through_fails_alone() {
     let options = ControlPlaneOptions { controller_manager: false, ..ControlPlaneOptions::default() };
@@ -61,6 +65,15 @@ fn what_lax_crds_let_through_fails_alone() {
             "Malformed",
         ),
         (manifest("Secret", &named("secret"), &json!({"data": {"k": 7}})), "Malformed"),
+        // a row of it could be written, and never be read back
+        (
+            manifest(
+                "Tool",
+                &named("deep"),
+                &json!({"type": "http", "endpoint": "http://x", "input_schema": nested(125)}),
+            ),
+            "TooLarge",
+        ),
     ];
     for (object, _) in &bad {
         world.cluster.kubectl_stdin(["create", "-f", "-"], &object.to_string()).expect_ok();

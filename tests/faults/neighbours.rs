@@ -81,6 +81,34 @@ fn a_key_wanted_by_both_belongs_to_the_older() {
     assert_eq!(world.wait_quiet(), before, "nothing flaps");
     assert_eq!(condition(&world.object("Memory", "notes")["status"], "Synced")["status"], "False");
     alive(world.operators());
+    // nobody of its own operator's tells the younger that the key is free
+    world.cluster.kubectl(["-n", &other, "delete", "memory", "notes"]).expect_ok();
+    world.wait_synced("Memory", "notes");
+    world.wait_row_at("Memory", &other, "notes", |row| row["spec"]["type"] == "younger");
+    world.wait_settled();
+    alive(world.operators());
     world.delete("Memory", "notes");
     world.wait_settled();
+}
+
+/// The same the other way round: the one that loses its key is in a namespace that the winner's operator may not read.
+#[test]
+fn a_key_is_taken_from_a_younger_neighbour() {
+    let (world, other) = neighbours();
+    let guest = json!({"name": "notes", "namespace": world.namespace, "annotations": {"orloj.dev/suspend": "true", "orloj.dev/target-namespace": other}});
+    world.apply_with("Memory", &guest, &json!({"type": "older"}));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    world.apply_with("Memory", &json!({"name": "notes", "namespace": other}), &json!({"type": "younger"}));
+    world.wait_row_at("Memory", &other, "notes", |row| row["spec"]["type"] == "younger");
+    world.annotate("Memory", "notes", "orloj.dev/suspend-");
+    world.wait_row_at("Memory", &other, "notes", |row| row["spec"]["type"] == "older");
+    world.wait_synced("Memory", "notes");
+    eventually(PATIENCE, "the younger says so", || {
+        let object = world.cluster.kubectl(["-n", &other, "get", "memory", "notes", "-o", "json"]).expect_ok();
+        let object: serde_json::Value = serde_json::from_str(&object).unwrap();
+        let told = condition(&object["status"], "Synced")["reason"] == "KeyConflict";
+        if told { Ok(()) } else { Err(object["status"].to_string()) }
+    });
+    world.wait_still();
+    alive(world.operators());
 }

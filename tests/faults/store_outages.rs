@@ -147,3 +147,20 @@ fn a_password_changes() {
     let log = world.operator().log();
     assert!(["first", "second", "third"].iter().all(|word| !log.contains(&format!(":{word}@"))), "`NoPlaintext`");
 }
+
+/// A backup from before the operator was installed: no ledger, no epoch.
+#[test]
+fn a_restored_backup_without_a_ledger() {
+    let world = World::start("noledger");
+    for name in ["a", "b"] {
+        world.apply("Memory", name, &json!({"type": "kv"}));
+    }
+    world.wait_settled();
+    world.database.psql("drop schema orloj_operator cascade");
+    world.apply("Memory", "a", &json!({"type": "vector"}));
+    eventually(PATIENCE, "the operator ends", || {
+        if world.operator().process().exited().is_some() { Ok(()) } else { Err(world.log_tail()) }
+    });
+    world.operator().start_again();
+    world.wait_settled();
+}

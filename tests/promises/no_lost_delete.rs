@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::bed::eventually;
-use crate::world::{PATIENCE, World};
+use crate::world::{KEY, PATIENCE, World};
 
 #[test]
 fn the_finalizer_holds_a_resource_until_its_row_is_gone() {
@@ -132,4 +132,24 @@ fn retain_holds_where_nobody_saw_it_go() {
     assert_eq!(row["spec"]["type"], "kv");
     world.wait_swept();
     assert!(world.row("Memory", "notes").is_some());
+}
+
+/// With the marks still on it, the next sweep would take the row for an orphan.
+#[test]
+fn retain_holds_for_a_secret_that_cannot_be_opened() {
+    let mut world = World::named("retainsealed").env("ORLOJ_SECRET_ENCRYPTION_KEY", KEY).start();
+    world.apply_with(
+        "Secret",
+        &json!({"name": "token", "namespace": world.namespace, "annotations": {"orloj.dev/deletion-policy": "retain"}}),
+        &json!({"stringData": {"k": "v"}}),
+    );
+    world.wait_synced("Secret", "token");
+    let sealed = world.row("Secret", "token").unwrap()["spec"].clone();
+    world.operator().stop();
+    world.set_env("ORLOJ_SECRET_ENCRYPTION_KEY", &"f".repeat(64));
+    world.start_operator();
+    world.delete("Secret", "token");
+    world.wait_row("Secret", "token", |row| row["metadata"].get("annotations").is_none());
+    world.wait_still();
+    assert_eq!(world.row("Secret", "token").unwrap()["spec"], sealed);
 }

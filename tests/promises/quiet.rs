@@ -21,12 +21,15 @@ fn filled(world: Builder) -> World {
 fn a_restart_writes_nothing() {
     let world = filled(World::named("restart"));
     let before = world.wait_quiet();
+    let events = || world.kubectl(&["get", "events.events.k8s.io", "-o", "json"]).expect_ok();
+    let told = events();
     for _ in 0..2 {
         world.operator().stop();
         world.operator().start_again();
         world.operator().wait_ready(crate::world::PATIENCE);
         assert_eq!(strip_lease(&world.wait_quiet()), strip_lease(&before));
     }
+    assert_eq!(events(), told, "what was told once is not told again");
 }
 
 #[test]

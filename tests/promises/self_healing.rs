@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::bed::eventually;
+use crate::world::{KEY, PATIENCE, World};
 
 #[test]
 fn edited_lost_and_slipped_in_rows_are_put_right() {
@@ -56,4 +57,35 @@ fn a_status_that_somebody_overwrote_is_put_right() {
     let patch = r#"{"status":{"phase":"Nonsense","conditions":null}}"#;
     world.kubectl(&["patch", "memory", "notes", "--subresource=status", "--type=merge", "-p", patch]).expect_ok();
     world.wait_status("Memory", "notes", |status| status["phase"] == "Synced");
+}
+
+/// JSON that Postgres takes and this program cannot hold: it must not stop what reads the table.
+#[test]
+fn a_row_that_cannot_be_read_back_is_put_right() {
+    let world = World::start("unreadable");
+    for name in ["huge", "next"] {
+        world.apply("Memory", name, &json!({"type": "kv"}));
+    }
+    world.wait_converged();
+    world.database.psql("update memories set payload = jsonb_set(payload, '{spec,type}', '1e400'), updated_at = now()");
+    eventually(PATIENCE, "both rows are right again", || {
+        let types = world.database.psql("select payload->'spec'->>'type' from memories order by name");
+        if types.split_whitespace().eq(["kv", "kv"]) { Ok(()) } else { Err(types) }
+    });
+    world.wait_converged();
+}
+
+#[test]
+fn a_damaged_secret_is_sealed_anew() {
+    let world = World::named("damaged").env("ORLOJ_SECRET_ENCRYPTION_KEY", KEY).start();
+    world.apply("Secret", "token", &json!({"stringData": {"k": "v"}}));
+    world.wait_synced("Secret", "token");
+    world.wait_quiet();
+    world.database.psql(
+        "update secrets set payload = jsonb_set(payload, '{spec,data,k}', '\"enc:garbage\"'), updated_at = now()",
+    );
+    world.wait_row("Secret", "token", |row| {
+        row["spec"]["data"]["k"].as_str().is_some_and(|value| value.starts_with("enc:") && value != "enc:garbage")
+    });
+    world.wait_converged();
 }

@@ -276,7 +276,11 @@ impl World {
 
     /// Waits until the row of a resource is there and satisfies the check.
     pub fn wait_row(&self, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Value {
-        eventually(PATIENCE, &format!("the row of {kind} {name}"), || match self.row(kind, name) {
+        self.wait_row_at(kind, &self.namespace, name, check)
+    }
+
+    pub fn wait_row_at(&self, kind: &str, namespace: &str, name: &str, check: impl Fn(&Value) -> bool) -> Value {
+        eventually(PATIENCE, &format!("the row of {kind} {name}"), || match self.row_at(kind, namespace, name) {
             Some(row) if check(&row) => Ok(row),
             other => Err(format!("{other:?}; log:\n{}", self.log_tail())),
         })

@@ -50,28 +50,28 @@ fn a_store_that_stays_away_is_told_until_it_is_back() {
     let Watched { observed, readiness, registry, .. } = watched(grace);
     let kind = &registry.kinds()[0];
     observed.unavailable(Some(kind), &away());
-    assert!(readiness.is_ready(), "it may be back within the grace");
+    assert!(readiness.answer(false).healthy, "it may be back within the grace");
     std::thread::sleep(grace);
     // nobody has asked the store meanwhile
     observed.alive();
     let told = readiness.answer(false);
     assert!(!told.healthy && told.text.contains("no route"), "{told:?}");
     observed.committed(kind, &[invalid()], Counts::default(), Duration::ZERO);
-    assert!(!readiness.is_ready(), "the store was not asked for that");
+    assert!(!readiness.answer(false).healthy, "the store was not asked for that");
     observed.committed(kind, &[removed()], Counts::default(), Duration::ZERO);
-    assert!(readiness.is_ready());
+    assert!(readiness.answer(false).healthy);
     observed.unavailable(None, &away());
-    assert!(readiness.is_ready(), "another outage has a grace of its own");
+    assert!(readiness.answer(false).healthy, "another outage has a grace of its own");
     std::thread::sleep(grace);
     observed.unavailable(None, &away());
-    assert!(!readiness.is_ready());
+    assert!(!readiness.answer(false).healthy);
     observed.swept(0, 0);
-    assert!(readiness.is_ready());
+    assert!(readiness.answer(false).healthy);
     observed.unavailable(Some(kind), &away());
     std::thread::sleep(grace);
     observed.alive();
     observed.swept(0, 0);
-    assert!(!readiness.is_ready(), "it can be read, and takes nothing");
+    assert!(!readiness.answer(false).healthy, "it can be read, and takes nothing");
 }
 
 #[test]
