@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
+use kube::core::Status;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
@@ -95,7 +96,10 @@ impl Target for ClusterTarget {
 
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
         let api = self.api(id);
-        let found = within_time(api.get_opt(&id.object.name)).await?;
+        let found = match within_time(api.get(&id.object.name)).await {
+            Err(TargetError::Gone) => None,
+            found => Some(found?),
+        };
         let read = found.map(|seen| seen.into_resource(id.kind)).transpose();
         read.map_err(|(_, text)| TargetError::Refused(text))
     }
@@ -187,9 +191,12 @@ async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
 fn classify(error: &kube::Error) -> TargetError {
     match error {
         kube::Error::Api(status) => match status.code {
-            404 => TargetError::Gone,
-            // what the API server's own checks refuse names its fields; the other 422 is a failed `test`
-            422 if status.reason == "Invalid" => TargetError::Refused(status.message.clone()),
+            // without the resource's name it is the path that is unknown (its CRD is gone), or somebody in between who
+            // answers: that says nothing about the resource
+            404 if names_resource(status) => TargetError::Gone,
+            404 => TargetError::Transient(status.message.clone()),
+            // what the API server's own checks refuse names the resource; the other 422 is a failed `test`
+            422 if names_resource(status) => TargetError::Refused(status.message.clone()),
             // 409 is a lost race
             409 | 422 => TargetError::Stale(status.message.clone()),
             400 | 401 | 403 | 405 | 413 | 415 => TargetError::Refused(status.message.clone()),
@@ -198,6 +205,10 @@ fn classify(error: &kube::Error) -> TargetError {
         },
         other => TargetError::Unreachable(other.to_string()),
     }
+}
+
+fn names_resource(status: &Status) -> bool {
+    status.details.as_ref().is_some_and(|details| !details.name.is_empty())
 }
 
 fn clip(note: &str) -> String {
@@ -221,6 +232,21 @@ mod tests {
         let off = finalizer_patch("u", FinalizerChange::Remove(Finalizers { count: 2, ours: Some(1) })).unwrap();
         assert_eq!(off[1], json!({"op": "test", "path": "/metadata/finalizers/1", "value": FINALIZER}));
         assert_eq!(off[2], json!({"op": "remove", "path": "/metadata/finalizers/1"}));
+    }
+
+    #[test]
+    fn only_the_api_server_says_that_a_resource_is_gone() {
+        let class = |text: &str| {
+            let status: Status = serde_json::from_str(text).unwrap();
+            classify(&kube::Error::Api(Box::new(status))).class()
+        };
+        let named = r#"{"code": 404, "reason": "NotFound", "details": {"name": "x", "kind": "memories"}}"#;
+        assert_eq!(class(named), "gone");
+        assert_eq!(class(r#"{"code": 404, "reason": "NotFound", "details": {}}"#), "transient");
+        assert_eq!(class(r#"{"code": 404, "message": "404 page not found"}"#), "transient");
+        assert_eq!(class(r#"{"code": 422, "reason": "Invalid", "details": {"name": "x"}}"#), "refused");
+        assert_eq!(class(r#"{"code": 422, "reason": "Invalid", "details": {}}"#), "conflict");
+        assert_eq!(class(r#"{"code": 503}"#), "unreachable");
     }
 
     #[test]

@@ -194,6 +194,8 @@ pub struct Fence {
     /// Whose term it is: the cluster's, or that of one among several operators that share it.
     pub term: String,
     pub epoch: i64,
+    /// Who took the term: after a backup was restored, two leaders may have counted up to one epoch.
+    pub holder: String,
 }
 
 /// How an error is to be answered; decides retry, condition reason and metric label.

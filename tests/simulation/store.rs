@@ -50,7 +50,7 @@ impl Store for Memory {
     async fn take_leadership(&self, cluster: &str, _: &str) -> Result<Fence, StoreError> {
         let mut inner = self.inner();
         inner.epoch += 1;
-        Ok(Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch })
+        Ok(Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch, holder: "me".to_owned() })
     }
 
     async fn commit(

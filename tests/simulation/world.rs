@@ -79,7 +79,12 @@ impl World {
             registry: Arc::clone(&registry),
             store: store.clone(),
             codec: Arc::clone(&codec),
-            fence: orloj_operator::store::Fence { cluster: "us".to_owned(), term: "us".to_owned(), epoch: 0 },
+            fence: orloj_operator::store::Fence {
+                cluster: "us".to_owned(),
+                term: "us".to_owned(),
+                epoch: 0,
+                holder: "me".to_owned(),
+            },
             require_encryption: false,
         };
         let state = fresh_state(&registry, &fingerprinter);

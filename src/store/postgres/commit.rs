@@ -87,7 +87,7 @@ async fn attempt(
 fn hold(fence: &Fence, epoch: Option<i64>) -> Result<(), StoreError> {
     match epoch {
         Some(epoch) if epoch == fence.epoch => Ok(()),
-        other => Err(StoreError::Deposed { held: fence.epoch, current: other.unwrap_or(0) }),
+        other => Err(StoreError::Deposed { held: fence.epoch, current: other.unwrap_or(0).abs() }),
     }
 }
 
@@ -105,6 +105,7 @@ async fn look(
         .bind(request.keys)
         .bind(namespaces)
         .bind(names)
+        .bind(&fence.holder)
         .fetch_all(connection)
         .await
         .map_err(|e| classify::store_error(&e))?;
@@ -156,6 +157,7 @@ async fn lock(
             .bind(&fence.term)
             .bind(request.kind)
             .bind(keys)
+            .bind(&fence.holder)
             .fetch_all(connection)
             .await?;
         let mut epoch = None;

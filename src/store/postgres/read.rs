@@ -110,7 +110,7 @@ pub(super) async fn take_leadership(
     holder: &str,
 ) -> Result<Fence, sqlx::Error> {
     let epoch = sqlx::query_scalar(TAKE_LEADERSHIP).bind(term).bind(holder).fetch_one(connection).await?;
-    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch })
+    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() })
 }
 
 /// Made once; whoever comes second takes the first one's.

@@ -109,11 +109,11 @@ impl From<String> for Text {
 /// The statements of one table.
 #[derive(Debug)]
 pub(super) struct Statements {
-    /// Everything a decision needs, in one snapshot and without a lock: epoch, rows, ledger entries, and the version
-    /// (`xmin`) of each. Binds: fence's cluster, cluster, kind, keys, object namespaces, object names.
+    /// Everything a decision needs, in one snapshot and without a lock: epoch (negative where it is another holder's), rows, ledger entries, and the version
+    /// (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object namespaces, object names, fence's holder.
     pub(super) look: Text,
     /// Locks the fence (shared), the entries and the rows of these keys, in key order, and answers their versions.
-    /// Binds: fence's cluster, kind, keys.
+    /// Binds: fence's term, kind, keys, fence's holder.
     pub(super) lock: Text,
     pub(super) insert: Text,
     pub(super) update: Text,
@@ -155,7 +155,8 @@ impl Statements {
                  AND namespace = o.namespace AND name = o.name LIMIT 1) l), \
                  keys AS (SELECT key FROM unnest($4::text[]) AS w(key) UNION SELECT key FROM held) \
                  SELECT f.epoch, k.key, r.payload, r.version, l.version, {} \
-                 FROM (SELECT (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1) AS epoch) f \
+                 FROM (SELECT (SELECT CASE WHEN holder = $7 THEN epoch ELSE -epoch END \
+                 FROM orloj_operator.leader WHERE cluster = $1) AS epoch) f \
                  LEFT JOIN keys k ON true \
                  LEFT JOIN LATERAL (SELECT payload, xmin::text AS version FROM {name} \
                  WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
@@ -168,7 +169,8 @@ impl Statements {
             // entry and its row, locks them in one order
             lock: format!(
                 "WITH fence AS MATERIALIZED \
-                 (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
+                 (SELECT CASE WHEN holder = $4 THEN epoch ELSE -epoch END AS epoch \
+                 FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
                  entries AS MATERIALIZED (SELECT k.key, l.version FROM unnest($3::text[]) AS k(key) \
                  LEFT JOIN LATERAL (SELECT xmin::text AS version FROM orloj_operator.ledger \
                  WHERE kind = $2 AND key = k.key FOR UPDATE) l ON true) \

@@ -24,13 +24,15 @@ pub(super) async fn commit(
 ) -> Result<Changes, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let epoch: Option<i64> = sqlx::query_scalar("SELECT epoch FROM orloj_operator_leader WHERE cluster = $1")
+    let leading = "SELECT iif(holder = $2, epoch, -epoch) FROM orloj_operator_leader WHERE cluster = $1";
+    let epoch: Option<i64> = sqlx::query_scalar(leading)
         .bind(&fence.term)
+        .bind(&fence.holder)
         .fetch_optional(&mut *transaction)
         .await
         .map_err(failed)?;
     if epoch != Some(fence.epoch) {
-        return Err(StoreError::Deposed { held: fence.epoch, current: epoch.unwrap_or(0) });
+        return Err(StoreError::Deposed { held: fence.epoch, current: epoch.unwrap_or(0).abs() });
     }
     let (snapshot, keys) = look(&mut transaction, statements, request).await.map_err(failed)?;
     let changes = decide(&snapshot);

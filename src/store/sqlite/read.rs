@@ -158,7 +158,7 @@ pub(super) async fn take_leadership(
     .bind(clock())
     .fetch_one(connection)
     .await?;
-    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch })
+    Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() })
 }
 
 /// Made once; whoever comes second takes the first one's.
