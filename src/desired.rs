@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::golang::{json as go_json, quote, text};
 use crate::normalize::{self, Fault};
-use crate::registry::{ColumnSource, Kind, hex, sha256};
+use crate::registry::{ColumnSource, Kind, RESERVED_NAMES, hex, sha256};
 use crate::resource::Resource;
 use crate::rules;
 
@@ -32,14 +32,15 @@ pub fn retains(resource: &Resource) -> bool {
     resource.annotations.get(DELETION_POLICY).is_some_and(|policy| policy == "retain")
 }
 
+/// kubectl's copy of what was last applied: a whole manifest, changed by every client-side apply.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Rows that a `SealedSecret` owns carry this; orlojd deletes and overwrites them (`reference/store.md` hazard 10).
+pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
+
 /// Annotations of a resource that never reach its row. The first would carry secret material around encryption
 /// (`reference/store.md` hazard 11), the second would have orlojd delete the row (hazard 10); the last two are
 /// switches of this operator, and rows hold nothing that orlojd would not write.
-const NOT_COPIED: [&str; 4] =
-    ["kubectl.kubernetes.io/last-applied-configuration", "orloj.dev/sealedsecret-owner", SUSPEND, DELETION_POLICY];
-
-/// Names that are routes of orlojd's API below a resource.
-const SUBRESOURCES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
+const NOT_COPIED: [&str; 4] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY];
 
 /// Most characters of a scoped key: a check constraint of orlojd's tables (`reference/store.md` 1).
 pub const MAX_KEY_CHARS: usize = 253;
@@ -233,7 +234,7 @@ impl Kind {
             format!("metadata.name {} must not contain '/', spaces, or whitespace", quoted())
         } else if name.starts_with('.') {
             format!("metadata.name {} must not start with '.'", quoted())
-        } else if SUBRESOURCES.contains(&text::lower(name).as_str()) {
+        } else if RESERVED_NAMES.contains(&text::lower(name).as_str()) {
             format!("metadata.name {} is a reserved subresource name", quoted())
         } else if name.contains('\0') {
             return Err(nul_at("metadata.name"));

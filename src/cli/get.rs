@@ -10,14 +10,12 @@ use super::args::{GetArgs, OutputFormat};
 use super::{CliError, Ended, output, store};
 use crate::config::Config;
 use crate::crypto::PREFIX;
+use crate::desired::LAST_APPLIED;
 use crate::registry::{Kind, Registry};
 use crate::store::{Store, StoredRow};
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-
-/// Never part of a row of ours; one that the original operator wrote may hold a whole manifest, secrets and all.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 const MASK: &str = "***";
 
@@ -99,6 +97,7 @@ fn mask(kind: &Kind, mut row: StoredRow) -> StoredRow {
         }
     }
     let annotations = row.payload.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    // never part of a row of ours; one that the original operator wrote may hold a whole manifest, secrets and all
     if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
         *value = MASK.into();
     }

@@ -12,10 +12,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::desired::LAST_APPLIED;
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
-
-/// Never part of a row, and with client-side apply as long as all the rest (reference: store.md hazard 11).
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// One object of any kind. `managedFields` and the like are passed over while it is read.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,6 +46,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
     let read = Metadata::deserialize(deserializer)?;
     let mut annotations = read.annotations;
     if let Some(annotations) = &mut annotations {
+        // with client-side apply as long as all the rest
         annotations.remove(LAST_APPLIED);
     }
     Ok(ObjectMeta {

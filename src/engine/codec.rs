@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::state::RowFact;
 use crate::crypto::{Fingerprinter, Vault, VaultError};
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored};
 use crate::plan::{self, PlannedRow, Row, View};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
@@ -107,7 +107,7 @@ impl Codec {
 /// The resource that a row with our mark was written for (reference: store.md 11).
 fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
     let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
-    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(plan::SEALED_SECRET_OWNER) {
+    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(SEALED_SECRET_OWNER) {
         return None;
     }
     let (namespace, name) = key.split_once('/')?;

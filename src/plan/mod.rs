@@ -10,17 +10,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SOURCE_NAMESPACE, Stored, Versions};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::Runtime;
 use crate::store::{Fingerprint, LedgerEntry};
 
 use working::Working;
-
-/// Rows that a `SealedSecret` owns carry this annotation; orlojd deletes and overwrites them
-/// (reference: store.md 10 and hazard 10).
-pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
 
 /// What a resource asks for.
 #[derive(Clone, Debug)]

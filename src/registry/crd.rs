@@ -16,7 +16,7 @@ use crate::rules;
 
 /// Names that are routes of orlojd's API below a resource, and so no resource's. Kubernetes names are lower case
 /// already; the operator refuses them in any case.
-const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
+pub const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
 
 /// `kubectl get orloj` lists all kinds.
 const CATEGORY: &str = "orloj";

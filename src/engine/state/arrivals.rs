@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{FINALIZER, Moment, Prune, State, Work};
-use crate::desired::retains;
+use crate::desired::{LAST_APPLIED, retains};
 use crate::engine::index::{Entry, Finalizers, Uid};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
 use crate::status::{Status, Verdict, reasons};
 use crate::store::Fingerprint;
-
-/// Never part of a row, and changed by every client-side apply (reference: store.md hazard 11).
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 impl State {
     pub fn on_source(&mut self, event: SourceEvent, now: Moment) {
