@@ -14,7 +14,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::super::{Changes, Decide, Fence, LedgerEntry, Request, RowWrite, Snapshot, StoreError, check};
-use super::statements::{LEDGER_PUT, LEDGER_REMOVE, Statements};
+use super::statements::{LEDGER, LEDGER_REMOVE, Statements};
 use super::{classify, connect, read};
 use crate::resource::ObjectName;
 
@@ -235,7 +235,7 @@ async fn put_entries(connection: &mut PgConnection, entries: &[LedgerEntry]) -> 
     let texts = |of: fn(&LedgerEntry) -> &str| entries.iter().map(|e| of(e)).collect::<Vec<&str>>();
     let numbers = |of: fn(&LedgerEntry) -> i64| entries.iter().map(|e| of(e)).collect::<Vec<i64>>();
     let hashes = |of: fn(&LedgerEntry) -> &[u8]| entries.iter().map(|e| of(e)).collect::<Vec<&[u8]>>();
-    sqlx::query_scalar(LEDGER_PUT)
+    sqlx::query_scalar(LEDGER.put.sql())
         .bind(texts(|e| &e.cluster))
         .bind(texts(|e| &e.kind))
         .bind(texts(|e| &e.object.namespace))

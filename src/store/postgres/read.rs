@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Tell};
-use super::statements::{LEDGER_PAGE, NOW, OWNERS, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
+use super::statements::{LEDGER, NOW, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;
 
 /// A ledger entry from its columns, the first of them at `at`.
@@ -77,7 +77,7 @@ pub(super) async fn ledger(
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
     let (kind, key) = after.unwrap_or_default();
-    let query = sqlx::query(LEDGER_PAGE).bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
+    let query = sqlx::query(LEDGER.page.sql()).bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
     query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn owners(
     kind: &str,
     keys: &[String],
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
-    let query = sqlx::query(OWNERS).bind(kind).bind(keys);
+    let query = sqlx::query(LEDGER.owners.sql()).bind(kind).bind(keys);
     query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
 }
 

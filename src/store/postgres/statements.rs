@@ -1,7 +1,7 @@
 //! Statement texts, built once a table: with UNNEST a text is the same for any size of batch.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::AssertSqlSafe;
 
@@ -10,29 +10,62 @@ use super::super::Table;
 /// The schema that is ours.
 pub(super) const SCHEMA: &str = "orloj_operator";
 
-/// Columns of the ledger in the order in which entries are bound and read.
-pub(super) const LEDGER_COLUMNS: &str = "cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at, \
-     retain";
+/// Columns of the ledger with their types, in the order in which entries are bound and read.
+const LEDGER_COLUMNS: [(&str, &str); 12] = [
+    ("cluster", "text"),
+    ("kind", "text"),
+    ("namespace", "text"),
+    ("name", "text"),
+    ("uid", "text"),
+    ("created", "bigint"),
+    ("key", "text"),
+    ("generation", "bigint"),
+    ("fingerprint", "bytea"),
+    ("row_fingerprint", "bytea"),
+    ("synced_at", "bigint"),
+    ("retain", "boolean"),
+];
 
-pub(super) const LEDGER_PAGE: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
-     fingerprint, row_fingerprint, synced_at, retain FROM orloj_operator.ledger \
-     WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4";
+/// What the ledger is conflicted on: never overwritten.
+const LEDGER_KEY: [&str; 2] = ["kind", "key"];
+
+/// A part for each column of the ledger, from its position, name and type.
+fn ledger_list(part: impl Fn(usize, &str, &str) -> Option<String>) -> String {
+    let parts = LEDGER_COLUMNS.iter().enumerate().filter_map(|(at, (name, of))| part(at, name, of));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The statements of the ledger, which know no table.
+#[derive(Debug)]
+pub(super) struct LedgerStatements {
+    pub(super) page: Text,
+    pub(super) owners: Text,
+    /// Answers how many entries were new (`xmax = 0` tells an insert from an update).
+    pub(super) put: Text,
+}
+
+pub(super) static LEDGER: LazyLock<LedgerStatements> = LazyLock::new(|| {
+    let columns = ledger_list(|_, name, _| Some(name.to_owned()));
+    let arrays = ledger_list(|at, _, of| Some(format!("${}::{of}[]", at + 1)));
+    let assignments =
+        ledger_list(|_, name, _| (!LEDGER_KEY.contains(&name)).then(|| format!("{name} = excluded.{name}")));
+    LedgerStatements {
+        page: format!(
+            "SELECT {columns} FROM orloj_operator.ledger \
+             WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4"
+        )
+        .into(),
+        owners: format!("SELECT {columns} FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])").into(),
+        put: format!(
+            "WITH put AS (INSERT INTO orloj_operator.ledger AS l ({columns}) SELECT * FROM unnest({arrays}) \
+             ON CONFLICT (kind, key) DO UPDATE SET {assignments} \
+             RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh) FROM put"
+        )
+        .into(),
+    }
+});
 
 pub(super) const LEDGER_REMOVE: &str = "DELETE FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
-
-/// Answers how many entries were new (`xmax = 0` tells an insert from an update).
-pub(super) const LEDGER_PUT: &str = "WITH put AS (INSERT INTO orloj_operator.ledger AS l \
-     (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, synced_at, retain) \
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], \
-     $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::boolean[]) \
-     ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, namespace = excluded.namespace, \
-     name = excluded.name, uid = excluded.uid, created = excluded.created, generation = excluded.generation, \
-     fingerprint = excluded.fingerprint, row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at, \
-     retain = excluded.retain \
-     RETURNING xmax = 0 AS fresh) SELECT count(*) FILTER (WHERE fresh) FROM put";
-
-pub(super) const OWNERS: &str = "SELECT cluster, kind, namespace, name, uid, created, key, generation, \
-     fingerprint, row_fingerprint, synced_at, retain FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
 
 pub(super) const TAKE_LEADERSHIP: &str = "INSERT INTO orloj_operator.leader AS l (cluster, epoch, holder, since) \
      VALUES ($1, 1, $2, NOW()) ON CONFLICT (cluster) DO UPDATE \
@@ -121,14 +154,14 @@ impl Statements {
                  CROSS JOIN LATERAL (SELECT key FROM orloj_operator.ledger WHERE cluster = $2 AND kind = $3 \
                  AND namespace = o.namespace AND name = o.name LIMIT 1) l), \
                  keys AS (SELECT key FROM unnest($4::text[]) AS w(key) UNION SELECT key FROM held) \
-                 SELECT f.epoch, k.key, r.payload, r.version, l.version, l.{} \
+                 SELECT f.epoch, k.key, r.payload, r.version, l.version, {} \
                  FROM (SELECT (SELECT epoch FROM orloj_operator.leader WHERE cluster = $1) AS epoch) f \
                  LEFT JOIN keys k ON true \
                  LEFT JOIN LATERAL (SELECT payload, xmin::text AS version FROM {name} \
                  WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
                  LEFT JOIN LATERAL (SELECT *, xmin::text AS version FROM orloj_operator.ledger \
                  WHERE kind = $3 AND key = k.key LIMIT 1) l ON true",
-                LEDGER_COLUMNS.replace(", ", ", l."),
+                ledger_list(|_, name, _| Some(format!("l.{name}"))),
             )
             .into(),
             // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its

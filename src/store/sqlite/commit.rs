@@ -8,8 +8,9 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::super::{Changes, Decide, Fence, LedgerEntry, Request, RowWrite, Snapshot, StoreError, Table, check};
 use super::classify::store_error;
+use super::ledger::{STATEMENTS, put_text, values};
 use super::read::{self, Statements};
-use super::schema::{LEDGER, quoted};
+use super::schema::quoted;
 
 /// Rows a statement; SQLite takes 32766 values in one.
 const CHUNK: usize = 500;
@@ -50,17 +51,12 @@ async fn look(
     request: &Request<'_>,
 ) -> Result<(Snapshot, HashSet<String>), sqlx::Error> {
     let objects: Vec<[&str; 2]> = request.objects.iter().map(|o| [&*o.namespace, &*o.name]).collect();
-    // CROSS keeps SQLite from walking the whole ledger for each object
-    let held = sqlx::query(
-        "SELECT l.cluster, l.kind, l.namespace, l.name, l.uid, l.created, l.key, l.generation, l.fingerprint, \
-         l.row_fingerprint, l.synced_at, l.retain FROM json_each($3) o CROSS JOIN orloj_operator_ledger l ON l.cluster = $1 \
-         AND l.kind = $2 AND l.namespace = o.value ->> 0 AND l.name = o.value ->> 1",
-    )
-    .bind(request.cluster)
-    .bind(request.kind)
-    .bind(json(&objects))
-    .fetch_all(&mut *connection)
-    .await?;
+    let held = sqlx::query(STATEMENTS.held.sql())
+        .bind(request.cluster)
+        .bind(request.kind)
+        .bind(json(&objects))
+        .fetch_all(&mut *connection)
+        .await?;
     let mut snapshot = Snapshot::default();
     for row in &held {
         let entry = read::entry(row)?;
@@ -69,14 +65,8 @@ async fn look(
     let keys: HashSet<String> =
         request.keys.iter().cloned().chain(snapshot.by_object.values().map(|entry| entry.key.clone())).collect();
     let wanted = json(&keys.iter().collect::<Vec<_>>());
-    let entries = sqlx::query(
-        "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at, retain FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
-    )
-    .bind(request.kind)
-    .bind(&wanted)
-    .fetch_all(&mut *connection)
-    .await?;
+    let entries =
+        sqlx::query(STATEMENTS.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
     for row in &entries {
         let entry = read::entry(row)?;
         snapshot.by_key.insert(entry.key.clone(), entry);
@@ -152,12 +142,6 @@ async fn write(connection: &mut SqliteConnection, request: &Request<'_>, changes
     Ok(())
 }
 
-/// `(?, ?, ...), (?, ?, ...)`: faster here than `json_each`, which parses every payload twice.
-fn values(rows: usize, columns: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    vec![row; rows].join(", ")
-}
-
 fn insert_text(table: &Table, rows: usize) -> String {
     let mut columns: Vec<String> =
         ["name", "namespace", "status_phase", "payload", "updated_at"].map(str::to_owned).into();
@@ -196,15 +180,7 @@ async fn write_rows(connection: &mut SqliteConnection, text: String, rows: &[Row
 }
 
 async fn put_entries(connection: &mut SqliteConnection, entries: &[LedgerEntry]) -> Result<(), sqlx::Error> {
-    let text = format!(
-        "INSERT INTO {LEDGER} (cluster, kind, namespace, name, uid, created, key, generation, fingerprint, \
-         row_fingerprint, synced_at, retain) VALUES {} ON CONFLICT (kind, key) DO UPDATE SET cluster = excluded.cluster, \
-         namespace = excluded.namespace, name = excluded.name, uid = excluded.uid, created = excluded.created, \
-         generation = excluded.generation, fingerprint = excluded.fingerprint, \
-         row_fingerprint = excluded.row_fingerprint, synced_at = excluded.synced_at, retain = excluded.retain",
-        values(entries.len(), 12)
-    );
-    let mut query = sqlx::query(AssertSqlSafe(text)).persistent(entries.len() == 1);
+    let mut query = sqlx::query(AssertSqlSafe(put_text(entries.len()))).persistent(entries.len() == 1);
     for entry in entries {
         query = query
             .bind(&entry.cluster)

@@ -3,6 +3,7 @@
 pub mod classify;
 mod commit;
 mod connect;
+mod ledger;
 mod read;
 mod schema;
 

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table, Tell};
+use super::ledger::STATEMENTS;
 use super::schema::quoted;
 use crate::resource::ObjectName;
 
@@ -28,6 +29,12 @@ impl Text {
     }
 }
 
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
 /// The reading statements of one table.
 #[derive(Debug)]
 pub(super) struct Statements {
@@ -41,7 +48,7 @@ pub(super) struct Statements {
 impl Statements {
     pub(super) fn new(table: &Table) -> Self {
         let name = quoted(&table.name);
-        let select = |columns: &str, rest: &str| Text(format!("SELECT {columns} FROM {name} WHERE {rest}").into());
+        let select = |columns: &str, rest: &str| Text::from(format!("SELECT {columns} FROM {name} WHERE {rest}"));
         let stored = "name, payload, updated_at";
         Self {
             among: select("name, payload", "name IN (SELECT value FROM json_each($1))"),
@@ -120,10 +127,7 @@ pub(super) async fn ledger(
     limit: u32,
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
     let (kind, key) = after.unwrap_or_default();
-    let query = sqlx::query(
-        "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at, retain FROM orloj_operator_ledger WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4",
-    );
+    let query = sqlx::query(STATEMENTS.page.sql());
     let query = query.bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
     query.fetch_all(connection).await?.iter().map(entry).collect()
 }
@@ -135,10 +139,7 @@ pub(super) async fn owners(
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
     // texts always serialise
     let keys = serde_json::to_string(keys).unwrap_or_default();
-    let query = sqlx::query(
-        "SELECT cluster, kind, namespace, name, uid, created, key, generation, fingerprint, row_fingerprint, \
-         synced_at, retain FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))",
-    );
+    let query = sqlx::query(STATEMENTS.owners.sql());
     query.bind(kind).bind(keys).fetch_all(connection).await?.iter().map(entry).collect()
 }
 

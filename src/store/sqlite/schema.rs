@@ -8,8 +8,7 @@ use std::fmt::Write as _;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::super::Table;
-
-pub(super) const LEDGER: &str = "orloj_operator_ledger";
+use super::ledger::LEDGER;
 
 /// Changes to these only add and keep older operators working, as in Postgres.
 const LEDGER_SQL: &str = "
