@@ -369,6 +369,52 @@ pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
     assert!(bed.store.missing(&[wider]).await.unwrap().is_empty());
 }
 
+/// A store that the first version of the program made: its migrations are run from the file, as they were then.
+pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
+    let (ledger, fingerprint) = if bed.is_postgres() {
+        bed.sql("DROP SCHEMA orloj_operator CASCADE; CREATE SCHEMA orloj_operator").await;
+        bed.sql(include_str!("../../src/store/postgres/migrations/0001_ledger.sql")).await;
+        bed.sql(
+            "CREATE TABLE orloj_operator.migrations (version integer PRIMARY KEY, name text NOT NULL, \
+                 applied_at timestamptz NOT NULL DEFAULT now())",
+        )
+        .await;
+        bed.sql("INSERT INTO orloj_operator.migrations VALUES (1, '0001_ledger')").await;
+        ("orloj_operator.ledger", "decode(repeat('07', 16), 'hex')")
+    } else {
+        for table in ["ledger", "leader", "meta", "migrations"] {
+            bed.sql(&format!("DROP TABLE orloj_operator_{table}")).await;
+        }
+        bed.sql(include_str!("../../src/store/sqlite/migrations/0001_ledger.sql")).await;
+        bed.sql(
+            "CREATE TABLE orloj_operator_migrations \
+                 (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+        )
+        .await;
+        bed.sql("INSERT INTO orloj_operator_migrations VALUES (1, '0001_ledger', 0)").await;
+        ("orloj_operator_ledger", "x'07070707070707070707070707070707'")
+    };
+    bed.sql(&format!(
+        "INSERT INTO {ledger} VALUES ('c', 'Tool', 'a', '1', 'uid', 5, 'a/1', 3, {fingerprint}, {fingerprint}, 9)"
+    ))
+    .await;
+    let fence = lead(bed).await;
+    let salt = bed.store.salt().await.unwrap();
+    let missing = bed.store.missing(&crate::bed::tables()).await.unwrap();
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert!(missing[0].contains("is at version 1 and has to be at 2"), "{missing:?}");
+
+    bed.store.migrate(&crate::bed::tables(), false).await.unwrap();
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    let entries = bed.store.ledger("c", None, 10).await.unwrap();
+    assert_eq!(entries.len(), 1);
+    let entry = &entries[0];
+    assert_eq!((&*entry.key, entry.generation, entry.fingerprint, entry.retain), ("a/1", 3, [7; 16], false));
+    assert_eq!(bed.store.salt().await.unwrap(), salt);
+    assert_eq!(lead(bed).await.epoch, fence.epoch + 1);
+    bed.upsert(&fence, &["a/2"], "x").await.unwrap_err();
+}
+
 /// A kind is one YAML file: its table needs no code.
 pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     let fence = lead(bed).await;

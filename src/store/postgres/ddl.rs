@@ -13,8 +13,10 @@ pub(super) struct Migration {
 }
 
 /// In order; the rules for adding one are in the first file.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql") },
+    Migration { version: 2, name: "0002_retain", sql: include_str!("migrations/0002_retain.sql") },
+];
 
 /// The version this program needs at least.
 pub(super) fn version() -> i32 {

@@ -1,8 +1,11 @@
-//! Statement texts of the ledger.
+//! The ledger: its numbered migrations, and the texts of its statements.
 
 use std::sync::LazyLock;
 
-use super::read::Text;
+use sqlx::SqliteConnection;
+
+use super::read::{self, Text};
+use super::schema::present;
 
 pub(super) const LEDGER: &str = "orloj_operator_ledger";
 
@@ -69,4 +72,72 @@ pub(super) fn put_text(entries: usize) -> String {
 pub(super) fn values(rows: usize, columns: usize) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     vec![row; rows].join(", ")
+}
+
+/// One step of the ledger's schema.
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+    /// The column of the ledger that it adds: SQLite's ADD COLUMN cannot be told to do nothing where there is one.
+    column: Option<&'static str>,
+}
+
+/// In order; the rules for adding one are in the first file.
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql"), column: None },
+    Migration {
+        version: 2,
+        name: "0002_retain",
+        sql: include_str!("migrations/0002_retain.sql"),
+        column: Some("retain"),
+    },
+];
+
+const TABLES: [&str; 3] = [LEDGER, "orloj_operator_leader", "orloj_operator_meta"];
+
+const APPLIED: &str = "orloj_operator_migrations";
+
+const CREATE_APPLIED: &str = "CREATE TABLE IF NOT EXISTS orloj_operator_migrations \
+     (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+
+/// Zero where there is no ledger. The file's own `user_version` is left alone: the file may serve others too.
+async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    for table in TABLES.into_iter().chain([APPLIED]) {
+        if present(connection, table).await?.is_empty() {
+            return Ok(0);
+        }
+    }
+    let text = "SELECT coalesce(max(version), 0) FROM orloj_operator_migrations";
+    sqlx::query_scalar(text).fetch_one(connection).await
+}
+
+/// A sentence where the ledger is not as new as this program needs it.
+pub(super) async fn missing(connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let version = version(connection).await?;
+    let needed = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    Ok((version < needed).then(|| {
+        format!(
+            "the ledger is at version {version} and has to be at {needed}: the operator's migration brings it there"
+        )
+    }))
+}
+
+/// Applies what is not in yet. To be called in a transaction.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let version = version(connection).await?;
+    sqlx::raw_sql(CREATE_APPLIED).execute(&mut *connection).await?;
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
+        let columns = present(connection, LEDGER).await?;
+        if !migration.column.is_some_and(|column| columns.iter().any(|present| present == column)) {
+            sqlx::raw_sql(migration.sql).execute(&mut *connection).await?;
+        }
+        sqlx::query("INSERT INTO orloj_operator_migrations VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
+            .bind(migration.version)
+            .bind(migration.name)
+            .bind(read::clock())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }

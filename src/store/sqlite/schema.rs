@@ -8,39 +8,7 @@ use std::fmt::Write as _;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::super::Table;
-use super::ledger::LEDGER;
-
-/// Changes to these only add and keep older operators working, as in Postgres.
-const LEDGER_SQL: &str = "
-CREATE TABLE IF NOT EXISTS orloj_operator_ledger (
-    cluster         TEXT NOT NULL,
-    kind            TEXT NOT NULL,
-    namespace       TEXT NOT NULL,
-    name            TEXT NOT NULL,
-    uid             TEXT NOT NULL,
-    created         INTEGER NOT NULL,
-    key             TEXT NOT NULL,
-    generation      INTEGER NOT NULL,
-    fingerprint     BLOB NOT NULL,
-    row_fingerprint BLOB NOT NULL,
-    synced_at       INTEGER NOT NULL,
-    retain          INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (kind, key),
-    UNIQUE (cluster, kind, namespace, name)
-) STRICT;
-CREATE TABLE IF NOT EXISTS orloj_operator_leader (
-    cluster TEXT NOT NULL PRIMARY KEY,
-    epoch   INTEGER NOT NULL,
-    holder  TEXT NOT NULL,
-    since   INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS orloj_operator_meta (
-    key   TEXT NOT NULL PRIMARY KEY,
-    value BLOB NOT NULL
-) STRICT;
-";
-
-const LEDGER_TABLES: [&str; 3] = [LEDGER, "orloj_operator_leader", "orloj_operator_meta"];
+use super::ledger;
 
 const CLOCK: &str = "(CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
 
@@ -70,7 +38,7 @@ fn columns(table: &Table) -> Vec<(String, String)> {
     common.into_iter().chain(derived).collect()
 }
 
-async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(connection).await
 }
 
@@ -87,11 +55,7 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table])
             missing.push(format!("table {} has no column {column}: the operator's migration adds it", table.name));
         }
     }
-    for table in LEDGER_TABLES {
-        if present(connection, table).await?.is_empty() {
-            missing.push(format!("table {table} is not there: the operator's migration makes it"));
-        }
-    }
+    missing.extend(ledger::missing(connection).await?);
     Ok(missing)
 }
 
@@ -101,7 +65,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, tables: &[Table])
         return Ok(());
     }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(LEDGER_SQL).execute(&mut *transaction).await?;
+    ledger::migrate(&mut transaction).await?;
     for table in tables {
         let present = present(&mut transaction, &table.name).await?;
         sqlx::raw_sql(AssertSqlSafe(create_table(table, &present))).execute(&mut *transaction).await?;

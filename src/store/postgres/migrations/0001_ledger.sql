@@ -18,7 +18,6 @@ CREATE TABLE IF NOT EXISTS orloj_operator.ledger (
     fingerprint     bytea NOT NULL,
     row_fingerprint bytea NOT NULL,
     synced_at       bigint NOT NULL,              -- microseconds since 1970
-    retain          boolean NOT NULL DEFAULT false, -- the row outlives its resource
     PRIMARY KEY (kind, key),
     UNIQUE (cluster, kind, namespace, name)
 );
