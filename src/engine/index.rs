@@ -216,12 +216,6 @@ impl Index {
         self.kinds.get(usize::from(kind.0)).into_iter().flat_map(|kind| kind.entries.iter())
     }
 
-    /// How many resources of a kind are known.
-    #[must_use]
-    pub fn count(&self, kind: KindIndex) -> usize {
-        self.kinds.get(usize::from(kind.0)).map_or(0, |kind| kind.entries.len())
-    }
-
     #[must_use]
     pub fn len(&self) -> usize {
         self.kinds.iter().map(|kind| kind.entries.len()).sum()

@@ -205,10 +205,16 @@ impl Metrics {
         self.max_workers.set([&controller], max);
     }
 
-    /// The metrics of one queue, looked up once: cheap enough for every resource.
+    /// The metrics of one queue, looked up once: cheap enough for every resource. Its results are counted from 0, as
+    /// controller-runtime does: a rate needs a first value.
     #[must_use]
     pub fn queue(&self, name: &str) -> QueueMetrics {
         let name = name.to_ascii_lowercase();
+        for label in Reconciled::LABELS {
+            self.reconciles.add([&name, label], 0);
+        }
+        self.reconcile_errors.add([&name], 0);
+        self.terminal_errors.add([&name], 0);
         let labels = [name.as_str(), name.as_str()];
         QueueMetrics {
             depth: self.queue_depth.get(labels),

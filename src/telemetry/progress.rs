@@ -60,11 +60,6 @@ impl Progress {
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);
     }
-
-    /// For work whose size becomes known on the way.
-    pub fn set_total(&self, total: u64) {
-        self.bar.set_length(total);
-    }
 }
 
 impl Drop for Progress {

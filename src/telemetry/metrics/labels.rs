@@ -113,19 +113,16 @@ pub enum Reconciled {
     Error,
     /// It will not be tried again until the resource changes; counts as an error too.
     TerminalError,
-    /// Put back into the queue at once.
-    Requeue,
-    /// Put back into the queue for later.
-    RequeueAfter,
 }
 
 impl Reconciled {
+    /// All that controller-runtime tells, from 0 on. The last two never happen here: what is tried again has failed.
+    pub(super) const LABELS: [&str; 4] = ["success", "error", "requeue", "requeue_after"];
+
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Error | Self::TerminalError => "error",
-            Self::Requeue => "requeue",
-            Self::RequeueAfter => "requeue_after",
         }
     }
 }

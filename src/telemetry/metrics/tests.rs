@@ -9,8 +9,6 @@ fn used() -> Metrics {
         Reconciled::Success,
         Reconciled::Error,
         Reconciled::TerminalError,
-        Reconciled::Requeue,
-        Reconciled::RequeueAfter,
     ] {
         metrics.reconciled("Widget", result, ms);
     }
@@ -36,11 +34,11 @@ fn used() -> Metrics {
 const SAMPLES: &[&str] = &[
     r#"controller_runtime_reconcile_total{controller="widget",result="success"} 1"#,
     r#"controller_runtime_reconcile_total{controller="widget",result="error"} 2"#,
-    r#"controller_runtime_reconcile_total{controller="widget",result="requeue"} 1"#,
-    r#"controller_runtime_reconcile_total{controller="widget",result="requeue_after"} 1"#,
+    r#"controller_runtime_reconcile_total{controller="widget",result="requeue"} 0"#,
+    r#"controller_runtime_reconcile_total{controller="widget",result="requeue_after"} 0"#,
     r#"controller_runtime_reconcile_errors_total{controller="widget"} 2"#,
     r#"controller_runtime_terminal_reconcile_errors_total{controller="widget"} 1"#,
-    r#"controller_runtime_reconcile_time_seconds_count{controller="widget"} 5"#,
+    r#"controller_runtime_reconcile_time_seconds_count{controller="widget"} 3"#,
     r#"controller_runtime_active_workers{controller="widget"} 1"#,
     r#"controller_runtime_max_concurrent_reconciles{controller="widget"} 8"#,
     r#"workqueue_depth{name="widget",controller="widget"} 7"#,
