@@ -1,7 +1,7 @@
 //! A resource turned into the row that should stand for it, and a stored row in comparable form.
 //!
-//! All of it is pure: no clock, no store, no cluster. Keys and annotations are those of `reference/store.md` 3
-//! and 11, the payload is that of its section 4.
+//! All of it is pure: no clock, no store, no cluster. Keys, annotations and payload are those of
+//! `kinds/ORLOJD.md` 2.1, 3.1 and 2.2.
 
 use std::collections::BTreeMap;
 
@@ -34,15 +34,15 @@ pub fn retains(resource: &Resource) -> bool {
 
 /// kubectl's copy of what was last applied: a whole manifest, changed by every client-side apply.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Rows that a `SealedSecret` owns carry this; orlojd deletes and overwrites them (`reference/store.md` hazard 10).
+/// Rows that a `SealedSecret` owns carry this; orlojd deletes and overwrites them (`kinds/ORLOJD.md` 5.4).
 pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
 
 /// Annotations of a resource that never reach its row. The first would carry secret material around encryption
-/// (`reference/store.md` hazard 11), the second would have orlojd delete the row (hazard 10); the last two are
+/// (`kinds/ORLOJD.md` 5.5), the second would have orlojd delete the row (`kinds/ORLOJD.md` 5.4); the last two are
 /// switches of this operator, and rows hold nothing that orlojd would not write.
 const NOT_COPIED: [&str; 4] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY];
 
-/// Most characters of a scoped key: a check constraint of orlojd's tables (`reference/store.md` 1).
+/// Most characters of a scoped key: a check constraint of orlojd's tables (`kinds/ORLOJD.md` 1.1).
 pub const MAX_KEY_CHARS: usize = 253;
 
 /// Most bytes of spec, labels and annotations together, as JSON. Kubernetes itself refuses objects beyond about
@@ -224,7 +224,7 @@ impl Kind {
         scoped(&row_namespace(resource), &resource.id.object.name)
     }
 
-    /// `reference/kinds.md` 1, in its order.
+    /// `kinds/ORLOJD.md` 3.3, in its order.
     fn check_metadata(&self, resource: &Resource) -> Result<(), Invalid> {
         let name = &*resource.id.object.name;
         let quoted = || quote::quote(name);
@@ -276,7 +276,7 @@ impl Kind {
         }
     }
 
-    /// The complete payload of a row (`reference/store.md` 4). `status` is kept but for its phase; without
+    /// The complete payload of a row (`kinds/ORLOJD.md` 2.2). `status` is kept but for its phase; without
     /// `versions` the counters are left out.
     #[must_use]
     pub fn payload(&self, desired: &Desired, versions: Option<&Versions<'_>>, status: &Value) -> Value {

@@ -258,8 +258,8 @@ fn present(condition: &Condition) -> Condition {
     }
 }
 
-/// `Ready` from a runtime phase: good and bad words as orlojd's controllers write them (reference: kinds.md, the
-/// "Store status" lines); any other phase is on its way.
+/// `Ready` from a runtime phase: good and bad words as orlojd's controllers write them (`kinds/ORLOJD.md` 2.7);
+/// any other phase is on its way.
 fn runtime_condition(phase: &str, error: &str) -> Condition {
     let status = match phase.trim().to_lowercase().as_str() {
         "ready" | "running" | "active" | "succeeded" => "True",

@@ -302,7 +302,7 @@ fn one(world: &mut World, namespace: &'static str, size: u8) -> Outcome {
     world.run(&[(object, intent)]).outcomes.remove(0)
 }
 
-/// Versions by the store's rules (reference: store.md 5): +1 a write, generation only with the spec, status kept.
+/// Versions by the store's rules (`kinds/ORLOJD.md` 2.5): +1 a write, generation only with the spec, status kept.
 #[test]
 fn a_write_counts_versions_and_keeps_what_orlojd_wrote() {
     let mut world = World::new();

@@ -59,8 +59,8 @@ fn yaml(text: &str) -> Value {
     serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The text of every file of `src/`.
-fn source() -> String {
+/// Every file below a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -68,7 +68,13 @@ fn source() -> String {
         }
     }
     let mut files = Vec::new();
-    walk(&root().join("src"), &mut files);
+    walk(&root().join(folder), &mut files);
+    files
+}
+
+/// The text of every file of `src/`.
+fn source() -> String {
+    let files = files("src");
     files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs")).map(read).collect()
 }
 
@@ -211,6 +217,35 @@ fn files_exist() {
         let boring = ["lib.rs", "main.rs", "resource.rs"].contains(&name.as_str());
         assert!(boring || section("Repository").contains(&format!("src/{name}")), "src/{name} is not in the README");
     }
+}
+
+/// What a comment says of orlojd or the original can be looked up, and here.
+#[test]
+fn citations_lead_to_a_section() {
+    let sections = find_all(r"(?m)^#{2,3} (\d(?:\.\d)?) ", &read("kinds/ORLOJD.md"));
+    assert!(sections.len() > 20, "{sections:?}");
+    let citation = Regex::new(r"ORLOJD\.md(`? \d)?").unwrap_or_else(|error| panic!("{error}"));
+    let mut cited = BTreeSet::new();
+    for path in ["src", "tests", "kinds"].into_iter().flat_map(files) {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
+            continue;
+        }
+        let text = read(&path);
+        let elsewhere = find_all(r"(reference/\w+\.md|(?:design|store)\.md|hazard \d)", &text);
+        assert!(elsewhere.is_empty(), "{}: {elsewhere:?}", path.display());
+        let lists = find_all(r"ORLOJD\.md`?((?:,?(?: and)? \d\.?\d?)+)", &text);
+        let numbers = lists.iter().flat_map(|list| find_all(r"(\d(?:\.\d)?)", list));
+        for number in numbers {
+            assert!(sections.contains(&number), "{}: no section {number}", path.display());
+            cited.insert(number);
+        }
+        let has_number = citation.captures_iter(&text).all(|found| found.get(1).is_some());
+        assert!(has_number, "{}: a citation on the same line as its section", path.display());
+    }
+    // what nothing cites need not be kept
+    let uncited: Vec<_> = sections.iter().filter(|s| s.contains('.') && !cited.contains(*s)).collect();
+    assert!(uncited.is_empty(), "{uncited:?}");
 }
 
 fn widget(heading_blocks: &[&str]) -> (Registry, Value) {

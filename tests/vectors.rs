@@ -17,8 +17,8 @@ use serde_json::Value;
 const VECTORS: &str = include_str!("vectors.jsonl");
 
 /// The original walks maps in a random order: of two faults under different keys, a vector may show either.
-/// These lines show another one than ours, the first in byte order of the keys (`reference/store.md`
-/// hazard 20). For each, the test proves that the vector's text is what this gives for the one entry alone.
+/// These lines show another one than ours, the first in byte order of the keys (`kinds/ORLOJD.md` 5.7).
+/// For each, the test proves that the vector's text is what this gives for the one entry alone.
 const OTHER_KEY_FIRST: &[usize] = &[486];
 
 fn strings(value: &Value) -> BTreeMap<String, String> {

@@ -1,4 +1,4 @@
-//! Keyed digests of content: the ledger tells "same" from "changed" by them (design.md 3, Ledger).
+//! Keyed digests of content: the ledger tells "same" from "changed" by them.
 //!
 //! A plain hash of a Secret would let whoever reads the ledger test guesses of a weak password. So
 //! digests are keyed: with the installation's salt alone for ordinary kinds, with the salt and the

@@ -1,4 +1,4 @@
-//! The encryption key, and one sealed value (`reference/store.md` 10).
+//! The encryption key, and one sealed value (`kinds/ORLOJD.md` 2.6).
 
 use std::fmt;
 
@@ -149,7 +149,7 @@ mod tests {
         SecretKey::parse(&SecretString::from(setting)).unwrap().unwrap()
     }
 
-    /// The vector of store.md 10.
+    /// The vector of `kinds/ORLOJD.md` 2.6.
     #[test]
     fn opens_what_the_original_sealed() {
         let sealed = "enc:2oqScCGgHXHXXRkO2fGnoGmbOruoNcpTbCnDXJ5jQto=";

@@ -1,7 +1,7 @@
 //! Secret values at rest, and fingerprints that do not give them away.
 //!
 //! - [`SecretKey`]: the key that the original operator, orlojd and its workers share, and the format
-//!   of a sealed value (`reference/store.md` 10)
+//!   of a sealed value (`kinds/ORLOJD.md` 2.6)
 //! - [`Vault`]: sealing and opening the data of a whole Secret, with or without a key
 //! - [`Fingerprinter`]: keyed digests of content, for the ledger
 

@@ -1,4 +1,4 @@
-//! The data of a whole Secret, sealed and opened (`reference/store.md` 10).
+//! The data of a whole Secret, sealed and opened (`kinds/ORLOJD.md` 2.6).
 
 use serde_json::{Map, Value};
 

@@ -104,7 +104,7 @@ impl Codec {
     }
 }
 
-/// The resource that a row with our mark was written for (reference: store.md 11).
+/// The resource that a row with our mark was written for (`kinds/ORLOJD.md` 3.1).
 fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
     let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
     if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(SEALED_SECRET_OWNER) {

@@ -1,4 +1,4 @@
-//! Base64 as `encoding/base64`'s `StdEncoding` reads and writes it (`reference/kinds.md` 9).
+//! Base64 as `encoding/base64`'s `StdEncoding` reads and writes it (`kinds/ORLOJD.md` 4.6).
 
 use std::borrow::Cow;
 

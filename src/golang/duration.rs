@@ -1,4 +1,4 @@
-//! Durations as `time.ParseDuration` reads them (`reference/kinds.md`, Notation: Duration).
+//! Durations as `time.ParseDuration` reads them (`kinds/ORLOJD.md` 4.2).
 
 use super::quote::quote_bytes;
 
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// The pattern of kinds.md, which the CRDs carry too.
+    /// The pattern of `kinds/ORLOJD.md` 4.2, which the CRDs carry too.
     static SHAPE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$").unwrap());
 

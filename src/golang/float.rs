@@ -1,4 +1,4 @@
-//! Numbers as `strconv.ParseFloat` reads them (`reference/kinds.md` 3, check 6).
+//! Numbers as `strconv.ParseFloat` reads them (`kinds/ORLOJD.md` 4.4).
 
 use super::quote::quote;
 

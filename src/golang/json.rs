@@ -1,4 +1,4 @@
-//! JSON as `encoding/json` writes it (`reference/store.md` 4 "What jsonb hides", 7).
+//! JSON as `encoding/json` writes it (`kinds/ORLOJD.md` 2.4).
 
 use std::fmt::Write;
 

@@ -5,7 +5,7 @@
 //! nearly everywhere, and nearly is not enough for a drop-in: a pattern that one side accepts and
 //! the other refuses is a resource that never settles. So this module restates the handful of Go
 //! functions that matter, as small pure functions that know nothing of kinds or stores. The rules
-//! are those of Go 1.26 with Unicode 15 (`reference/kinds.md`, Notation).
+//! are those of Go 1.26 with Unicode 15 (`kinds/ORLOJD.md` 4).
 //!
 //! `tests/golang/*.jsonl` holds inputs with what Go answers. Point `GOLANG_TABLES` at another folder
 //! of such tables to check longer ones.

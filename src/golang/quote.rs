@@ -1,4 +1,4 @@
-//! Go's two ways to put a string into an error text (`reference/kinds.md`, Notation: Go quoting).
+//! Go's two ways to put a string into an error text (`kinds/ORLOJD.md` 4.3).
 
 use std::fmt::Write;
 

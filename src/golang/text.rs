@@ -1,4 +1,4 @@
-//! Trimming and lowering (`reference/kinds.md`, Notation: trim, lower, blank).
+//! Trimming and lowering (`kinds/ORLOJD.md` 4.1).
 
 use super::unicode::is_assigned;
 

@@ -92,7 +92,7 @@ fn sound_value(value: &Value) -> Result<(), Fault> {
 }
 
 /// Prints an encoded value with the keys of objects in the order of their shape: Go's own text, which hashes of
-/// a spec are made of (`reference/store.md` 7).
+/// a spec are made of (`kinds/ORLOJD.md` 1.2).
 pub fn encode_ordered(out: &mut String, value: &Value, shape: &Shape) {
     match (value, shape) {
         (Value::Object(map), Shape::Object(object)) => {

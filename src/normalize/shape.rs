@@ -1,6 +1,6 @@
 //! The shape of a spec: which fields there are, of which type, and when Go's encoding shows them.
 
-/// When a field stands in the payload (`reference/store.md` 4).
+/// When a field stands in the payload (`kinds/ORLOJD.md` 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Only with a value other than zero.

@@ -1,4 +1,4 @@
-//! The steps of normalisation (`reference/kinds.md` 11).
+//! The steps of normalisation (`kinds/ORLOJD.md` 3.4).
 
 use std::collections::{BTreeMap, HashSet};
 

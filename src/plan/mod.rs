@@ -249,7 +249,7 @@ fn refusal(row: &Row, owned: bool) -> Option<Outcome> {
     })
 }
 
-/// Whether the original operator wrote this row for the object (reference: store.md 11).
+/// Whether the original operator wrote this row for the object (`kinds/ORLOJD.md` 3.1).
 fn was_written_for(row: &Row, object: &ObjectName) -> bool {
     let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
     let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
@@ -273,7 +273,7 @@ pub fn runtime_of(kind: &Kind, row: Option<&Row>) -> Runtime {
     Runtime::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
 }
 
-/// The payload of the next write: versions by the store's rules, status kept (reference: store.md 5 and 13).
+/// The payload of the next write: versions by the store's rules, status kept (`kinds/ORLOJD.md` 2.5).
 fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>) -> Value {
     let kind = context.kind;
     let now = crate::status::format_time(context.now.div_euclid(1_000_000));

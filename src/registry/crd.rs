@@ -1,7 +1,7 @@
 //! `CustomResourceDefinition`s: what the API server is told of each kind.
 //!
 //! Names, columns of the default view and status fields are upstream's, so that either set of CRDs can replace the
-//! other (`reference/kinds.md` 1). What is added: conditions, descriptions, patterns and CEL rules, which answer at
+//! other (`kinds/ORLOJD.md` 3.2). What is added: conditions, descriptions, patterns and CEL rules, which answer at
 //! `kubectl apply` what would otherwise only be found in a status. Fields that would be empty are left out, and
 //! there are no defaults: both show up as drift in `GitOps` tools.
 

@@ -83,7 +83,7 @@ pub enum SchemaType {
     Boolean,
 }
 
-/// When a field stands in the payload (`reference/store.md` 4, "Which keys appear").
+/// When a field stands in the payload (`kinds/ORLOJD.md` 2.3).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Presence {

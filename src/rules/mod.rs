@@ -1,7 +1,7 @@
 //! What a kind refuses: rules checked in order over a normalised spec, with the error texts of its file.
 //!
 //! Nothing here knows a kind. Maps are walked in byte order of their keys, so that of several faults the same
-//! one is named on every run (`reference/store.md` hazard 20).
+//! one is named on every run (`kinds/ORLOJD.md` 5.7).
 
 mod check;
 mod message;

@@ -8,7 +8,7 @@ use crate::bed::ControlPlane;
 use crate::files::registry;
 use crate::server::{installed, manifest};
 
-/// Upstream's names, and its columns of `kubectl get` (`reference/kinds.md` 1).
+/// Upstream's names, and its columns of `kubectl get` (`kinds/ORLOJD.md` 3.2).
 const UPSTREAM: [(&str, &str, &str, &str, &[&str]); 8] = [
     ("Agent", "agents", "agent", "oagent", &["PHASE", "AGE"]),
     ("AgentSystem", "agentsystems", "agentsystem", "oasys", &["PHASE", "AGE"]),

@@ -18,7 +18,7 @@ use crate::files::registry;
 /// Requests under way at a time.
 const CONCURRENCY: usize = 8;
 
-/// What upstream's CRDs require as well, where its parent is there (`reference/kinds.md` 1): a missing one is no
+/// What upstream's CRDs require as well, where its parent is there (`kinds/ORLOJD.md` 3.2): a missing one is no
 /// disagreement. Indices stand as `[]`.
 const REQUIRED_UPSTREAM: [&str; 6] = [
     "spec.prompt",

@@ -25,7 +25,7 @@ fn a_runtime_phase_comes_back() {
     let object = world.wait_status("Tool", "search", |status| status["phase"] == "Error");
     let ready = condition(&object["status"], "Ready");
     assert_eq!((&ready["status"], &ready["message"]), (&json!("False"), &json!("connection refused")));
-    // hazard 1: a spec change keeps what orlojd wrote
+    // `kinds/ORLOJD.md` 5.1: a spec change keeps what orlojd wrote
     world.apply("Tool", "search", &json!({"type": "http", "endpoint": "http://y"}));
     let row = world.wait_row("Tool", "search", |row| row["spec"]["endpoint"] == "http://y");
     assert_eq!(row["status"]["phase"], "Error");
@@ -45,7 +45,7 @@ fn an_error_lasts_until_a_sync_succeeds() {
     let row = world.row("Agent", "a").unwrap();
     assert_eq!(row["spec"]["execution"]["output_schema"], json!({"type": "object"}), "the last good row stays");
     world.wait_quiet();
-    assert_eq!(world.object("Agent", "a")["status"]["phase"], "SyncError", "hazard 24");
+    assert_eq!(world.object("Agent", "a")["status"]["phase"], "SyncError", "kinds/ORLOJD.md 5.8");
     world.apply("Agent", "a", &spec(json!({"type": "string"})));
     let object = world.wait_synced("Agent", "a");
     assert_eq!(object["status"].get("syncError"), None);

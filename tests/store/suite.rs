@@ -37,7 +37,7 @@ pub async fn main_path(bed: &Bed) {
     bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
     assert_eq!(bed.keys().await, ["a/2", "a/3"]);
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [entry("a/2"), entry("a/3")]);
-    // a row that is gone already is no error (reference: store.md 12, hazard 8)
+    // a row that is gone already is no error (`kinds/ORLOJD.md` 5.3)
     bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
 }
 
@@ -433,7 +433,7 @@ pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     assert_eq!(bed.text(columns).await.unwrap(), "default it's red");
 }
 
-/// Reference: store.md 1: `created_at` and, but for one kind, `spec_hash` are never written.
+/// `kinds/ORLOJD.md` 1.1: `created_at` and, but for one kind, `spec_hash` are never written.
 pub async fn an_update_leaves_created_at_and_spec_hash_alone(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/1"], "x").await.unwrap();

@@ -1,4 +1,4 @@
-//! Whether Go's `regexp.Compile` takes a pattern (`reference/kinds.md` 3, check 2).
+//! Whether Go's `regexp.Compile` takes a pattern (`kinds/ORLOJD.md` 4.5).
 //!
 //! Rust's `regex` crate accepts and refuses different patterns (`a**`, `(?x)`, `\Z`, `x{1001}`,
 //! `[a-\d]` among others), so this is a parser of its own that only judges: it walks the pattern

@@ -5,7 +5,7 @@
 //! a transaction. It locks the fence, the ledger's entries and the rows in key order, and compares their versions
 //! with those it looked at; if any differ, it looks and decides again, now under its locks, so that a busy row can
 //! delay a batch but not starve it. What could not be locked because it was not there is inserted with "do nothing
-//! on conflict"; a count that falls short starts the batch over (reference: store.md 12, hazard 6).
+//! on conflict"; a count that falls short starts the batch over (`kinds/ORLOJD.md` 5.2).
 
 use std::collections::{HashMap, HashSet};
 

@@ -44,7 +44,7 @@ pub(super) fn record(migration: &Migration) -> String {
 
 /// Columns that every table has, and how we create them: the statement's part for each. As in orlojd's own tables, so
 /// that its migrations later run cleanly over them, and without its checks, which it adds unconditionally
-/// (reference: store.md 1, 9).
+/// (`kinds/ORLOJD.md` 1.1 and 1.3).
 const COMMON: [(&str, &str); 7] = [
     ("name", "text PRIMARY KEY"),
     ("namespace", "text NOT NULL DEFAULT 'default'"),
@@ -111,7 +111,7 @@ pub fn migration_sql(tables: &[Table], create_orlojd_tables: bool) -> String {
     sql
 }
 
-/// What the running operator needs and no more (reference: store.md 9).
+/// What the running operator needs and no more (`kinds/ORLOJD.md` 1.3).
 #[must_use]
 pub fn grants(tables: &[Table], role: &str, without_orlojd: bool) -> Vec<String> {
     let role = quoted(role);

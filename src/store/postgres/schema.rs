@@ -9,10 +9,10 @@ use super::statements::SCHEMA;
 use super::{classify, connect, ddl};
 
 /// Ours alone: orlojd's migrator holds 7301947, which one version of it may never give back
-/// (reference: store.md 12, hazard 25).
+/// (`kinds/ORLOJD.md` 5.9).
 const LOCK: i64 = 7_301_948_226;
 
-/// orlojd's migrations that shape our tables (reference: store.md 9).
+/// orlojd's migrations that shape our tables (`kinds/ORLOJD.md` 1.3).
 const ORLOJD_MIGRATIONS: [&str; 3] = ["003_mcp_servers", "007_schema_hardening", "008_spec_hash"];
 
 const WRITE: &str = "SELECT,INSERT,UPDATE,DELETE";

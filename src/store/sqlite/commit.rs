@@ -84,7 +84,7 @@ fn json(texts: &impl serde::Serialize) -> String {
     serde_json::to_string(texts).unwrap_or_default()
 }
 
-/// Postgres refuses U+0000 and broken JSON (reference: store.md 12, hazard 16); SQLite would take both.
+/// Postgres refuses U+0000 and broken JSON (`kinds/ORLOJD.md` 5.6); SQLite would take both.
 fn as_strict_as_postgres(changes: &Changes) -> Result<(), StoreError> {
     let refused = |what: &str| Err(StoreError::Rejected { detail: what.to_owned() });
     for row in changes.insert.iter().chain(&changes.update) {

@@ -5,11 +5,7 @@ use super::*;
 fn used() -> Metrics {
     let metrics = Metrics::new("1.2.3", "abc");
     let ms = Duration::from_millis(3);
-    for result in [
-        Reconciled::Success,
-        Reconciled::Error,
-        Reconciled::TerminalError,
-    ] {
+    for result in [Reconciled::Success, Reconciled::Error, Reconciled::TerminalError] {
         metrics.reconciled("Widget", result, ms);
     }
     metrics.workers("Widget", 1, 8);
