@@ -44,6 +44,17 @@ impl World {
         last
     }
 
+    /// Waits until the newest operator has gone through a whole sweep that began after this call.
+    pub fn wait_swept(&self) {
+        let swept = || self.operator().log().lines().filter(|line| line.contains("\"swept")).count();
+        let before = swept();
+        // the next one to end may be under way already
+        eventually(PATIENCE, "two sweeps have ended", || match swept() - before {
+            0 | 1 => Err(self.log_tail()),
+            _ => Ok(()),
+        });
+    }
+
     /// `Convergence` and then `Quiet`; returns what stands.
     pub fn wait_settled(&self) -> BTreeMap<String, String> {
         self.wait_converged();

@@ -4,23 +4,53 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::world::{World, manifest};
+use crate::bed::eventually;
+use crate::world::{PATIENCE, World, manifest};
 
-#[test]
-fn a_change_overtakes_the_acknowledgements_of_a_backlog() {
-    let mut world = World::named("fresh").prepare();
-    let stream: String = (0..1500)
+fn create_backlog(world: &World, count: usize) {
+    let stream: String = (0..count)
         .map(|n| {
             let metadata = json!({"name": format!("m{n}"), "namespace": world.namespace});
             format!("---\n{}\n", manifest("Memory", &metadata, &json!({"type": format!("t{n}")})))
         })
         .collect();
     world.cluster.kubectl_stdin(["create", "-f", "-"], &stream).expect_ok();
+}
+
+#[test]
+fn a_change_overtakes_the_rows_of_a_backlog() {
+    const BACKLOG: usize = 400;
+    let mut world = World::named("freshrow").arg("--batch-size=10").prepare();
+    create_backlog(&world, BACKLOG);
+    // forty batches, so that the backlog takes long, however quick the machine
+    world.database.psql(
+        "create function bed_slow() returns trigger language plpgsql as \
+         $$ begin perform pg_sleep(0.5); return null; end $$; \
+         create trigger bed_slow before insert on memories for each statement execute function bed_slow()",
+    );
+    world.start_operator();
+    let rows = |world: &World| world.database.psql("select count(*) from memories").trim().parse::<usize>().unwrap();
+    eventually(PATIENCE, "the backlog is being written", || match rows(&world) {
+        0 => Err("no row yet"),
+        _ => Ok(()),
+    });
+    world.apply("Memory", "urgent", &json!({"type": "kv"}));
+    world.wait_row("Memory", "urgent", |_| true);
+    let before_it = rows(&world) - 1;
+    assert!(before_it < BACKLOG, "the change went to the end of the queue, or the backlog was through already");
+    world.database.psql("drop trigger bed_slow on memories");
+    world.wait_converged();
+}
+
+#[test]
+fn a_change_overtakes_the_acknowledgements_of_a_backlog() {
+    let mut world = World::named("fresh").prepare();
+    create_backlog(&world, 1500);
     world.start_operator();
     let acknowledged = |world: &World| {
         world.operator().metric("orloj_operator_api_writes_total", &[("what", "status")]).unwrap_or(0.0)
     };
-    crate::bed::eventually(crate::world::PATIENCE, "the backlog is being acknowledged", || {
+    eventually(PATIENCE, "the backlog is being acknowledged", || {
         let count = acknowledged(&world);
         if count > 10.0 { Ok(()) } else { Err(count) }
     });

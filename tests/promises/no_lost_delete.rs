@@ -110,7 +110,7 @@ fn retain_leaves_the_row_to_nobody() {
     world.delete("Memory", "notes");
     let row = world.wait_row("Memory", "notes", |row| row["metadata"].get("annotations").is_none());
     assert_eq!(row["spec"]["type"], "kv");
-    world.wait_quiet();
+    world.wait_swept();
     assert!(world.row("Memory", "notes").is_some(), "a sweep must not take it for an orphan");
 }
 
@@ -130,6 +130,6 @@ fn retain_holds_where_nobody_saw_it_go() {
     world.operator().start_again();
     let row = world.wait_row("Memory", "notes", |row| row["metadata"].get("annotations").is_none());
     assert_eq!(row["spec"]["type"], "kv");
-    world.wait_quiet();
+    world.wait_swept();
     assert!(world.row("Memory", "notes").is_some());
 }

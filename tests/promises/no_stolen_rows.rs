@@ -32,6 +32,7 @@ fn the_older_owns_the_key_and_the_younger_says_so() {
     assert!(text.contains(&format!("{}/notes", world.namespace)) && text.contains("older"), "{text}");
     assert_eq!(world.row("Memory", "notes").unwrap()["spec"]["type"], "older");
     let versions = world.wait_quiet();
+    world.wait_swept();
     assert_eq!(versions, world.versions(), "nothing flaps");
     // deleting the younger leaves the older one's row; deleting the older hands the key over
     world.delete("Memory", "notes");
@@ -91,6 +92,6 @@ fn rows_of_others_are_never_touched() {
         .psql(&format!("insert into memories (name, namespace, payload) values ('x/theirs', 'x', '{foreign}')"));
     world.apply("Memory", "notes", &json!({"type": "kv"}));
     world.wait_synced("Memory", "notes");
-    world.wait_quiet();
+    world.wait_swept();
     assert_eq!(world.row_at("Memory", "x", "theirs").unwrap()["spec"]["type"], "rest");
 }
