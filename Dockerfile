@@ -13,7 +13,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
 
 # No shell and no package manager; certificates and time zones are there. nonroot is user 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
-ARG VERSION=0.1.0
+# `make image` says both.
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="orloj-operator" \
       org.opencontainers.image.description="Keeps the rows that orlojd reads equal to the custom resources in a Kubernetes cluster" \

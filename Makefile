@@ -53,4 +53,6 @@ generate: ## write again what comes out of kinds/: crds/ and the schema of a kin
 
 .PHONY: image
 image: ## build the container image (IMAGE=name:tag)
-	DOCKER_BUILDKIT=1 docker build --tag $(IMAGE) .
+	DOCKER_BUILDKIT=1 docker build --tag $(IMAGE) \
+		--build-arg VERSION=$(shell sed -n '/^version = /{s/[^"]*"\(.*\)"/\1/p;q}' Cargo.toml) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) .
