@@ -143,7 +143,7 @@ pub const SETTINGS: &[Setting] = &[
             "postgres-dsn-file",
             Shape::Path,
             None,
-            "File that holds the DSN; read again at every reconnect, so that a password can change",
+            "File that holds the DSN; read again when no connection can be made, so that a password can change",
         ),
     ),
     setting(STORE, "sqlite-path", Shape::Path, None, "SQLite file, for --storage-backend=sqlite"),
