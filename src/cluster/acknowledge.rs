@@ -191,10 +191,9 @@ async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
 fn classify(error: &kube::Error) -> TargetError {
     match error {
         kube::Error::Api(status) => match status.code {
-            // without the resource's name it is the path that is unknown (its CRD is gone), or somebody in between who
-            // answers: that says nothing about the resource
+            // a 404 without the resource's name is of the path (its CRD is gone) or of somebody in between: it says
+            // nothing about the resource
             404 if names_resource(status) => TargetError::Gone,
-            404 => TargetError::Transient(status.message.clone()),
             // what the API server's own checks refuse names the resource; the other 422 is a failed `test`
             422 if names_resource(status) => TargetError::Refused(status.message.clone()),
             // 409 is a lost race

@@ -24,9 +24,9 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// plans, made once: every statement but [`super::statements::Statements::rows_since`] looks rows up by key, and a plan
 /// that was made while a table was empty would go on scanning it when it holds 50,000 rows.
 ///
-/// They are the session's because reads run outside of transactions, one round trip each. Behind a pooler in transaction
-/// mode the session is the server's, and whoever gets it next with the same role and database has them too: hence the
-/// README's advice to give the operator a role of its own there.
+/// They are the session's because reads run outside of transactions, one round trip each. Behind a pooler in
+/// transaction mode the session is the server's, and whoever gets it next with the same role and database has them too:
+/// hence the README's advice to give the operator a role of its own there.
 const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES ('statement_timeout', '60s'), \
      ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'), ('timezone', 'UTC'), \
      ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), \
