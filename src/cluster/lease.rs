@@ -53,6 +53,17 @@ pub struct Elector {
     observed: Option<Observed>,
 }
 
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// This candidate holds the lease.
+    Ours,
+    /// Somebody else does.
+    Theirs,
+    /// It was written in between by whomever: only another look tells.
+    Raced,
+}
+
 /// Why a leader is one no more.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lost {
@@ -71,9 +82,10 @@ impl Elector {
     /// Waits until this candidate leads. `standing_by` hears who leads meanwhile. `None` when stopped.
     pub async fn acquire(&mut self, stop: &CancellationToken, mut standing_by: impl FnMut(&str)) -> Option<()> {
         loop {
-            match self.attempt().await {
-                Ok(true) => return Some(()),
-                Ok(false) => standing_by(&format!("{} leads", self.holder())),
+            match self.attempt(self.timing.renew_deadline).await {
+                Ok(Attempt::Ours) => return Some(()),
+                Ok(Attempt::Theirs) => standing_by(&format!("{} leads", self.holder())),
+                Ok(Attempt::Raced) => standing_by("somebody else was faster"),
                 Err(error) => {
                     standing_by(&format!("unable to reach the lease {LEASE_NAME}: {error}"));
                     tracing::warn!(%error, lease = LEASE_NAME, "unable to reach the lease; will try again");
@@ -90,44 +102,50 @@ impl Elector {
     /// Renews until stopped or lost. Gives the lease back when stopped.
     pub async fn hold(&mut self, stop: &CancellationToken) -> Lost {
         let mut renewed = Instant::now();
+        let mut pause = self.timing.retry;
         loop {
+            let left = self.timing.renew_deadline.saturating_sub(renewed.elapsed());
             tokio::select! {
                 () = stop.cancelled() => {
                     self.release().await;
                     return Lost::Released;
                 }
-                () = tokio::time::sleep(self.timing.retry) => {}
+                () = tokio::time::sleep(pause.min(left)) => {}
             }
             // a process that was stopped (SIGSTOP, a frozen node) wakes up here: too late is too late
-            if renewed.elapsed() >= self.timing.renew_deadline {
+            let left = self.timing.renew_deadline.saturating_sub(renewed.elapsed());
+            if left.is_zero() {
                 return Lost::Taken(format!("not renewed for {} s", renewed.elapsed().as_secs()));
             }
             let started = Instant::now();
-            match self.attempt().await {
-                Ok(true) => renewed = started,
-                Ok(false) => return Lost::Taken(format!("taken over by {}", self.holder())),
+            pause = self.timing.retry;
+            match self.attempt(left).await {
+                Ok(Attempt::Ours) => renewed = started,
+                Ok(Attempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
+                // an annotation by somebody will do; whoever took it over shows at the next look, which is soon
+                Ok(Attempt::Raced) => pause = self.timing.retry / 10,
                 Err(error) => tracing::warn!(%error, lease = LEASE_NAME, "unable to renew the lease; will try again"),
             }
         }
     }
 
-    /// One look and, where called for, one write. True when this candidate holds the lease afterwards.
-    async fn attempt(&mut self) -> kube::Result<bool> {
-        let limit = self.timing.retry.max(Duration::from_secs(1)).min(self.timing.renew_deadline);
+    /// One look and, where called for, one write, within `longest`.
+    async fn attempt(&mut self, longest: Duration) -> kube::Result<Attempt> {
+        let limit = self.timing.retry.max(Duration::from_secs(1)).min(longest);
         match tokio::time::timeout(limit, self.try_attempt()).await {
             Ok(result) => result,
             Err(_) => Err(kube::Error::Service("no answer in time".into())),
         }
     }
 
-    async fn try_attempt(&mut self) -> kube::Result<bool> {
+    async fn try_attempt(&mut self) -> kube::Result<Attempt> {
         let Some(found) = self.api.get_opt(LEASE_NAME).await? else {
             return self.settle(self.create().await);
         };
         self.observe(found);
-        let Some(observed) = &self.observed else { return Ok(false) };
+        let Some(observed) = &self.observed else { return Ok(Attempt::Raced) };
         match decide(observed, &self.identity, Instant::now()) {
-            Decision::Wait(_) => Ok(false),
+            Decision::Wait(_) => Ok(Attempt::Theirs),
             decision => {
                 let lease = self.next_lease(&observed.lease, decision == Decision::Take);
                 self.settle(self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await)
@@ -141,14 +159,14 @@ impl Elector {
         self.api.create(&PostParams::default(), &self.next_lease(&empty, true)).await
     }
 
-    /// A lost race is no error: somebody else was faster.
-    fn settle(&mut self, result: kube::Result<Lease>) -> kube::Result<bool> {
+    /// A lost race is no error: somebody was faster.
+    fn settle(&mut self, result: kube::Result<Lease>) -> kube::Result<Attempt> {
         match result {
             Ok(lease) => {
                 self.observe(lease);
-                Ok(true)
+                Ok(Attempt::Ours)
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Attempt::Raced),
             Err(error) => Err(error),
         }
     }
@@ -223,33 +241,4 @@ fn decide(observed: &Observed, identity: &str, now: Instant) -> Decision {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn observed(holder: Option<&str>, since: Instant) -> Observed {
-        let spec = LeaseSpec {
-            holder_identity: holder.map(str::to_owned),
-            lease_duration_seconds: Some(15),
-            // a clock far off tells nothing
-            renew_time: Some(MicroTime(Timestamp::UNIX_EPOCH)),
-            ..LeaseSpec::default()
-        };
-        Observed { lease: Lease { metadata: ObjectMeta::default(), spec: Some(spec) }, since }
-    }
-
-    #[test]
-    fn a_free_lease_is_taken_and_our_own_renewed() {
-        let now = Instant::now();
-        assert_eq!(decide(&observed(None, now), "me", now), Decision::Take);
-        assert_eq!(decide(&observed(Some(""), now), "me", now), Decision::Take);
-        assert_eq!(decide(&observed(Some("me"), now), "me", now), Decision::Renew);
-    }
-
-    #[test]
-    fn anothers_lease_runs_out_by_our_own_clock_only() {
-        let now = Instant::now();
-        let seen = observed(Some("other"), now);
-        assert_eq!(decide(&seen, "me", now), Decision::Wait(now + Duration::from_secs(15)));
-        assert_eq!(decide(&seen, "me", now + Duration::from_secs(15)), Decision::Take);
-    }
-}
+mod tests;
