@@ -84,6 +84,9 @@ impl std::fmt::Debug for Parts {
     }
 }
 
+/// Between two signs of life while there is nothing to do but to wait.
+const BEAT: Duration = Duration::from_secs(1);
+
 /// Why the engine stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -102,7 +105,8 @@ pub async fn run(
     events: mpsc::Receiver<SourceEvent>,
     stop: CancellationToken,
 ) -> Result<(), EngineError> {
-    let Some(salt) = patiently(&options, &stop, || parts.store.salt()).await? else { return Ok(()) };
+    let salt = patiently(&options, &stop, || parts.store.salt());
+    let Some(salt) = alive_during(parts.observer.as_ref(), salt).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
     let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
     Box::pin(shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run()).await
@@ -131,5 +135,53 @@ where
             () = stop.cancelled() => return Ok(None),
             () = tokio::time::sleep(delay) => {}
         }
+    }
+}
+
+/// Says that the engine lives while it waits for work that has limits of its own: what the store holds may take
+/// minutes to recall, and the store may be away.
+async fn alive_during<T>(observer: &dyn Observer, work: impl Future<Output = T>) -> T {
+    let mut beat = tokio::time::interval(BEAT);
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            _ = beat.tick() => observer.alive(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Beats(AtomicUsize);
+
+    impl Observer for Beats {
+        fn alive(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A store that is away for so long would otherwise end the leader that waits for it.
+    #[tokio::test]
+    async fn waiting_for_the_store_is_living() {
+        let (beats, tries) = (Beats::default(), AtomicUsize::new(0));
+        let options = Options::default();
+        let stop = CancellationToken::new();
+        let ask = || async {
+            if tries.fetch_add(1, Ordering::SeqCst) < 3 {
+                return Err(StoreError::Unavailable { detail: "away".to_owned() });
+            }
+            tokio::time::sleep(BEAT * 2).await;
+            Ok(7)
+        };
+        let answer = alive_during(&beats, patiently(&options, &stop, ask)).await;
+        assert!(matches!(answer, Ok(Some(7))), "{answer:?}");
+        assert!(beats.0.load(Ordering::SeqCst) >= 3);
     }
 }

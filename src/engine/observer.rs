@@ -25,6 +25,9 @@ pub trait Observer: Send + Sync {
     /// An Event was handed over for publishing.
     fn notified(&self, _kind: &Kind) {}
 
+    /// The engine lives, though all it does is wait for the store: told at least once a second until `load` is.
+    fn alive(&self) {}
+
     /// What waits and what is known, told about once a second, by kind.
     fn load(&self, _kinds: &[Tally], _load: Load) {}
 }

@@ -15,7 +15,7 @@ use super::codec::Codec;
 use super::reader::{Reader, Reading};
 use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
 use super::target::{Ack, TargetError};
-use super::{EngineError, Options, Parts, patiently};
+use super::{EngineError, Options, Parts, alive_during, patiently};
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
@@ -134,7 +134,8 @@ impl Shell {
     }
 
     pub async fn run(mut self) -> Result<(), EngineError> {
-        self.recall().await?;
+        let observer = Arc::clone(&self.parts.observer);
+        alive_during(observer.as_ref(), self.recall()).await?;
         self.started = Instant::now();
         let stop_reading = self.stop.child_token();
         let _guard = stop_reading.clone().drop_guard();

@@ -135,6 +135,10 @@ impl Observer for Observed {
         self.metrics.api_write(&kind.names.kind, ApiWrite::Event, "sent");
     }
 
+    fn alive(&self) {
+        self.heartbeat.beat();
+    }
+
     fn load(&self, kinds: &[Tally], load: Load) {
         self.heartbeat.beat();
         for (at, ((queue, name), tally)) in self.queues.iter().zip(&self.names).zip(kinds).enumerate() {
