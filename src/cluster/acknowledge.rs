@@ -17,7 +17,7 @@ use super::api;
 use super::seen::Seen;
 use crate::engine::index::Finalizers;
 use crate::engine::state::FINALIZER;
-use crate::engine::target::{Ack, FinalizerChange, Notice, Target, TargetError};
+use crate::engine::target::{Ack, FinalizerChange, Notice, Notified, Target, TargetError};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 
@@ -100,14 +100,14 @@ impl Target for ClusterTarget {
         read.map_err(|(_, text)| TargetError::Refused(text))
     }
 
-    async fn notify(&self, id: &ResourceId, notice: &Notice) {
+    async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {
         let allowed = {
             let mut bucket = self.events.lock().unwrap_or_else(PoisonError::into_inner);
             bucket.take(Instant::now())
         };
         if !allowed {
             tracing::debug!(object = %id.object, reason = notice.reason, "left out an Event: too many at once");
-            return;
+            return Notified::Dropped;
         }
         let kind = self.registry.kind(id.kind);
         let reference = ObjectReference {
@@ -126,10 +126,11 @@ impl Target for ClusterTarget {
             secondary: None,
         };
         match tokio::time::timeout(TIMEOUT, self.recorder.publish(&event, &reference)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return Notified::Sent,
             Ok(Err(error)) => tracing::debug!(object = %id.object, %error, "unable to publish an Event"),
             Err(_) => tracing::debug!(object = %id.object, "unable to publish an Event in time"),
         }
+        Notified::Failed
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::batch::Counts;
 use super::state::{Load, SettledItem, Tally};
-use super::target::{Ack, TargetError};
+use super::target::{Ack, Notified, TargetError};
 use crate::registry::Kind;
 use crate::store::StoreError;
 
@@ -22,8 +22,11 @@ pub trait Observer: Send + Sync {
     /// The row reader went round; `lost` rows have to be written again.
     fn swept(&self, _rows: usize, _lost: usize) {}
 
-    /// An Event was handed over for publishing.
-    fn notified(&self, _kind: &Kind) {}
+    /// A fresh look at a resource came back.
+    fn fetched(&self, _kind: &Kind, _result: Result<(), &TargetError>) {}
+
+    /// What became of an Event.
+    fn notified(&self, _kind: &Kind, _became: Notified) {}
 
     /// The engine lives, though all it does is wait for the store: told at least once a second until `load` is.
     fn alive(&self) {}

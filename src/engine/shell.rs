@@ -231,9 +231,12 @@ impl Shell {
             self.call(id, seen, job);
         }
         for (id, notice) in self.state.take_notices() {
-            let target = Arc::clone(&self.parts.target);
-            self.parts.observer.notified(self.parts.registry.kind(id.kind));
-            tokio::spawn(async move { target.notify(&id, &notice).await });
+            let (target, observer) = (Arc::clone(&self.parts.target), Arc::clone(&self.parts.observer));
+            let registry = Arc::clone(&self.parts.registry);
+            tokio::spawn(async move {
+                let became = target.notify(&id, &notice).await;
+                observer.notified(registry.kind(id.kind), became);
+            });
         }
         if self.state.idle() && !self.swept_after_lists && !self.options.until_idle {
             // rows whose resource vanished without us are found now that all resources are known
@@ -301,10 +304,13 @@ impl Shell {
 
     fn on_call(&mut self, returned: Returned) {
         let now = moment();
+        let kind = self.parts.registry.kind(returned.id.kind);
         match returned.result {
-            CallResult::Fetched(result) => self.state.on_fetched(&returned.id, result, now),
+            CallResult::Fetched(result) => {
+                self.parts.observer.fetched(kind, result.as_ref().map(|_| ()));
+                self.state.on_fetched(&returned.id, result, now);
+            }
             CallResult::Acknowledged(ack, result) => {
-                let kind = self.parts.registry.kind(returned.id.kind);
                 let lag = now.at.duration_since(returned.seen);
                 self.parts.observer.acknowledged(kind, &ack, result.as_ref().map(|_| ()), lag);
                 self.state.on_acknowledged(&returned.id, ack, &result, now);

@@ -37,6 +37,27 @@ pub struct Notice {
     pub note: String,
 }
 
+/// What became of an Event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    Sent,
+    /// Left out: too many at once.
+    Dropped,
+    Failed,
+}
+
+impl Notified {
+    /// Metric label.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why the source did not take it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TargetError {
@@ -61,7 +82,7 @@ impl TargetError {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Gone => "gone",
-            Self::Stale(_) => "conflict",
+            Self::Stale(_) => "stale",
             Self::Unreachable(_) => "unreachable",
             Self::Transient(_) => "transient",
             Self::Refused(_) => "refused",
@@ -79,5 +100,5 @@ pub trait Target: Send + Sync {
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError>;
 
     /// Publishes an Event; losing one is no fault.
-    async fn notify(&self, id: &ResourceId, notice: &Notice);
+    async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified;
 }

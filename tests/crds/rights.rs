@@ -12,7 +12,7 @@ use orloj_operator::cluster::acknowledge::ClusterTarget;
 use orloj_operator::cluster::client::{cluster_id, connect};
 use orloj_operator::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
 use orloj_operator::engine::index::Finalizers;
-use orloj_operator::engine::target::{Ack, FinalizerChange, Notice, Target};
+use orloj_operator::engine::target::{Ack, FinalizerChange, Notice, Notified, Target};
 use orloj_operator::registry::Registry;
 use orloj_operator::registry::rbac::{RbacOptions, rbac, rbac_yaml};
 use orloj_operator::resource::{KindIndex, ObjectName, ResourceId};
@@ -204,8 +204,9 @@ async fn operate(plane: &ControlPlane, client: &Client, options: &RbacOptions, n
     let note = "a test".to_owned();
     let notice = Notice { uid: found.uid.clone(), warning: false, reason: "Adopted", action: "Sync", note };
     // the second counts the first one up
-    target.notify(&id, &notice).await;
-    target.notify(&id, &notice).await;
+    for _ in 0..2 {
+        assert_eq!(target.notify(&id, &notice).await, Notified::Sent);
+    }
     let events = plane.kubectl(["get", "events.events.k8s.io", "-n", namespace, "-o", "json"]).json();
     let events: Vec<_> =
         events["items"].as_array().unwrap().iter().map(|event| event["series"]["count"].clone()).collect();

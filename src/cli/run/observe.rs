@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::Observer;
 use crate::engine::batch::Counts;
 use crate::engine::state::{Load, Settled, SettledItem, Tally};
-use crate::engine::target::{Ack, FinalizerChange, TargetError};
+use crate::engine::target::{Ack, FinalizerChange, Notified, TargetError};
 use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
 use crate::store::{StoreError, StoreErrorClass};
@@ -56,6 +56,18 @@ impl Observed {
             queue.worked(took);
         }
         tracing::debug!(kind = kind.names.kind, object = %item.object, outcome = word(&item.settled), "settled");
+    }
+
+    /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
+    /// one, and only the count tells where it happens again and again.
+    fn failed(&self, kind: &Kind, what: &str, error: &TargetError) {
+        let kind = &kind.names.kind;
+        match error {
+            TargetError::Gone => return,
+            TargetError::Stale(_) => tracing::debug!(kind, "unable to {what}: {error}; will look again"),
+            _ => tracing::warn!(kind, "unable to {what}: {error}; will try again"),
+        }
+        self.metrics.error(error.class());
     }
 }
 
@@ -115,11 +127,7 @@ impl Observer for Observed {
         }
         match result {
             Ok(()) => self.metrics.synced(name, lag),
-            Err(TargetError::Gone | TargetError::Stale(_)) => {}
-            Err(error) => {
-                self.metrics.error(error.class());
-                tracing::warn!(kind = name, "unable to acknowledge: {error}; will try again");
-            }
+            Err(error) => self.failed(kind, "acknowledge", error),
         }
     }
 
@@ -131,8 +139,14 @@ impl Observer for Observed {
         }
     }
 
-    fn notified(&self, kind: &Kind) {
-        self.metrics.api_write(&kind.names.kind, ApiWrite::Event, "sent");
+    fn fetched(&self, kind: &Kind, result: Result<(), &TargetError>) {
+        if let Err(error) = result {
+            self.failed(kind, "look at a resource again", error);
+        }
+    }
+
+    fn notified(&self, kind: &Kind, became: Notified) {
+        self.metrics.api_write(&kind.names.kind, ApiWrite::Event, became.outcome());
     }
 
     fn alive(&self) {

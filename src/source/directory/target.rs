@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::merged::Entry;
-use crate::engine::target::{Ack, Notice, Target, TargetError};
+use crate::engine::target::{Ack, Notice, Notified, Target, TargetError};
 use crate::resource::{Resource, ResourceId};
 use crate::source::manifest::{Found, Place, Reader};
 
@@ -122,7 +122,8 @@ impl Target for DirectoryTarget {
         }
     }
 
-    async fn notify(&self, id: &ResourceId, notice: &Notice) {
+    async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {
         tracing::info!(resource = %id.object, reason = notice.reason, action = notice.action, "{}", notice.note);
+        Notified::Sent
     }
 }
