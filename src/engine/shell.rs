@@ -50,6 +50,10 @@ pub(super) struct Shell {
     readings: mpsc::Receiver<Reading>,
     owners: (mpsc::Sender<Owners>, mpsc::Receiver<Owners>),
     reader: Option<Reader>,
+    /// What runs until the engine stops: an end before is a fault.
+    background: JoinSet<()>,
+    /// The source told everything and ended, which a one-shot run may.
+    source_ended: bool,
     sweep_now: Arc<Notify>,
     commits: Arc<AtomicU64>,
     /// Rows of the sweep under way that belong to no resource.
@@ -121,6 +125,8 @@ impl Shell {
             readings,
             owners: mpsc::channel(16),
             reader: Some(reader),
+            background: JoinSet::new(),
+            source_ended: false,
             sweep_now: Arc::new(Notify::new()),
             commits,
             strays: HashMap::new(),
@@ -141,7 +147,7 @@ impl Shell {
         let _guard = stop_reading.clone().drop_guard();
         if let Some(reader) = self.reader.take().filter(|_| !self.options.until_idle) {
             let (tick, sweep) = (self.options.status_interval, self.options.sweep_interval);
-            tokio::spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
+            self.background.spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
         }
         let mut report = tokio::time::interval(Duration::from_secs(1));
         report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -163,8 +169,13 @@ impl Shell {
                     self.state.on_owners(owners.kind, owners.ours, moment());
                     self.state.on_orphans(owners.kind, owners.orphans, moment());
                 }
-                event = self.events.recv(), if room => match event {
+                Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
+                    joined(ended)?;
+                    return Err(EngineError::Internal("rows are read back no more".to_owned()));
+                }
+                event = self.events.recv(), if room && !self.source_ended => match event {
                     Some(event) => self.on_event(event),
+                    None if self.options.until_idle && self.state.listed() => self.source_ended = true,
                     None => return Err(EngineError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),

@@ -8,6 +8,7 @@ use kube::Client;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, utils::Backoff};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Scope, SourceEvent};
@@ -39,7 +40,9 @@ pub fn scopes(registry: &Registry, namespaces: &[String]) -> Vec<(KindIndex, Sco
         .collect()
 }
 
-/// Starts the watches; they end with `stop`, or when nobody listens any more.
+/// Starts the watches; they end with `stop`, or when nobody listens any more. One that ends otherwise leaves its kind
+/// unwatched: whoever started them has to look.
+#[must_use]
 pub fn watch(
     client: &Client,
     registry: &Arc<Registry>,
@@ -47,7 +50,8 @@ pub fn watch(
     tell: &mpsc::Sender<SourceEvent>,
     health: &Arc<dyn Health>,
     stop: &CancellationToken,
-) {
+) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
     for (kind, scope) in scopes {
         let watch = Watch {
             client: client.clone(),
@@ -58,13 +62,14 @@ pub fn watch(
             health: Arc::clone(health),
         };
         let stop = stop.clone();
-        tokio::spawn(async move {
+        watches.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = watch.run() => {}
             }
         });
     }
+    watches
 }
 
 struct Watch {

@@ -171,7 +171,7 @@ async fn operate(plane: &ControlPlane, client: &Client, options: &RbacOptions, n
     let stop = CancellationToken::new();
     let scopes = scopes(&registry, &options.namespaces);
     let health: Arc<dyn Health> = Arc::clone(&heard) as Arc<dyn Health>;
-    watch(client, &registry, &scopes, &tell, &health, &stop);
+    let _watches = watch(client, &registry, &scopes, &tell, &health, &stop);
     let mut ended = 0;
     while ended < scopes.len() {
         let event = tokio::time::timeout(SOON, told.recv()).await;

@@ -30,7 +30,7 @@ use crate::telemetry::server::{self, Admin, ServerError};
 
 use health::WatchHealth;
 use observe::Observed;
-use wait::{pause, within_grace};
+use wait::{broken_off, pause, within_grace};
 
 /// Events from the source that wait for the engine; small, since each holds a body.
 const EVENT_BUFFER: usize = 64;
@@ -200,7 +200,9 @@ impl Operator {
         let (tell, events) = mpsc::channel(EVENT_BUFFER);
         let health = Arc::new(WatchHealth::new(&self.registry, &scopes, &self.readiness));
         let health: Arc<dyn source::Health> = health;
-        source::watch(client, &self.registry, &scopes, &tell, &health, &stop);
+        let mut watches = source::watch(client, &self.registry, &scopes, &tell, &health, &stop);
+        // the watches hold what they need of it: with the last of them the source has ended
+        drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
         let parts = Parts {
             registry: Arc::clone(&self.registry),
@@ -212,9 +214,12 @@ impl Operator {
             scopes,
         };
         self.leader_ready.ready_with("leading");
-        engine::run(parts, self.options(), events, stop).await?;
-        drop(tell);
-        Ok(())
+        let engine = engine::run(parts, self.options(), events, stop.clone());
+        tokio::select! {
+            biased;
+            result = engine => Ok(result?),
+            why = broken_off(&mut watches, &stop) => Err(EngineError::Internal(why).into()),
+        }
     }
 
     fn options(&self) -> Options {

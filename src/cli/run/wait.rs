@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks at something that is not there yet.
@@ -32,9 +33,35 @@ pub async fn pause(stop: &CancellationToken) -> bool {
     }
 }
 
+/// Waits until a task ends that should run until `stop`, and tells why it did. For ever where all end as they should.
+pub async fn broken_off(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> String {
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Err(error) => return format!("a watch broke off: {error}"),
+            Ok(()) if !stop.is_cancelled() => return "a watch has ended by itself".to_owned(),
+            Ok(()) => {}
+        }
+    }
+    std::future::pending().await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_before_its_time_is_noticed() {
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let told = stop.clone();
+        tasks.spawn(async move { told.cancelled().await });
+        tasks.spawn(async { panic!("out of order") });
+        assert!(broken_off(&mut tasks, &stop).await.contains("broke off"));
+        tasks.spawn(async {});
+        assert!(broken_off(&mut tasks, &stop).await.contains("by itself"));
+        stop.cancel();
+        let quiet = tokio::time::timeout(Duration::from_millis(50), broken_off(&mut tasks, &stop)).await;
+        assert!(quiet.is_err() && tasks.is_empty(), "{quiet:?}");
+    }
 
     #[tokio::test]
     async fn work_that_hangs_is_left_once_the_grace_is_over() {

@@ -73,7 +73,7 @@ pub async fn run(
     let (tell, events) = mpsc::channel(EVENT_BUFFER);
     let (tell_heard, heard) = mpsc::unbounded_channel();
     let (tell_noted, noted) = mpsc::unbounded_channel();
-    let directory = Directory::new(&registry, args.paths.clone(), args.prune, tell.clone(), tell_heard);
+    let directory = Directory::new(&registry, args.paths.clone(), args.prune, tell, tell_heard);
     let session = Session {
         reader: Reader::new(Arc::clone(&registry)),
         known: directory.known(),
@@ -116,7 +116,7 @@ pub async fn run(
     };
     stop.cancel();
     // the source ends with the engine, except where it waits for standard input
-    drop((tell, source));
+    drop(source);
     result
 }
 
