@@ -105,8 +105,9 @@ pub async fn run(
     events: mpsc::Receiver<SourceEvent>,
     stop: CancellationToken,
 ) -> Result<(), EngineError> {
-    let salt = patiently(&options, &stop, || parts.store.salt());
-    let Some(salt) = alive_during(parts.observer.as_ref(), salt).await? else { return Ok(()) };
+    let observer = parts.observer.as_ref();
+    let salt = patiently(&options, observer, &stop, || parts.store.salt());
+    let Some(salt) = alive_during(observer, salt).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
     let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
     Box::pin(shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run()).await
@@ -115,6 +116,7 @@ pub async fn run(
 /// Asks the store until it answers; a one-shot run ends with the first error. `None` when stopped.
 async fn patiently<T, F>(
     options: &Options,
+    observer: &dyn Observer,
     stop: &CancellationToken,
     ask: impl Fn() -> F,
 ) -> Result<Option<T>, EngineError>
@@ -128,7 +130,7 @@ where
             Err(error) if options.until_idle || error.class() == StoreErrorClass::Deposed => return Err(error.into()),
             Err(error) => error,
         };
-        tracing::warn!(%error, "unable to recall what stands in the store; will try again");
+        observer.unavailable(None, &error);
         let delay = shell::STORE_RETRY.delay(failures, rand::random());
         failures = failures.saturating_add(1);
         tokio::select! {
@@ -180,7 +182,7 @@ mod tests {
             tokio::time::sleep(BEAT * 2).await;
             Ok(7)
         };
-        let answer = alive_during(&beats, patiently(&options, &stop, ask)).await;
+        let answer = alive_during(&beats, patiently(&options, &beats, &stop, ask)).await;
         assert!(matches!(answer, Ok(Some(7))), "{answer:?}");
         assert!(beats.0.load(Ordering::SeqCst) >= 3);
     }

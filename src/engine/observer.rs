@@ -13,8 +13,8 @@ pub trait Observer: Send + Sync {
     /// A batch came back from the store.
     fn committed(&self, _kind: &Kind, _items: &[SettledItem], _counts: Counts, _took: Duration) {}
 
-    /// The store could not take a batch.
-    fn unavailable(&self, _kind: &Kind, _error: &StoreError) {}
+    /// The store could not take a batch of this kind, or could not tell what it holds.
+    fn unavailable(&self, _kind: Option<&Kind>, _error: &StoreError) {}
 
     /// An acknowledgement came back; `lag` runs from when the change was seen.
     fn acknowledged(&self, _kind: &Kind, _ack: &Ack, _result: Result<(), &TargetError>, _lag: Duration) {}

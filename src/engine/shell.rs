@@ -190,7 +190,8 @@ impl Shell {
         loop {
             let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
             let read = || self.parts.store.ledger(&self.parts.fence.cluster, from, LEDGER_PAGE);
-            let Some(page) = patiently(&self.options, &self.stop, read).await? else { return Ok(()) };
+            let observer = self.parts.observer.as_ref();
+            let Some(page) = patiently(&self.options, observer, &self.stop, read).await? else { return Ok(()) };
             let Some(last) = page.last() else { break };
             after = Some((last.kind.clone(), last.key.clone()));
             for entry in page {
@@ -303,7 +304,7 @@ impl Shell {
     }
 
     fn on_unavailable(&mut self, batch: Batch, error: StoreError, now: Moment) -> Result<(), EngineError> {
-        self.parts.observer.unavailable(self.parts.registry.kind(batch.kind), &error);
+        self.parts.observer.unavailable(Some(self.parts.registry.kind(batch.kind)), &error);
         if error.class() == StoreErrorClass::Deposed || self.options.until_idle {
             return Err(error.into());
         }

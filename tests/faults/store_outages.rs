@@ -51,8 +51,14 @@ fn stopped_and_started_in_mid_sync() {
         if told > 0 { Ok(()) } else { Err(world.log_tail()) }
     });
     assert!(world.operator().process().exited().is_none(), "it waits, and does not end");
+    eventually(PATIENCE, "and says so", || {
+        let answer = world.operator().health("/readyz")?;
+        if answer.status == 503 && answer.body.starts_with("store: ") { Ok(()) } else { Err(answer.body) }
+    });
+    assert_eq!(world.operator().health("/healthz").expect("an answer").status, 200);
     postgres.start_again();
     fast_inserts(&world);
+    world.operator().wait_ready(PATIENCE);
     assert_settled(&world, &postgres);
 }
 

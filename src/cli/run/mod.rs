@@ -204,17 +204,20 @@ impl Operator {
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
+        let options = self.options();
+        let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
+        let observer = Observed::new(&self.registry, metrics, heartbeat, store_ready, options.store_grace);
         let parts = Parts {
             registry: Arc::clone(&self.registry),
             target: Arc::new(ClusterTarget::new(client.clone(), Arc::clone(&self.registry), self.identity.clone())),
-            observer: Arc::new(Observed::new(&self.registry, self.metrics.clone(), heartbeat)),
+            observer: Arc::new(observer),
             store,
             fence,
             key: self.key.clone(),
             scopes,
         };
         self.leader_ready.ready_with("leading");
-        let engine = engine::run(parts, self.options(), events, stop.clone());
+        let engine = engine::run(parts, options, events, stop.clone());
         tokio::select! {
             biased;
             result = engine => Ok(result?),

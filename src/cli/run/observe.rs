@@ -1,7 +1,7 @@
 //! The engine's work as metrics and log lines: one line a batch at info, one a resource at debug.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::engine::Observer;
 use crate::engine::batch::Counts;
@@ -11,7 +11,7 @@ use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
 use crate::store::{StoreError, StoreErrorClass};
 use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, RowAction};
-use crate::telemetry::readiness::Heartbeat;
+use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
 
 pub struct Observed {
     metrics: Metrics,
@@ -19,17 +19,56 @@ pub struct Observed {
     /// By kind, in the registry's order.
     queues: Vec<QueueMetrics>,
     names: Vec<String>,
-    outage: Mutex<Option<String>>,
+    store_ready: ReadyHandle,
+    /// How long the store may be away before it counts as not ready.
+    grace: Duration,
+    outage: Mutex<Option<Outage>>,
+}
+
+/// A batch that fails is tried again within seconds, for as long as there is one.
+const TRIED_AGAIN: Duration = Duration::from_secs(30);
+
+/// The store takes nothing, or tells nothing.
+struct Outage {
+    text: String,
+    since: Instant,
+    /// When a batch failed last.
+    write_failed: Option<Instant>,
 }
 
 impl Observed {
-    pub fn new(registry: &Arc<Registry>, metrics: Metrics, heartbeat: Heartbeat) -> Self {
+    pub fn new(
+        registry: &Arc<Registry>,
+        metrics: Metrics,
+        heartbeat: Heartbeat,
+        store_ready: ReadyHandle,
+        grace: Duration,
+    ) -> Self {
         let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.kind)).collect();
         for kind in registry.kinds() {
             metrics.workers(&kind.names.kind, 0, 1);
         }
         let names = registry.kinds().iter().map(|kind| kind.names.kind.clone()).collect();
-        Self { metrics, heartbeat, queues, names, outage: Mutex::new(None) }
+        Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None) }
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Option<Outage>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A store that is away for long says so at `/readyz`: nobody is sent elsewhere by that, and a new leader would do
+    /// no better, but people and rollouts see it. A standby does not ask the store, so it stays ready and takes over.
+    fn tell_outage(&self) {
+        if let Some(outage) = self.outage().as_ref().filter(|outage| outage.since.elapsed() >= self.grace) {
+            self.store_ready.waiting(&outage.text);
+        }
+    }
+
+    fn store_is_back(&self) {
+        if let Some(outage) = self.outage().take() {
+            self.store_ready.ready();
+            tracing::info!(was = outage.text, "the store is back");
+        }
     }
 
     fn item(&self, kind: &Kind, item: &SettledItem, took: Duration) {
@@ -84,8 +123,8 @@ impl Observer for Observed {
         self.metrics.rows(table, RowAction::Delete, counts.deleted);
         self.metrics.rows(table, RowAction::Unchanged, items.iter().filter(|item| is_unchanged(&item.settled)).count());
         let failed = items.iter().filter(|item| is_failure(&item.settled)).count();
-        if let Some(outage) = self.outage.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            tracing::info!(was = outage, "the store is back");
+        if items.iter().any(|item| reached_the_store(&item.settled)) {
+            self.store_is_back();
         }
         tracing::info!(
             kind = kind.names.kind,
@@ -99,21 +138,32 @@ impl Observer for Observed {
         );
     }
 
-    fn unavailable(&self, kind: &Kind, error: &StoreError) {
+    fn unavailable(&self, kind: Option<&Kind>, error: &StoreError) {
         let class = match error.class() {
             StoreErrorClass::Unavailable => "unavailable",
             StoreErrorClass::Deposed => "deposed",
             StoreErrorClass::Rejected => "rejected",
             StoreErrorClass::Setup => "setup",
         };
-        self.metrics.batch(&kind.store.table.name, class, 0, Duration::ZERO);
+        if let Some(kind) = kind {
+            self.metrics.batch(&kind.store.table.name, class, 0, Duration::ZERO);
+        }
         self.metrics.error(class);
         let text = error.to_string();
-        let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        if outage.as_ref() != Some(&text) {
-            tracing::warn!("{text}; will try again");
-            *outage = Some(text);
+        {
+            let now = Instant::now();
+            let mut outage = self.outage();
+            if outage.as_ref().is_none_or(|outage| outage.text != text) {
+                tracing::warn!("{text}; will try again");
+            }
+            let before = outage.take();
+            *outage = Some(Outage {
+                text,
+                since: before.as_ref().map_or(now, |before| before.since),
+                write_failed: kind.map(|_| now).or(before.and_then(|before| before.write_failed)),
+            });
         }
+        self.tell_outage();
     }
 
     fn acknowledged(&self, kind: &Kind, ack: &Ack, result: Result<(), &TargetError>, lag: Duration) {
@@ -132,6 +182,11 @@ impl Observer for Observed {
     }
 
     fn swept(&self, rows: usize, lost: usize) {
+        // a server that only reads is no store
+        let reads_only = |outage: &Outage| outage.write_failed.is_some_and(|at| at.elapsed() < TRIED_AGAIN);
+        if !self.outage().as_ref().is_some_and(reads_only) {
+            self.store_is_back();
+        }
         if lost > 0 {
             tracing::warn!(rows, lost, "swept: rows were lost and are written again");
         } else {
@@ -151,10 +206,11 @@ impl Observer for Observed {
 
     fn alive(&self) {
         self.heartbeat.beat();
+        self.tell_outage();
     }
 
     fn load(&self, kinds: &[Tally], load: Load) {
-        self.heartbeat.beat();
+        self.alive();
         for (at, ((queue, name), tally)) in self.queues.iter().zip(&self.names).zip(kinds).enumerate() {
             queue.depth(tally.waiting);
             let batch = load.batch.filter(|batch| usize::from(batch.kind.0) == at);
@@ -173,6 +229,11 @@ impl Observer for Observed {
             }
         }
     }
+}
+
+/// What is refused or suspended before that says nothing of the store.
+fn reached_the_store(settled: &Settled) -> bool {
+    matches!(settled, Settled::Planned(_) | Settled::Refused { .. })
 }
 
 /// Looked at, and found equal: what is refused or suspended was not looked at.
@@ -201,3 +262,6 @@ fn word(settled: &Settled) -> &'static str {
         Settled::Suspended => "suspended",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ impl Observer for Observed {
         let _ = self.tell.send(Noted::Settled(kind.index, items.to_vec()));
     }
 
-    fn unavailable(&self, _kind: &Kind, error: &StoreError) {
+    fn unavailable(&self, _kind: Option<&Kind>, error: &StoreError) {
         let _ = self.tell.send(Noted::Unavailable(error.to_string()));
     }
 
