@@ -96,12 +96,11 @@ impl Target for ClusterTarget {
 
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
         let api = self.api(id);
-        let found = match within_time(api.get(&id.object.name)).await {
-            Err(TargetError::Gone) => None,
-            found => Some(found?),
-        };
-        let read = found.map(|seen| seen.into_resource(id.kind)).transpose();
-        read.map_err(|(_, text)| TargetError::Refused(text))
+        match within_time(api.get(&id.object.name)).await {
+            Ok(seen) => Ok(Some(seen.into_resource(id.kind))),
+            Err(TargetError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {

@@ -9,6 +9,7 @@ use crate::engine::state::{Load, Settled, SettledItem, Tally};
 use crate::engine::target::{Ack, FinalizerChange, Notified, TargetError};
 use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
+use crate::resource::ObjectName;
 use crate::store::{StoreError, StoreErrorClass};
 use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, RowAction};
 use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
@@ -28,10 +29,14 @@ pub struct Observed {
 /// A batch that fails is tried again within seconds, for as long as there is one.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
+/// Failures as far apart are two outages: that a look at the rows succeeds is not told.
+const APART: Duration = Duration::from_mins(2);
+
 /// The store takes nothing, or tells nothing.
 struct Outage {
     text: String,
     since: Instant,
+    last: Instant,
     /// When a batch failed last.
     write_failed: Option<Instant>,
 }
@@ -59,7 +64,8 @@ impl Observed {
     /// A store that is away for long says so at `/readyz`: nobody is sent elsewhere by that, and a new leader would do
     /// no better, but people and rollouts see it. A standby does not ask the store, so it stays ready and takes over.
     fn tell_outage(&self) {
-        if let Some(outage) = self.outage().as_ref().filter(|outage| outage.since.elapsed() >= self.grace) {
+        let lasts = |outage: &&Outage| outage.last.duration_since(outage.since) >= self.grace;
+        if let Some(outage) = self.outage().as_ref().filter(lasts) {
             self.store_ready.waiting(&outage.text);
         }
     }
@@ -99,12 +105,12 @@ impl Observed {
 
     /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
     /// one, and only the count tells where it happens again and again.
-    fn failed(&self, kind: &Kind, what: &str, error: &TargetError) {
+    fn failed(&self, kind: &Kind, object: &ObjectName, what: &str, error: &TargetError) {
         let kind = &kind.names.kind;
         match error {
             TargetError::Gone => return,
-            TargetError::Stale(_) => tracing::debug!(kind, "unable to {what}: {error}; will look again"),
-            _ => tracing::warn!(kind, "unable to {what}: {error}; will try again"),
+            TargetError::Stale(_) => tracing::debug!(kind, %object, "unable to {what}: {error}; will look again"),
+            _ => tracing::warn!(kind, %object, "unable to {what}: {error}; will try again"),
         }
         self.metrics.error(error.class());
     }
@@ -156,17 +162,25 @@ impl Observer for Observed {
             if outage.as_ref().is_none_or(|outage| outage.text != text) {
                 tracing::warn!("{text}; will try again");
             }
-            let before = outage.take();
+            let before = outage.take().filter(|before| now.duration_since(before.last) < APART);
             *outage = Some(Outage {
                 text,
                 since: before.as_ref().map_or(now, |before| before.since),
+                last: now,
                 write_failed: kind.map(|_| now).or(before.and_then(|before| before.write_failed)),
             });
         }
         self.tell_outage();
     }
 
-    fn acknowledged(&self, kind: &Kind, ack: &Ack, result: Result<(), &TargetError>, lag: Duration) {
+    fn acknowledged(
+        &self,
+        kind: &Kind,
+        object: &ObjectName,
+        ack: &Ack,
+        result: Result<(), &TargetError>,
+        lag: Duration,
+    ) {
         let name = &kind.names.kind;
         let outcome = result.map_or_else(TargetError::class, |()| "ok");
         if ack.finalizer != FinalizerChange::Keep {
@@ -177,7 +191,7 @@ impl Observer for Observed {
         }
         match result {
             Ok(()) => self.metrics.synced(name, lag),
-            Err(error) => self.failed(kind, "acknowledge", error),
+            Err(error) => self.failed(kind, object, "acknowledge", error),
         }
     }
 
@@ -194,9 +208,9 @@ impl Observer for Observed {
         }
     }
 
-    fn fetched(&self, kind: &Kind, result: Result<(), &TargetError>) {
+    fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &TargetError>) {
         if let Err(error) = result {
-            self.failed(kind, "look at a resource again", error);
+            self.failed(kind, object, "look again", error);
         }
     }
 
@@ -206,7 +220,6 @@ impl Observer for Observed {
 
     fn alive(&self) {
         self.heartbeat.beat();
-        self.tell_outage();
     }
 
     fn load(&self, kinds: &[Tally], load: Load) {
