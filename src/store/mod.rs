@@ -337,6 +337,7 @@ mod tests {
             annotations: map(),
             finalizers: Vec::new(),
             deleting: false,
+            unreadable: None,
             spec: value.clone(),
             status: value.clone(),
         };

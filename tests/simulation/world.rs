@@ -48,7 +48,7 @@ struct Call {
 }
 
 enum Answer {
-    Fetched(Result<Option<Resource>, TargetError>),
+    Fetched(Result<Option<Box<Resource>>, TargetError>),
     Acknowledged(Result<u64, TargetError>),
 }
 
@@ -252,7 +252,9 @@ impl World {
         let moment = self.moment();
         let Call { id, job, answer } = self.calls.swap_remove(at);
         match (job, answer) {
-            (Job::Fetch, Some(Answer::Fetched(result))) => self.state.on_fetched(&id, result, moment),
+            (Job::Fetch, Some(Answer::Fetched(result))) => {
+                self.state.on_fetched(&id, result.map(|found| found.map(|found| *found)), moment);
+            }
             (Job::Acknowledge(ack), Some(Answer::Acknowledged(result))) => {
                 self.state.on_acknowledged(&id, ack, &result, moment);
             }
@@ -271,7 +273,7 @@ impl World {
         let Call { id, job, .. } = &self.calls[at];
         match job {
             Job::Fetch if fails => Answer::Fetched(Err(failure())),
-            Job::Fetch => Answer::Fetched(Ok(self.api.objects.get(&id.object).cloned())),
+            Job::Fetch => Answer::Fetched(Ok(self.api.objects.get(&id.object).cloned().map(Box::new))),
             Job::Acknowledge(ack) => {
                 let result = if arrives { self.api.acknowledge(id, ack) } else { Err(failure()) };
                 Answer::Acknowledged(if fails { Err(failure()) } else { result })
