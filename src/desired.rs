@@ -59,6 +59,8 @@ pub struct Invalid {
 /// What sort of fault it is: the condition's reason and the metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InvalidClass {
+    /// The spec cannot be read at all.
+    Unreadable,
     /// A field has the wrong type.
     Malformed,
     /// The name or a label is not allowed.
@@ -78,6 +80,7 @@ impl InvalidClass {
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
+            Self::Unreadable => "Invalid",
             Self::Malformed => "Malformed",
             Self::Metadata => "InvalidMetadata",
             Self::Rule => "InvalidSpec",
@@ -176,6 +179,9 @@ fn meaning(spec: &Value, labels: &BTreeMap<String, String>, annotations: &BTreeM
 impl Kind {
     /// The row that should stand for a resource.
     pub fn desired(&self, resource: &Resource) -> Result<Desired, Invalid> {
+        if let Some(why) = &resource.unreadable {
+            return Err(Invalid { class: InvalidClass::Unreadable, text: why.to_string() });
+        }
         let program = &self.program;
         let mut spec = normalize::decode(&resource.spec, &program.shape, self.sensitive).map_err(|fault| {
             let text = format!("{}: {}", fault.path("spec"), fault.text());

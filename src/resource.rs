@@ -51,8 +51,10 @@ pub struct Resource {
     pub finalizers: Vec<String>,
     /// A deletion timestamp is set: the resource goes as soon as its finalizers are off.
     pub deleting: bool,
-    /// As submitted; `Null` where the resource has none.
+    /// As submitted; `Null` where the resource has none, or it cannot be read.
     pub spec: Value,
+    /// Why the spec cannot be read: the resource is there all the same, and can be told so and deleted.
+    pub unreadable: Option<Box<str>>,
     /// The status block as it stands at the source; `Null` where there is none.
     pub status: Value,
 }

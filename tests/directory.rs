@@ -328,3 +328,32 @@ fn watching_without_prune_removes_nothing() {
     until("the edit", || desk.rows("tool")[0].payload["spec"]["risk_level"] == "high");
     assert_eq!(desk.keys("memory"), ["default/notes"]);
 }
+
+/// What cannot be read for a while is the same resource: its row stays meanwhile, and goes with the manifest.
+#[test]
+fn a_manifest_that_broke_before_it_went_takes_its_row_along() {
+    let desk = Desk::new();
+    desk.write("a.yaml", TOOL);
+    desk.write("b.yaml", &annotated("kept", "team-a", "orloj.dev/deletion-policy: retain"));
+    desk.write("c.yaml", &memory("marker", "vector"));
+    let mut command = desk.command("sync m --store sqlite:o.db --watch --prune -o json");
+    let mut child = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    until("the first rows", || desk.path("o.db").exists() && rows_are(&desk, 1, 2));
+    let broken = |text: &str| text.replace("  namespace: team-a", "  namespace: team-a\n  labels: {tier: 1}");
+    desk.write("a.yaml", &broken(TOOL));
+    desk.write("b.yaml", &broken(&annotated("kept", "team-a", "orloj.dev/deletion-policy: retain")));
+    desk.write("c.yaml", &memory("marker", "kv"));
+    until("the marker", || desk.rows("memory").iter().any(|row| row.payload["spec"]["type"] == "kv"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(rows_are(&desk, 1, 2));
+    desk.remove("a.yaml");
+    desk.remove("b.yaml");
+    until("the row to go", || rows_are(&desk, 0, 2));
+    assert_eq!(desk.keys("memory"), ["default/marker", "team-a/kept"]);
+
+    kill(Pid::from_raw(i32::try_from(child.0.id()).unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+    let mut out = String::new();
+    child.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    assert!(out.contains("\"unreadable\"") && out.contains("\"retained\"") && !out.contains("\"refused\""), "{out}");
+}

@@ -122,6 +122,7 @@ fn resource(kind: &Kind, object: &ObjectName, wanted: &Wanted) -> Resource {
         annotations: annotations.into_iter().collect(),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: json!({"size": format!("s{}", wanted.size)}),
         status: Value::Null,
     }

@@ -232,6 +232,7 @@ fn resource(kind: &Kind, manifest: &Value) -> Resource {
         annotations: std::collections::BTreeMap::default(),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: manifest["spec"].clone(),
         status: Value::Null,
     }

@@ -44,6 +44,7 @@ fn resource(kind: &Kind, spec: Value) -> Resource {
         annotations: BTreeMap::new(),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec,
         status: Value::Null,
     }

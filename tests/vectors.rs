@@ -42,6 +42,7 @@ fn resource(kind: &Kind, input: &Value) -> Resource {
         annotations: strings(&metadata["annotations"]),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: input["spec"].clone(),
         status: Value::Null,
     }

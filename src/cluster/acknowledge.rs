@@ -96,8 +96,7 @@ impl Target for ClusterTarget {
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
         let api = self.api(id);
         let found = within_time(api.get_opt(&id.object.name)).await?;
-        let read = found.map(|seen| seen.into_resource(id.kind)).transpose();
-        read.map_err(|(_, text)| TargetError::Refused(text))
+        Ok(found.map(|seen| seen.into_resource(id.kind)))
     }
 
     async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {

@@ -78,16 +78,20 @@ impl Seen {
         Self { spec: None, status: None, ..self }
     }
 
-    /// The resource in it; its name and why, where a body cannot be read.
-    pub fn into_resource(self, kind: KindIndex) -> Result<Resource, (ResourceId, String)> {
+    /// The resource in it. The API server takes what we cannot read, such as a spec nested deeper than 128 levels.
+    #[must_use]
+    pub fn into_resource(self, kind: KindIndex) -> Resource {
         let version = self.version();
         let metadata = self.metadata;
         let object = ObjectName::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
         let id = ResourceId { kind, object };
-        let spec = value(self.spec).map_err(|why| (id.clone(), format!("spec: {why}")))?;
+        let (spec, unreadable) = match value(self.spec) {
+            Ok(spec) => (spec, None),
+            Err(why) => (Value::Null, Some(format!("unable to read spec: {why}").into())),
+        };
         // a status that cannot be read is written anew
         let status = value(self.status).unwrap_or_default();
-        Ok(Resource {
+        Resource {
             id,
             uid: metadata.uid.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or(0),
@@ -98,8 +102,9 @@ impl Seen {
             finalizers: metadata.finalizers.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
             spec,
+            unreadable,
             status,
-        })
+        }
     }
 }
 
@@ -153,7 +158,7 @@ mod tests {
             "spec": {"n": 1}}"#,
         );
         assert_eq!(seen.version(), 7);
-        let resource = seen.into_resource(KindIndex(3)).unwrap();
+        let resource = seen.into_resource(KindIndex(3));
         assert_eq!(resource.id.object, ObjectName::new("a", "x"));
         assert_eq!(resource.created, 1_767_225_600);
         assert_eq!(resource.annotations.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "b".to_owned())]);
@@ -161,10 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_cannot_be_read_is_told_by_name() {
-        let seen = read(r#"{"metadata": {"name": "x", "namespace": "a"}, "spec": {"n": 1e999}}"#);
-        let (id, text) = seen.into_resource(KindIndex(0)).unwrap_err();
-        assert_eq!(id.object.to_string(), "a/x");
-        assert!(text.starts_with("spec: "), "{text}");
+    fn a_body_that_cannot_be_read_leaves_the_rest() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        for body in [r#"{"n": 1e999}"#, &format!(r#"{{"n": {deep}}}"#)] {
+            let seen = read(&format!(
+                r#"{{"metadata": {{"name": "x", "namespace": "a", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "finalizers": ["f"]}}, "spec": {body}, "status": {{"phase": "Ready"}}}}"#
+            ));
+            let resource = seen.into_resource(KindIndex(0));
+            assert_eq!((resource.id.object.to_string(), &*resource.uid), ("a/x".to_owned(), "u"));
+            assert!(resource.deleting && resource.spec.is_null());
+            assert_eq!((resource.finalizers, resource.status["phase"].as_str()), (vec!["f".to_owned()], Some("Ready")));
+            let why = resource.unreadable.unwrap();
+            assert!(why.starts_with("unable to read spec: "), "{why}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::{Scope, SourceEvent};
 use crate::cluster::api;
 use crate::cluster::seen::Seen;
 use crate::registry::Registry;
-use crate::resource::{KindIndex, Resource};
+use crate::resource::KindIndex;
 
 /// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
 const PAGE: u32 = 250;
@@ -114,16 +114,13 @@ impl Watch {
 
     fn translate(&self, event: Event<Seen>) -> SourceEvent {
         let (kind, scope) = (self.kind, self.scope.clone());
-        let read = |seen: Seen, as_event: fn(Box<Resource>) -> SourceEvent| match seen.into_resource(kind) {
-            Ok(resource) => as_event(Box::new(resource)),
-            Err((id, text)) => SourceEvent::Unreadable { id, text },
-        };
+        let read = |seen: Seen| Box::new(seen.into_resource(kind));
         match event {
             Event::Init => SourceEvent::ListStarted { kind, scope },
-            Event::InitApply(seen) => read(seen, SourceEvent::Listed),
+            Event::InitApply(seen) => SourceEvent::Listed(read(seen)),
             Event::InitDone => SourceEvent::ListEnded { kind, scope },
-            Event::Apply(seen) => read(seen, SourceEvent::Changed),
-            Event::Delete(seen) => read(seen.without_bodies(), SourceEvent::Deleted),
+            Event::Apply(seen) => SourceEvent::Changed(read(seen)),
+            Event::Delete(seen) => SourceEvent::Deleted(read(seen.without_bodies())),
         }
     }
 }

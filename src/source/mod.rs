@@ -4,7 +4,7 @@ pub mod cluster;
 pub mod directory;
 pub mod manifest;
 
-use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::resource::{KindIndex, Resource};
 
 /// What a source tells the engine, in order per kind and scope.
 #[derive(Clone, Debug)]
@@ -32,11 +32,6 @@ pub enum SourceEvent {
     /// Something of this source could not be read, so what is missing from its lists is not gone for certain.
     Incomplete {
         kind: KindIndex,
-    },
-    /// A resource that is there but cannot be read.
-    Unreadable {
-        id: ResourceId,
-        text: String,
     },
 }
 

@@ -57,6 +57,7 @@ pub fn resource(kind: &Kind, name: &str, spec: Value) -> Resource {
         annotations: BTreeMap::new(),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec,
         status: Value::Null,
     }

@@ -181,6 +181,7 @@ pub fn resource_of(kind: &Kind, object: &Value) -> Resource {
         annotations: map("annotations"),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: object["spec"].clone(),
         status: object["status"].clone(),
     }

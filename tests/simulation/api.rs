@@ -28,13 +28,15 @@ impl Api {
         if suspend {
             annotations.insert("orloj.dev/suspend".to_owned(), "true".to_owned());
         }
-        let spec = json!({"size": size});
+        let unreadable = (size == "unreadable").then(|| "nested too deep".into());
+        let spec = if unreadable.is_some() { Value::Null } else { json!({"size": size}) };
         if let Some(found) = self.objects.get_mut(object) {
             if found.deleting {
                 return;
             }
             found.generation += i64::from(found.spec != spec);
             found.spec = spec;
+            found.unreadable = unreadable;
             found.annotations = annotations;
         } else {
             self.uids += 1;
@@ -48,6 +50,7 @@ impl Api {
                 annotations,
                 finalizers: Vec::new(),
                 deleting: false,
+                unreadable,
                 spec,
                 status: Value::Null,
             };

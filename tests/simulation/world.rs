@@ -121,7 +121,8 @@ impl World {
         let object = self.object();
         match self.random.random_range(0..10) {
             0..7 => {
-                let size = *["small", "medium", "large", "huge"].choose(&mut self.random).expect("not empty");
+                let size =
+                    *["small", "medium", "large", "huge", "unreadable"].choose(&mut self.random).expect("not empty");
                 let target = *[None, None, None, Some("x"), Some("y")].choose(&mut self.random).expect("not empty");
                 let suspend = self.random.random_ratio(1, 12);
                 self.api.apply(&object, size, target, suspend);

@@ -10,6 +10,7 @@ use crate::engine::state::Settled;
 use crate::plan::{Outcome, Write};
 use crate::registry::Kind;
 use crate::resource::ResourceId;
+use crate::status::reasons;
 
 /// Rows looked up one by one; for more, the table is read instead.
 const FEW: usize = 200;
@@ -76,7 +77,8 @@ impl Fate {
         Self { word: Word::Unchanged, key: String::new(), moved_from: None, error: None }
     }
 
-    /// `None` where nothing was there and nothing was done.
+    /// `None` where nothing was there and nothing was done, and where a manifest cannot be read: that is told with its
+    /// place.
     pub fn of(settled: Settled) -> Option<Self> {
         let fate = |word, key| Self { word, key, moved_from: None, error: None };
         let refused = |error: String| Self { error: Some(error), ..fate(Word::Refused, String::new()) };
@@ -97,6 +99,7 @@ impl Fate {
             Settled::Planned(Outcome::Conflict { key, owner }) => refused(format!(
                 "the key {key} belongs to {owner}; rename one of the two or change its target namespace"
             )),
+            Settled::Invalid { reason: reasons::INVALID, .. } => return None,
             Settled::Planned(Outcome::Refused { text, .. })
             | Settled::Invalid { text, .. }
             | Settled::Refused { text } => refused(text),

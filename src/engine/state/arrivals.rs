@@ -9,7 +9,7 @@ use crate::engine::index::{Entry, Finalizers, Uid};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
-use crate::status::{Status, Verdict, reasons};
+use crate::status::{Status, Verdict};
 use crate::store::Fingerprint;
 
 /// Never part of a row, and changed by every client-side apply (reference: store.md hazard 11).
@@ -41,7 +41,6 @@ impl State {
             SourceEvent::Incomplete { kind } => {
                 self.incomplete.insert(kind);
             }
-            SourceEvent::Unreadable { id, text } => self.on_unreadable(&id, text, now),
         }
     }
 
@@ -130,19 +129,6 @@ impl State {
         }
     }
 
-    fn on_unreadable(&mut self, id: &ResourceId, text: String, now: Moment) {
-        let lists = self.lists;
-        if self.index.get(id).is_none() {
-            self.index.insert(id, Entry::new("".into()));
-        }
-        if let Some(entry) = self.index.get_mut(id) {
-            entry.listed = lists;
-            entry.fingerprint = Fingerprint::default();
-        }
-        self.set_verdict(id, Verdict::Failed { reason: reasons::INVALID, text });
-        self.want_ack(id, Lane::Backlog, now.at, now);
-    }
-
     pub(super) fn forget(&mut self, id: &ResourceId) {
         self.index.remove(id);
         self.call_retries.succeeded(id);
@@ -169,6 +155,9 @@ impl State {
         parts.push(b"annotations");
         for (key, value) in resource.annotations.iter().filter(|(key, _)| *key != LAST_APPLIED) {
             parts.extend([key.as_bytes(), value.as_bytes()]);
+        }
+        if let Some(why) = &resource.unreadable {
+            parts.extend([b"unreadable", why.as_bytes()]);
         }
         self.fingerprinter.fingerprint(kind.sensitive, parts.into_iter())
     }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::desired::DELETION_POLICY;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::manifest::{Found, ManifestError, Place};
+use crate::source::manifest::{self, Found, ManifestError, Place};
 
 /// A resource without its body.
 #[derive(Clone, Debug)]
@@ -22,6 +22,14 @@ pub struct Entry {
     pub policy: Option<(String, String)>,
     /// Key of its row where that is not `<namespace>/<name>`.
     pub key: Option<Box<str>>,
+}
+
+impl Entry {
+    /// Of a resource of which no more can be read than which it is: the same one as when it could be.
+    pub fn of_error(id: &ResourceId, error: &ManifestError) -> Self {
+        let policy = error.policy.clone().map(|policy| (DELETION_POLICY.to_owned(), policy));
+        Self { place: Place::of_error(error), uid: manifest::uid(&id.object), order: 0, digest: 0, policy, key: None }
+    }
 }
 
 /// What a document turned out to be, without its body.
@@ -63,7 +71,7 @@ impl Item {
 pub struct Merged {
     pub entries: HashMap<ResourceId, Entry>,
     /// Resources of which no more can be read than which they are, and why.
-    pub unreadable: Vec<(ResourceId, String)>,
+    pub unreadable: Vec<(ResourceId, ManifestError)>,
     pub problems: Vec<ManifestError>,
     pub foreign: usize,
     /// Something could not be read, and nobody knows which resources it holds.
@@ -88,9 +96,8 @@ impl Merged {
                 if self.entries.contains_key(id) {
                     return false;
                 }
-                self.unreadable.push((id.clone(), error.text.clone()));
-                let place = Place::of_error(error);
-                (id.clone(), Entry { place, uid: Box::default(), order: 0, digest: 0, policy: None, key: None })
+                self.unreadable.push((id.clone(), error.clone()));
+                (id.clone(), Entry::of_error(id, error))
             }
         };
         if let Some(first) = self.entries.get(&id) {

@@ -158,9 +158,10 @@ impl Directory {
                 items.push(item);
                 result = match found {
                     Found::Manifest(manifest) if first => send(tell, SourceEvent::Listed(manifest.resource)),
-                    Found::Error(ManifestError { id: Some(id), text, .. }) if first => {
-                        send(tell, SourceEvent::Unreadable { id, text })
-                    }
+                    Found::Error(error) if first => match &error.id {
+                        Some(id) => send(tell, SourceEvent::Listed(Box::new(unreadable(id, &error)))),
+                        None => Ok(()),
+                    },
                     _ => Ok(()),
                 };
                 result.is_ok()
@@ -224,8 +225,8 @@ impl Directory {
                 by_file.entry(&entry.place.file).or_default().insert(id);
             }
         }
-        for item in merged.unreadable.iter().filter(|(id, _)| changed.contains(id)) {
-            self.send(SourceEvent::Unreadable { id: item.0.clone(), text: item.1.clone() })?;
+        for (id, error) in merged.unreadable.iter().filter(|(id, _)| changed.contains(id)) {
+            self.send(SourceEvent::Changed(Box::new(unreadable(id, error))))?;
         }
         for (file, mut ids) in by_file {
             let mut result = Ok(());
@@ -315,7 +316,14 @@ fn last_seen(id: ResourceId, entry: Entry) -> Resource {
         annotations: entry.policy.into_iter().collect(),
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: serde_json::Value::Null,
         status: serde_json::Value::Null,
     }
+}
+
+/// As much of a resource as can be read where something in its manifest is wrong.
+fn unreadable(id: &ResourceId, error: &ManifestError) -> Resource {
+    let resource = last_seen(id.clone(), Entry::of_error(id, error));
+    Resource { unreadable: Some(error.text.as_str().into()), ..resource }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::merged::Entry;
+use super::unreadable;
 use crate::engine::target::{Ack, Notice, Notified, Target, TargetError};
 use crate::resource::{Resource, ResourceId};
 use crate::source::manifest::{Found, Place, Reader};
@@ -106,11 +107,11 @@ impl Target for DirectoryTarget {
         let reading = tokio::task::spawn_blocking(move || {
             let mut resource = None;
             reader.read_file(&place.file, &mut |found| {
-                if let Found::Manifest(manifest) = found
-                    && manifest.resource.id == wanted
-                {
-                    resource = Some(*manifest.resource);
-                }
+                resource = match found {
+                    Found::Manifest(manifest) if manifest.resource.id == wanted => Some(*manifest.resource),
+                    Found::Error(error) if error.id.as_ref() == Some(&wanted) => Some(unreadable(&wanted, &error)),
+                    _ => None,
+                };
                 resource.is_none()
             });
             resource

@@ -19,6 +19,7 @@ use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use documents::{Document, Documents};
 use locate::Step;
+pub use object::uid;
 
 /// Name under which standard input is given on a command line.
 pub const STDIN: &str = "-";
@@ -77,19 +78,21 @@ pub struct ManifestError {
     pub snippet: Option<String>,
     /// The resource that is meant, where that much can be read.
     pub id: Option<ResourceId>,
+    /// What is to become of its row, where that can be read.
+    pub policy: Option<String>,
 }
 
 impl ManifestError {
     /// A file as a whole.
     #[must_use]
     pub fn of_file(file: &Path, text: String) -> Self {
-        Self { file: file.into(), line: 0, column: 0, text, snippet: None, id: None }
+        Self { file: file.into(), line: 0, column: 0, text, snippet: None, id: None, policy: None }
     }
 
     /// A manifest that can be read but not taken.
     #[must_use]
     pub fn at(place: &Place, id: Option<ResourceId>, text: String) -> Self {
-        Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None, id }
+        Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None, id, policy: None }
     }
 }
 
@@ -164,7 +167,7 @@ impl Reader {
 
     fn read_document(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(Found) -> bool) -> bool {
         let broken = |line: usize, column: usize, text: String, snippet| {
-            Found::Error(ManifestError { file: Arc::clone(file), line, column, text, snippet, id: None })
+            Found::Error(ManifestError { file: Arc::clone(file), line, column, text, snippet, id: None, policy: None })
         };
         if let Some((line, why)) = document.unusable {
             return tell(broken(line, 0, format!("unable to read the document: {why}"), None));

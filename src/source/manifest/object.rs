@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::locate::Step;
 use super::{Found, Manifest, ManifestError, Place, position};
+use crate::desired::DELETION_POLICY;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
 
@@ -44,6 +45,7 @@ pub fn read(registry: &Registry, place: &Place, text: &str, value: Value) -> Fou
         Ok(None) => Found::Foreign,
         Err(refusal) => {
             let mut error = ManifestError::at(place, refusal.id, refusal.text);
+            error.policy = refusal.policy;
             if let Some((line, column)) = position(text, place, refusal.way) {
                 (error.line, error.column) = (line, column);
             }
@@ -56,10 +58,22 @@ struct Refusal {
     way: Vec<Step>,
     text: String,
     id: Option<ResourceId>,
+    policy: Option<String>,
+}
+
+/// Stable, so that a manifest that comes back, or cannot be read for a while, is the same resource.
+#[must_use]
+pub fn uid(object: &ObjectName) -> Box<str> {
+    format!("directory/{object}").into()
 }
 
 fn refuse(way: &[&str], text: impl Into<String>) -> Refusal {
-    Refusal { way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(), text: text.into(), id: None }
+    Refusal {
+        way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(),
+        text: text.into(),
+        id: None,
+        policy: None,
+    }
 }
 
 /// `None` for an object that is none of ours.
@@ -81,11 +95,13 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
     let namespace = text_of(&mut metadata, "namespace")?;
     let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
     let id = ResourceId { kind, object: ObjectName::new(namespace, name) };
-    let mut strings = |field| strings_of(&mut metadata, field).map_err(|refusal| known(refusal, &id));
+    let policy = metadata.get("annotations").and_then(|all| all.get(DELETION_POLICY)?.as_str()).map(str::to_owned);
+    let mut strings = |field| {
+        strings_of(&mut metadata, field).map_err(|refusal| Refusal { policy: policy.clone(), ..known(refusal, &id) })
+    };
     let (labels, annotations) = (strings("labels")?, strings("annotations")?);
     Ok(Some(Box::new(Resource {
-        // stable, so that a manifest that comes back is the same resource
-        uid: format!("directory/{}", id.object).into(),
+        uid: uid(&id.object),
         id,
         generation: 1,
         version: 0,
@@ -94,6 +110,7 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
         annotations,
         finalizers: Vec::new(),
         deleting: false,
+        unreadable: None,
         spec: object.remove("spec").unwrap_or(Value::Null),
         status: Value::Null,
     })))
