@@ -29,6 +29,10 @@ const QUEUE_BATCHES: usize = 2;
 /// longer than this.
 const HOLD_BACKLOG: Duration = Duration::from_mins(1);
 
+/// A full look follows when rows could not be read: a store that comes back may be another one, and that it is back
+/// has to be noticed where nothing waits to be written.
+const SWEEP_AFTER_OUTAGE: Duration = Duration::from_secs(30);
+
 /// Ledger entries read at a time.
 const LEDGER_PAGE: u32 = 2_000;
 
@@ -55,6 +59,7 @@ pub(super) struct Shell {
     /// The source told everything and ended, which a one-shot run may.
     source_ended: bool,
     sweep_now: Arc<Notify>,
+    sweep_due: Option<Instant>,
     commits: Arc<AtomicU64>,
     /// Rows of the sweep under way that belong to no resource.
     strays: HashMap<KindIndex, Vec<RowFact>>,
@@ -128,6 +133,7 @@ impl Shell {
             background: JoinSet::new(),
             source_ended: false,
             sweep_now: Arc::new(Notify::new()),
+            sweep_due: None,
             commits,
             strays: HashMap::new(),
             lost: 0,
@@ -352,7 +358,10 @@ impl Shell {
             }
             Reading::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
             Reading::Failed(error) if self.options.until_idle => return Err(error.into()),
-            Reading::Failed(error) => tracing::warn!(%error, "unable to read rows back; will try again"),
+            Reading::Failed(error) => {
+                self.parts.observer.unavailable(None, &error);
+                self.sweep_due.get_or_insert(now.at + SWEEP_AFTER_OUTAGE);
+            }
         }
         Ok(())
     }
@@ -377,7 +386,11 @@ impl Shell {
         });
     }
 
-    fn report(&self) {
+    fn report(&mut self) {
+        if self.sweep_due.is_some_and(|due| due <= Instant::now()) {
+            self.sweep_due = None;
+            self.sweep_now.notify_one();
+        }
         let load = Load { batch: self.under_way, ..self.state.load() };
         self.parts.observer.load(&self.state.by_kind(), load);
     }

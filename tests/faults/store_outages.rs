@@ -62,6 +62,23 @@ fn stopped_and_started_in_mid_sync() {
     assert_settled(&world, &postgres);
 }
 
+/// A leader with nothing to write notices too, by reading rows back.
+#[test]
+fn an_outage_at_rest_is_told() {
+    let postgres = postgres();
+    let world = World::named("rest").postgres(&postgres).start();
+    world.apply("Memory", "m", &json!({"type": "kv"}));
+    world.wait_settled();
+    postgres.process().signal(nix::sys::signal::Signal::SIGQUIT);
+    postgres.process().wait(PATIENCE).expect("Postgres ends");
+    eventually(PATIENCE, "it is told", || {
+        let answer = world.operator().health("/readyz")?;
+        if answer.status == 503 && answer.body.starts_with("store: ") { Ok(()) } else { Err(answer.body) }
+    });
+    postgres.start_again();
+    world.operator().wait_ready(PATIENCE);
+}
+
 /// `Convergence` over a server that hangs for longer than any limit on a statement: its end is what the status tells.
 #[test]
 fn paused_in_mid_sync() {

@@ -28,10 +28,14 @@ pub struct Observed {
 /// A batch that fails is tried again within seconds, for as long as there is one.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
+/// Failures as far apart are two outages: that a look at the rows succeeds is not told.
+const APART: Duration = Duration::from_mins(2);
+
 /// The store takes nothing, or tells nothing.
 struct Outage {
     text: String,
     since: Instant,
+    last: Instant,
     /// When a batch failed last.
     write_failed: Option<Instant>,
 }
@@ -59,7 +63,8 @@ impl Observed {
     /// A store that is away for long says so at `/readyz`: nobody is sent elsewhere by that, and a new leader would do
     /// no better, but people and rollouts see it. A standby does not ask the store, so it stays ready and takes over.
     fn tell_outage(&self) {
-        if let Some(outage) = self.outage().as_ref().filter(|outage| outage.since.elapsed() >= self.grace) {
+        let lasts = |outage: &&Outage| outage.last.duration_since(outage.since) >= self.grace;
+        if let Some(outage) = self.outage().as_ref().filter(lasts) {
             self.store_ready.waiting(&outage.text);
         }
     }
@@ -156,10 +161,11 @@ impl Observer for Observed {
             if outage.as_ref().is_none_or(|outage| outage.text != text) {
                 tracing::warn!("{text}; will try again");
             }
-            let before = outage.take();
+            let before = outage.take().filter(|before| now.duration_since(before.last) < APART);
             *outage = Some(Outage {
                 text,
                 since: before.as_ref().map_or(now, |before| before.since),
+                last: now,
                 write_failed: kind.map(|_| now).or(before.and_then(|before| before.write_failed)),
             });
         }
@@ -206,7 +212,6 @@ impl Observer for Observed {
 
     fn alive(&self) {
         self.heartbeat.beat();
-        self.tell_outage();
     }
 
     fn load(&self, kinds: &[Tally], load: Load) {

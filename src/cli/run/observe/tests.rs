@@ -52,8 +52,8 @@ fn a_store_that_stays_away_is_told_until_it_is_back() {
     observed.unavailable(Some(kind), &away());
     assert!(readiness.is_ready(), "it may be back within the grace");
     std::thread::sleep(grace);
-    // nobody has asked the store meanwhile
-    observed.alive();
+    assert!(readiness.is_ready(), "nobody has asked it meanwhile");
+    observed.unavailable(Some(kind), &away());
     let told = readiness.answer(false);
     assert!(!told.healthy && told.text.contains("no route"), "{told:?}");
     observed.committed(kind, &[invalid()], Counts::default(), Duration::ZERO);
@@ -67,9 +67,10 @@ fn a_store_that_stays_away_is_told_until_it_is_back() {
     assert!(!readiness.is_ready());
     observed.swept(0, 0);
     assert!(readiness.is_ready());
-    observed.unavailable(Some(kind), &away());
-    std::thread::sleep(grace);
-    observed.alive();
+    for _ in 0..2 {
+        observed.unavailable(Some(kind), &away());
+        std::thread::sleep(grace);
+    }
     observed.swept(0, 0);
     assert!(!readiness.is_ready(), "it can be read, and takes nothing");
 }
