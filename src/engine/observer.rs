@@ -6,6 +6,7 @@ use super::batch::Counts;
 use super::state::{Load, SettledItem, Tally};
 use super::target::{Ack, Notified, TargetError};
 use crate::registry::Kind;
+use crate::resource::ObjectName;
 use crate::store::StoreError;
 
 /// Notes what happens; must not block.
@@ -17,13 +18,21 @@ pub trait Observer: Send + Sync {
     fn unavailable(&self, _kind: Option<&Kind>, _error: &StoreError) {}
 
     /// An acknowledgement came back; `lag` runs from when the change was seen.
-    fn acknowledged(&self, _kind: &Kind, _ack: &Ack, _result: Result<(), &TargetError>, _lag: Duration) {}
+    fn acknowledged(
+        &self,
+        _kind: &Kind,
+        _object: &ObjectName,
+        _ack: &Ack,
+        _result: Result<(), &TargetError>,
+        _lag: Duration,
+    ) {
+    }
 
     /// The row reader went round; `lost` rows have to be written again.
     fn swept(&self, _rows: usize, _lost: usize) {}
 
     /// A fresh look at a resource came back.
-    fn fetched(&self, _kind: &Kind, _result: Result<(), &TargetError>) {}
+    fn fetched(&self, _kind: &Kind, _object: &ObjectName, _result: Result<(), &TargetError>) {}
 
     /// What became of an Event.
     fn notified(&self, _kind: &Kind, _became: Notified) {}

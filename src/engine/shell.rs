@@ -325,12 +325,12 @@ impl Shell {
         let kind = self.parts.registry.kind(returned.id.kind);
         match returned.result {
             CallResult::Fetched(result) => {
-                self.parts.observer.fetched(kind, result.as_ref().map(|_| ()));
+                self.parts.observer.fetched(kind, &returned.id.object, result.as_ref().map(|_| ()));
                 self.state.on_fetched(&returned.id, result, now);
             }
             CallResult::Acknowledged(ack, result) => {
                 let lag = now.at.duration_since(returned.seen);
-                self.parts.observer.acknowledged(kind, &ack, result.as_ref().map(|_| ()), lag);
+                self.parts.observer.acknowledged(kind, &returned.id.object, &ack, result.as_ref().map(|_| ()), lag);
                 self.state.on_acknowledged(&returned.id, ack, &result, now);
             }
         }

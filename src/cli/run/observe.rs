@@ -9,6 +9,7 @@ use crate::engine::state::{Load, Settled, SettledItem, Tally};
 use crate::engine::target::{Ack, FinalizerChange, Notified, TargetError};
 use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
+use crate::resource::ObjectName;
 use crate::store::{StoreError, StoreErrorClass};
 use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, RowAction};
 use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
@@ -104,12 +105,12 @@ impl Observed {
 
     /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
     /// one, and only the count tells where it happens again and again.
-    fn failed(&self, kind: &Kind, what: &str, error: &TargetError) {
+    fn failed(&self, kind: &Kind, object: &ObjectName, what: &str, error: &TargetError) {
         let kind = &kind.names.kind;
         match error {
             TargetError::Gone => return,
-            TargetError::Stale(_) => tracing::debug!(kind, "unable to {what}: {error}; will look again"),
-            _ => tracing::warn!(kind, "unable to {what}: {error}; will try again"),
+            TargetError::Stale(_) => tracing::debug!(kind, %object, "unable to {what}: {error}; will look again"),
+            _ => tracing::warn!(kind, %object, "unable to {what}: {error}; will try again"),
         }
         self.metrics.error(error.class());
     }
@@ -172,7 +173,14 @@ impl Observer for Observed {
         self.tell_outage();
     }
 
-    fn acknowledged(&self, kind: &Kind, ack: &Ack, result: Result<(), &TargetError>, lag: Duration) {
+    fn acknowledged(
+        &self,
+        kind: &Kind,
+        object: &ObjectName,
+        ack: &Ack,
+        result: Result<(), &TargetError>,
+        lag: Duration,
+    ) {
         let name = &kind.names.kind;
         let outcome = result.map_or_else(TargetError::class, |()| "ok");
         if ack.finalizer != FinalizerChange::Keep {
@@ -183,7 +191,7 @@ impl Observer for Observed {
         }
         match result {
             Ok(()) => self.metrics.synced(name, lag),
-            Err(error) => self.failed(kind, "acknowledge", error),
+            Err(error) => self.failed(kind, object, "acknowledge", error),
         }
     }
 
@@ -200,9 +208,9 @@ impl Observer for Observed {
         }
     }
 
-    fn fetched(&self, kind: &Kind, result: Result<(), &TargetError>) {
+    fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &TargetError>) {
         if let Err(error) = result {
-            self.failed(kind, "look at a resource again", error);
+            self.failed(kind, object, "look again", error);
         }
     }
 

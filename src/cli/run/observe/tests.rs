@@ -1,6 +1,5 @@
 use super::*;
 use crate::engine::lanes::Lane;
-use crate::resource::ObjectName;
 use crate::store::Fingerprint;
 use crate::telemetry::readiness::{Liveness, Readiness};
 
@@ -79,11 +78,12 @@ fn a_store_that_stays_away_is_told_until_it_is_back() {
 fn what_fails_is_counted_by_its_class() {
     let Watched { observed, metrics, registry, .. } = watched(Duration::ZERO);
     let kind = &registry.kinds()[0];
-    observed.fetched(kind, Err(&TargetError::Refused("no".to_owned())));
-    observed.fetched(kind, Err(&TargetError::Gone));
-    observed.fetched(kind, Ok(()));
+    let object = ObjectName::new("a", "x");
+    observed.fetched(kind, &object, Err(&TargetError::Refused("no".to_owned())));
+    observed.fetched(kind, &object, Err(&TargetError::Gone));
+    observed.fetched(kind, &object, Ok(()));
     let ack = Ack { uid: "u".into(), finalizer: FinalizerChange::Keep, status: None };
-    observed.acknowledged(kind, &ack, Err(&TargetError::Stale("other".to_owned())), Duration::ZERO);
+    observed.acknowledged(kind, &object, &ack, Err(&TargetError::Stale("other".to_owned())), Duration::ZERO);
     observed.notified(kind, Notified::Dropped);
     observed.committed(kind, &[invalid(), removed()], Counts::default(), Duration::ZERO);
     let text = metrics.expose(None).body;
