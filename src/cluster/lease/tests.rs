@@ -77,7 +77,7 @@ impl Server {
     }
 
     fn put(&mut self, lease: &Value) -> (StatusCode, Value) {
-        if lease["metadata"]["resourceVersion"] != self.version.to_string() {
+        if lease["metadata"]["resourceVersion"].as_str() != Some(&*self.version.to_string()) {
             let status =
                 json!({"kind": "Status", "status": "Failure", "message": "changed", "reason": "Conflict", "code": 409});
             return (StatusCode::CONFLICT, status);
