@@ -4,20 +4,22 @@
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`resource`]: a resource as a source hands it over
-//! - [`registry`]: kind files, loaded, checked and compiled
+//! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
+//! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`desired`]: a resource turned into the row that should stand for it
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`status`]: what a resource's status says
-//! - [`plan`]: pure decisions
 //! - [`store`]: rows and ledger, in Postgres or SQLite
-//! - [`source`]: where resources come from, a cluster or a directory
-//! - [`cluster`]: what goes back to the API server: lease, finalizer, status, Events
-//! - [`engine`]: index, queue, batches, retries
+//! - [`plan`]: pure decisions
+//! - [`source`]: where resources come from and what is told to them; a directory of manifests
+//! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
+//! - [`engine`]: index, queue, batches, calls
 //! - [`config`], [`telemetry`], [`cli`]: the program around it
 
 #![forbid(unsafe_code)]
 
+pub mod backoff;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -307,4 +307,28 @@ fn the_deployment_is_one() {
     }
     let account = written["spec"]["template"]["spec"]["serviceAccountName"].as_str();
     assert_eq!(account, Some("orloj-operator"), "the default of `kinds rbac`");
+}
+
+/// As `src/lib.rs` says: the modules from the inside out, each using only those above it.
+#[test]
+fn modules_use_only_those_above_them() {
+    let intro = read("src/lib.rs");
+    let intro: String = intro.lines().filter(|line| line.starts_with("//! - ")).collect();
+    let names: BTreeMap<_, _> =
+        find_all(r"\[`(\w+)`\]", &intro).into_iter().map(|name| (intro.find(&format!("[`{name}`]")), name)).collect();
+    let order: Vec<_> = names.into_values().collect();
+    assert!(order.len() > 14, "{order:?}");
+    let mut wrong = Vec::new();
+    for path in files("src") {
+        let relative = path.strip_prefix(root().join("src")).expect("a path below src");
+        let own = relative.iter().next().and_then(|first| first.to_str()).unwrap_or_default().trim_end_matches(".rs");
+        let Some(rank) = order.iter().position(|name| name == own) else { continue };
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        for used in find_all(r"\bcrate::(\w+)", &text) {
+            if order.iter().position(|name| *name == used).is_some_and(|used| used > rank) {
+                wrong.push(format!("{} uses {used}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

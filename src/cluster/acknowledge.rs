@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::api;
 use super::seen::Seen;
-use crate::engine::index::Finalizers;
-use crate::engine::state::FINALIZER;
-use crate::engine::target::{Ack, FinalizerChange, Notice, Notified, Target, TargetError};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
+use crate::source::target::FINALIZER;
+use crate::source::target::Finalizers;
+use crate::source::target::{Ack, FinalizerChange, Notice, Notified, Target, TargetError};
 
 /// No call to the API server may hang for longer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -238,7 +238,7 @@ mod tests {
             let status: Status = serde_json::from_str(text).unwrap();
             classify(&kube::Error::Api(Box::new(status))).class()
         };
-        let named = r#"{"code": 404, "reason": "NotFound", "details": {"name": "x", "kind": "memories"}}"#;
+        let named = r#"{"code": 404, "reason": "NotFound", "details": {"name": "x", "kind": "widgets"}}"#;
         assert_eq!(class(named), "gone");
         assert_eq!(class(r#"{"code": 404, "reason": "NotFound", "details": {}}"#), "transient");
         assert_eq!(class(r#"{"code": 404, "message": "404 page not found"}"#), "transient");

@@ -1,10 +1,11 @@
-//! What goes back to the API server: lease, finalizer, status, Events; and the client that carries it.
+//! The API server: watches on resources, what goes back (finalizer, status, Events), the lease, and the client for it.
 
 pub mod acknowledge;
 pub mod client;
 pub mod count;
 pub mod lease;
 pub mod seen;
+pub mod watch;
 
 use kube::api::{Api, ApiResource};
 use kube::core::DynamicResourceScope;

@@ -113,3 +113,81 @@ fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
     let (namespace, name) = key.split_once('/')?;
     Some(ObjectName::new(annotation(SOURCE_NAMESPACE).unwrap_or(namespace), name))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::desired::{Desired, Stored};
+    use crate::resource::{KindIndex, Resource, ResourceId};
+    use crate::store::Changes;
+
+    /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
+    #[test]
+    fn debug_tells_no_payload() {
+        const PLANTED: &str = "s3cret-planted";
+        let value = json!({"data": {"password": PLANTED}});
+        let text = || PLANTED.to_owned();
+        let map = || [("last-applied".to_owned(), text())].into();
+        let stored = Stored {
+            spec: value.clone(),
+            labels: map(),
+            annotations: map(),
+            resource_version: "7".to_owned(),
+            generation: 1,
+            created_at: String::new(),
+            phase: String::new(),
+            last_error: String::new(),
+            status: value.clone(),
+        };
+        let desired = Desired {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            name: "name".to_owned(),
+            labels: map(),
+            annotations: map(),
+            spec: value.clone(),
+            warnings: Vec::new(),
+        };
+        let resource = Resource {
+            id: ResourceId { kind: KindIndex(0), object: ObjectName::new("ns", "name") },
+            uid: "uid".into(),
+            generation: 1,
+            version: 1,
+            created: 0,
+            labels: map(),
+            annotations: map(),
+            finalizers: Vec::new(),
+            deleting: false,
+            unreadable: None,
+            spec: value.clone(),
+            status: value.clone(),
+        };
+        let write = RowWrite {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            status_phase: String::new(),
+            payload: value.to_string(),
+            columns: vec![text()],
+        };
+        let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
+        let row = Row { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
+        let told = [
+            format!("{resource:?}"),
+            format!("{desired:?}"),
+            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
+            format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
+            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
+            format!("{write:?}"),
+            format!("{snapshot:?}"),
+        ];
+        for told in told {
+            assert!(told.contains("name") && !told.contains(PLANTED), "{told}");
+        }
+        // these have no name of their own
+        for told in [format!("{stored:?}"), format!("{row:?}")] {
+            assert!(told.contains('7') && !told.contains(PLANTED), "{told}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::source::target::Finalizers;
 use crate::status::{Status, Verdict};
 use crate::store::Fingerprint;
 
@@ -62,14 +63,6 @@ impl fmt::Display for Uid {
             Self::Other(text) => f.write_str(text),
         }
     }
-}
-
-/// The finalizers of a resource, as far as a patch must know them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Finalizers {
-    pub count: u16,
-    /// Where ours stands.
-    pub ours: Option<u16>,
 }
 
 /// Yes-or-no facts of an entry.

@@ -3,7 +3,6 @@
 //! [`state`] decides, and knows neither clock nor I/O; this module is the shell around it. One task holds the state;
 //! batches, calls to the source and reading back run beside it and report to it.
 
-pub mod backoff;
 pub mod batch;
 pub mod codec;
 pub mod index;
@@ -13,7 +12,6 @@ pub mod outage;
 pub mod reader;
 mod shell;
 pub mod state;
-pub mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +25,9 @@ use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
 use crate::store::{Fence, Store, StoreError, StoreErrorClass};
 
+pub use crate::source::target::Target;
 pub use observer::Observer;
 pub use state::Prune;
-pub use target::Target;
 
 /// How the engine works.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::batch::Counts;
 use super::state::{Load, SettledItem, Tally};
-use super::target::{Ack, Notified, TargetError};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
+use crate::source::target::{Ack, Notified, TargetError};
 use crate::store::StoreError;
 
 /// Notes what happens; must not block.

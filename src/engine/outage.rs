@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff::Policy;
+use crate::backoff::Policy;
 
 /// Calls without an answer, in a row, that make an outage: fewer may be one lost connection.
 const UNANSWERED: u32 = 4;

@@ -9,16 +9,16 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Policy;
 use super::batch::{Committed, Committer, micros_now};
 use super::codec::Codec;
 use super::reader::{Reader, Reading};
 use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
-use super::target::{Ack, TargetError};
 use super::{EngineError, Options, Parts, alive_during, patiently};
+use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
+use crate::source::target::{Ack, TargetError};
 use crate::store::{LedgerEntry, StoreError, StoreErrorClass};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays

@@ -3,10 +3,10 @@
 use ring::digest;
 
 use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
+use super::table::Table;
 use crate::normalize::{Shape, Step};
 use crate::resource::KindIndex;
 use crate::rules::Entry;
-use crate::store::Table;
 
 /// A kind's names in Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]

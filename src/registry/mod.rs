@@ -14,6 +14,7 @@ mod problem;
 pub mod rbac;
 pub mod schema;
 mod source;
+pub mod table;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,8 +1,9 @@
-//! Where resources come from: a cluster, or a directory of manifests.
+//! Where resources come from and what is told to them: the events and the target that a cluster and a directory have in
+//! common, and the directory of manifests itself.
 
-pub mod cluster;
 pub mod directory;
 pub mod manifest;
+pub mod target;
 
 use crate::resource::{KindIndex, Resource};
 

@@ -15,38 +15,11 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub use crate::registry::table::{Column, Table, TableOwner};
 use crate::resource::ObjectName;
 
 /// 128-bit keyed hash; keyed so that it tells nothing about secret material.
 pub type Fingerprint = [u8; 16];
-
-/// Who creates and migrates a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TableOwner {
-    /// orlojd migrates it; it gets no column, trigger or constraint from us.
-    Orlojd,
-    /// The operator creates it.
-    Operator,
-}
-
-/// A kind's table. Names have passed `[a-z_][a-z0-9_]*`; statements quote them all the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Table {
-    pub name: String,
-    pub owner: TableOwner,
-    /// Derived text columns besides the common ones (`name`, `namespace`, `status_phase`, `payload`).
-    pub columns: Vec<Column>,
-    /// Columns besides `namespace` that get an index, `idx_<table>_<column>`, in a table that we create.
-    pub indexed: Vec<String>,
-}
-
-/// A derived column: `text not null default '<default>'`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Column {
-    pub name: String,
-    /// Default in the table we create; the value itself always comes with the row.
-    pub default: String,
-}
 
 /// A row to insert or to overwrite.
 #[derive(Clone, PartialEq, Eq)]
@@ -289,82 +262,4 @@ pub trait Store: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::desired::{Desired, Stored};
-    use crate::plan::{PlannedRow, Row};
-    use crate::resource::{KindIndex, Resource, ResourceId};
-
-    /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
-    #[test]
-    fn debug_tells_no_payload() {
-        const PLANTED: &str = "s3cret-planted";
-        let value = json!({"data": {"password": PLANTED}});
-        let text = || PLANTED.to_owned();
-        let map = || [("last-applied".to_owned(), text())].into();
-        let stored = Stored {
-            spec: value.clone(),
-            labels: map(),
-            annotations: map(),
-            resource_version: "7".to_owned(),
-            generation: 1,
-            created_at: String::new(),
-            phase: String::new(),
-            last_error: String::new(),
-            status: value.clone(),
-        };
-        let desired = Desired {
-            key: "ns/name".to_owned(),
-            namespace: "ns".to_owned(),
-            name: "name".to_owned(),
-            labels: map(),
-            annotations: map(),
-            spec: value.clone(),
-            warnings: Vec::new(),
-        };
-        let resource = Resource {
-            id: ResourceId { kind: KindIndex(0), object: ObjectName::new("ns", "name") },
-            uid: "uid".into(),
-            generation: 1,
-            version: 1,
-            created: 0,
-            labels: map(),
-            annotations: map(),
-            finalizers: Vec::new(),
-            deleting: false,
-            unreadable: None,
-            spec: value.clone(),
-            status: value.clone(),
-        };
-        let write = RowWrite {
-            key: "ns/name".to_owned(),
-            namespace: "ns".to_owned(),
-            status_phase: String::new(),
-            payload: value.to_string(),
-            columns: vec![text()],
-        };
-        let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
-        let row = Row { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
-        let told = [
-            format!("{resource:?}"),
-            format!("{desired:?}"),
-            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
-            format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
-            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
-            format!("{write:?}"),
-            format!("{snapshot:?}"),
-        ];
-        for told in told {
-            assert!(told.contains("name") && !told.contains(PLANTED), "{told}");
-        }
-        // these have no name of their own
-        for told in [format!("{stored:?}"), format!("{row:?}")] {
-            assert!(told.contains('7') && !told.contains(PLANTED), "{told}");
-        }
-    }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use kube::api::DynamicObject;
 use orloj_operator::cluster::acknowledge::ClusterTarget;
 use orloj_operator::cluster::api;
-use orloj_operator::engine::index::Finalizers;
-use orloj_operator::engine::state::FINALIZER;
-use orloj_operator::engine::target::{Ack, FinalizerChange, Target};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, ResourceId};
+use orloj_operator::source::target::FINALIZER;
+use orloj_operator::source::target::Finalizers;
+use orloj_operator::source::target::{Ack, FinalizerChange, Target};
 use orloj_operator::status::{Status, Verdict, reasons};
 use serde_json::{Value, json};
 

@@ -70,7 +70,7 @@ fn what_lax_crds_let_through_fails_alone() {
             manifest(
                 "Tool",
                 &named("deep"),
-                &json!({"type": "http", "endpoint": "http://x", "input_schema": nested(125)}),
+                &json!({"type": "http", "endpoint": "http://x", "input_schema": nested(105)}),
             ),
             "TooLarge",
         ),

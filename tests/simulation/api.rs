@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use orloj_operator::engine::state::FINALIZER;
-use orloj_operator::engine::target::{Ack, FinalizerChange, TargetError};
 use orloj_operator::resource::{KindIndex, ObjectName, Resource, ResourceId};
+use orloj_operator::source::target::FINALIZER;
+use orloj_operator::source::target::{Ack, FinalizerChange, TargetError};
 use orloj_operator::source::{Scope, SourceEvent};
 use serde_json::{Value, json};
 

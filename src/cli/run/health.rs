@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cluster::watch::Health;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::source::Scope;
-use crate::source::cluster::Health;
 use crate::telemetry::readiness::{Readiness, ReadyHandle};
 
 /// One part for all watches: ready once every one has been through its first list. A watch that fails later is

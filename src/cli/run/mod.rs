@@ -17,11 +17,11 @@ use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::client::{self, ClientError};
 use crate::cluster::count::Count;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
+use crate::cluster::watch;
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::{self, EngineError, Options, Parts, Prune};
 use crate::registry::Registry;
-use crate::source::cluster as source;
 use crate::store::open::StoreUrl;
 use crate::store::{self, Fence, Store, StoreError, Table};
 use crate::telemetry::metrics::Metrics;
@@ -196,11 +196,11 @@ impl Operator {
     ) -> Result<(), RunError> {
         let Some(fence) = self.take_epoch(store.as_ref(), cluster, &stop).await? else { return Ok(()) };
         tracing::info!(cluster, epoch = fence.epoch, "writing under a new epoch");
-        let scopes = source::scopes(&self.registry, &self.config.namespaces);
+        let scopes = watch::scopes(&self.registry, &self.config.namespaces);
         let (tell, events) = mpsc::channel(EVENT_BUFFER);
         let health = Arc::new(WatchHealth::new(&self.registry, &scopes, &self.readiness));
-        let health: Arc<dyn source::Health> = health;
-        let mut watches = source::watch(client, &self.registry, &scopes, &tell, &health, &stop);
+        let health: Arc<dyn watch::Health> = health;
+        let mut watches = watch::watch(client, &self.registry, &scopes, &tell, &health, &stop);
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);

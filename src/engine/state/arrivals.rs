@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::calls::Overtaken;
-use super::{FINALIZER, Moment, Prune, State, Work};
+use super::{Moment, Prune, State, Work};
 use crate::desired::{LAST_APPLIED, retains};
-use crate::engine::index::{Entry, Finalizers, Uid};
+use crate::engine::index::{Entry, Uid};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::target::{FINALIZER, Finalizers};
 use crate::source::{Scope, SourceEvent};
 use crate::status::{Status, Verdict};
 use crate::store::Fingerprint;

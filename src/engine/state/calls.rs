@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::{Job, Moment, State};
 use crate::engine::lanes::Lane;
-use crate::engine::target::{Ack, FinalizerChange, TargetError};
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
+use crate::source::target::{Ack, FinalizerChange, TargetError};
 
 /// One call in this many is for the backlog while live ones wait.
 const BACKLOG_SHARE: u32 = 5;

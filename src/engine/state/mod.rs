@@ -12,23 +12,20 @@ use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::backoff::{Policy, Retries};
 use super::index::{Entry, Index};
 use super::lanes::{Lane, Lanes};
 use super::outage::Outage;
-use super::target::{Ack, Notice};
+use crate::backoff::{Policy, Retries};
 use crate::crypto::Fingerprinter;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 use crate::source::Scope;
+use crate::source::target::{Ack, Notice};
 use crate::status::{Runtime, Verdict, WordPool};
 use crate::store::{Fingerprint, LedgerEntry};
 
 pub use rows::RowFact;
 pub use settle::{Settled, SettledItem, Settlement};
-
-/// The finalizer, as upstream names it.
-pub const FINALIZER: &str = "orloj.dev/sync";
 
 /// Retries of one resource: a failed acknowledgement, a refused row, a fetch.
 const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_mins(5) };

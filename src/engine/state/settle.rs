@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{Moment, State};
 use crate::engine::lanes::Lane;
-use crate::engine::target::Notice;
 use crate::plan::{Outcome, Write};
 use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::source::target::Notice;
 use crate::status::{Verdict, reasons};
 use crate::store::Fingerprint;
 

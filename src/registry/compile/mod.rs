@@ -16,9 +16,9 @@ use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
 use super::problem::{Problem, suggest};
 use super::source::Source;
+use super::table::{Column, Table, TableOwner};
 use crate::normalize::{Path, PathError, Shape};
 use crate::resource::KindIndex;
-use crate::store::{Column, Table, TableOwner};
 
 /// The common column that a kind may want an index on.
 const STATUS_PHASE: &str = "status_phase";

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 
 use super::merged::Entry;
 use super::unreadable;
-use crate::engine::target::{Ack, Notice, Notified, Target, TargetError};
 use crate::resource::{Resource, ResourceId};
 use crate::source::manifest::{Found, Place, Reader};
+use crate::source::target::{Ack, Notice, Notified, Target, TargetError};
 
 /// The resources as they were last read, without their bodies. Shared.
 #[derive(Clone, Debug)]

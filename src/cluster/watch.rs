@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Scope, SourceEvent};
-use crate::cluster::api;
-use crate::cluster::seen::Seen;
+use super::api;
+use super::seen::Seen;
+use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
+use crate::source::{Scope, SourceEvent};
 
 /// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
 const PAGE: u32 = 250;
@@ -136,8 +137,7 @@ impl Iterator for Restart {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let policy =
-            crate::engine::backoff::Policy { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
+        let policy = Policy { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
         let delay = policy.delay(self.failures, rand::random());
         self.failures = self.failures.saturating_add(1);
         Some(delay)

@@ -2,9 +2,19 @@
 
 use async_trait::async_trait;
 
-use super::index::Finalizers;
 use crate::resource::{Resource, ResourceId};
 use crate::status::Status;
+
+/// The finalizer, as upstream names it.
+pub const FINALIZER: &str = "orloj.dev/sync";
+
+/// The finalizers of a resource, as far as a patch must know them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finalizers {
+    pub count: u16,
+    /// Where ours stands.
+    pub ours: Option<u16>,
+}
 
 /// What to do about our finalizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
