@@ -85,7 +85,8 @@ impl Codec {
     }
 
     fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
-        self.fingerprinter.fingerprint(kind.sensitive, std::iter::once(meaning))
+        let columns = kind.columns_mark();
+        self.fingerprinter.fingerprint(kind.sensitive, [meaning, columns.as_bytes()].into_iter())
     }
 
     /// What the engine wants to know of a row.

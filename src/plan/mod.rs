@@ -199,10 +199,12 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         return refusal;
     }
     let adopted = holder.is_none() && row.is_some();
+    // else it was written when its kind had other derived columns
+    let current = holder.as_ref().is_none_or(|holder| holder.row_fingerprint == sync.row_fingerprint);
     let runtime = runtime_of(context.kind, row);
     let write = match row {
         None => Write::Inserted,
-        Some(row) if row.sealed && row.unreadable.is_none() && sync.desired.same_meaning(&row.stored) => {
+        Some(row) if row.sealed && row.unreadable.is_none() && current && sync.desired.same_meaning(&row.stored) => {
             Write::Unchanged
         }
         Some(_) => Write::Updated,

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::{World, condition};
+use crate::bed::eventually;
+use crate::world::{PATIENCE, World, condition};
 
 #[test]
 fn a_widget_needs_no_code() {
@@ -22,4 +23,26 @@ fn a_widget_needs_no_code() {
     world.wait_no_row("Widget", "w");
     let table = world.kubectl(&["get", "wd"]).expect_ok();
     assert!(table.starts_with("NAME"), "{table}");
+}
+
+#[test]
+fn a_new_column_is_filled_for_the_rows_that_stand() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kinds/widget.yaml");
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    let without = text.replace("    colour: {from: spec.paint.colour}\n", "");
+    assert_ne!(text, without);
+    let kind = folder.path().join("widget.yaml");
+    std::fs::write(&kind, without).unwrap();
+    let world = World::named("column").kinds(folder.path()).start();
+    world.apply("Widget", "w", &json!({"paint": {"colour": "red"}}));
+    world.wait_synced("Widget", "w");
+    world.operator().stop();
+    std::fs::write(&kind, text).unwrap();
+    world.operator().start_again();
+    eventually(PATIENCE, "the column is filled", || {
+        let told = world.database.try_psql("select colour from widgets");
+        if told.as_deref().map(str::trim) == Ok("red") { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    world.wait_still();
 }
