@@ -229,6 +229,13 @@ impl Index {
         self.kinds.get(usize::from(kind.0)).into_iter().flat_map(|kind| kind.entries.iter())
     }
 
+    /// Gives back what a kind's table has grown beyond its entries: half of it, at worst.
+    pub fn trim(&mut self, kind: KindIndex) {
+        if let Some(kind) = self.kinds.get_mut(usize::from(kind.0)) {
+            kind.entries.shrink_to_fit();
+        }
+    }
+
     /// The namespaces that have resources.
     #[must_use]
     pub fn namespaces(&self) -> HashSet<Box<str>> {

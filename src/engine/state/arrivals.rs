@@ -122,6 +122,7 @@ impl State {
     }
 
     fn on_list_end(&mut self, kind: KindIndex, scope: &Scope, now: Moment) {
+        self.index.trim(kind);
         let started = self.listing.remove(&(kind, scope.clone()));
         self.unlisted.remove(&(kind, scope.clone()));
         self.failing.remove(&(kind, scope.clone()));
