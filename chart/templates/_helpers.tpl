@@ -32,9 +32,15 @@ a second release elsewhere does not take the first one's rights away.
 {{- printf "%s:%s" .Release.Namespace (include "orloj-operator.fullname" .) }}
 {{- end }}
 
-{{- define "orloj-operator.selectorLabels" -}}
+{{/* Of all pods of the release, those of hooks too. */}}
+{{- define "orloj-operator.releaseLabels" -}}
 app.kubernetes.io/name: {{ include "orloj-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Of the operator's pods alone. */}}
+{{- define "orloj-operator.selectorLabels" -}}
+{{ include "orloj-operator.releaseLabels" . }}
 app.kubernetes.io/component: operator
 {{- end }}
 
@@ -59,7 +65,8 @@ app.kubernetes.io/component: operator
 {{- define "orloj-operator.image" -}}
 {{- $image := .Values.operator.image }}
 {{- $name := $image.repository }}
-{{- if $image.registry }}
+{{- /* As container engines tell a registry: by a dot or a port in what comes first. */}}
+{{- if and $image.registry (not (regexMatch "^([^/]*[.:][^/]*|localhost)/" $name)) }}
 {{- $name = printf "%s/%s" $image.registry $name }}
 {{- end }}
 {{- if $image.digest }}
@@ -107,6 +114,19 @@ Where DSN and encryption key are read from, as a map:
 {{- $_ := set $secrets "key" (dict "secret" $keySecret "key" .Values.existingSecretKey) }}
 {{- end }}
 {{- toYaml $secrets }}
+{{- end }}
+
+{{/* The volume with the DSN, as the file `dsn`. */}}
+{{- define "orloj-operator.postgresVolume" -}}
+{{- $dsn := (include "orloj-operator.secrets" . | fromYaml).dsn -}}
+- name: postgres
+  secret:
+    secretName: {{ $dsn.secret }}
+    # 0440, which not every reader of YAML takes for octal.
+    defaultMode: 288
+    items:
+      - key: {{ $dsn.key }}
+        path: dsn
 {{- end }}
 
 {{/* All kinds, those of operator.kinds too: {kinds: [{group, version, plural, secret, extra}]}. */}}

@@ -85,6 +85,20 @@ refused=(
     "existingSecretKey=a/b|existingSecretKey|pattern"
 )
 
+# What else values do, and lines that must be rendered.
+shown=(
+    "operator.image.tag=v1|image: \"ghcr.io/orlojhq/orloj-operator:v1\""
+    "operator.image.tag=v1,operator.image.repository=registry.example.com/operator|image: \"registry.example.com/operator:v1\""
+    "operator.image.tag=v1,operator.image.registry=localhost:5000|image: \"localhost:5000/orlojhq/orloj-operator:v1\""
+    "operator.leaderElection=false|type: Recreate|- --leader-elect=false"
+    "operator.watchNamespaces={support,sales}|- --namespaces=support,sales|namespace: support|namespace: sales"
+    "operator.serviceAccount.create=false,operator.serviceAccount.name=mine|serviceAccountName: mine|name: mine"
+    "operator.terminationGracePeriodSeconds=60|terminationGracePeriodSeconds: 60|- --shutdown-timeout=55s"
+    "externalPostgres.existingSecret=db,externalPostgres.existingSecretKey=url|secretName: db|- key: url"
+    "existingSecret=both|secretName: both|- key: postgres-dsn|- key: secret-encryption-key"
+    "operator.requireEncryption=false|- --require-encryption=false"
+)
+
 # Values that NOTES.txt has to speak of, and words that it must hold.
 notes=(
     "operator.enabled=false|NOTHING WAS DEPLOYED|operator.enabled=true"
@@ -118,6 +132,13 @@ for helm in "${helms[@]}"; do
                 cat "$work/message"
                 die "$version: ${words[0]}: the message does not hold \"$word\""
             }
+        done
+    done
+    for entry in "${shown[@]}"; do
+        IFS='|' read -ra words <<<"$entry"
+        "$helm" template orloj-operator chart --set operator.enabled=true --set "${words[0]}" >"$work/shown" || die "$version: ${words[0]}"
+        for line in "${words[@]:1}"; do
+            sed 's/^ *//' "$work/shown" | grep --fixed-strings --line-regexp -- "$line" >/dev/null || die "$version: ${words[0]}: no line \"$line\""
         done
     done
 done

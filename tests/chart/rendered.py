@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Says what is wrong with a rendered chart that no general tool knows: rendered.py DIR, with the files of check.sh in it."""
 
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
@@ -96,15 +99,59 @@ def pod(name, documents):
     [deployment] = of(documents, "Deployment")
     spec = deployment["spec"]["template"]["spec"]
     [container] = spec["containers"]
-    volumes = {volume["name"] for volume in spec["volumes"]}
-    mounts = {mount["name"] for mount in container["volumeMounts"]}
-    check(f"{name}: volumes {volumes ^ mounts} are not mounted, or not there", volumes == mounts)
+    files(name, spec)
     arguments = dict(argument.removeprefix("--").partition("=")[::2] for argument in container["args"])
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     check(f"{name}: metrics port", arguments["metrics-addr"] == f":{ports['metrics']}")
     check(f"{name}: health port", arguments["healthz-addr"] == f":{ports['health']}")
+    probes = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "liveness", "readiness")}
+    paths = {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    check(f"{name}: probes {probes}", probes == {probe: {"path": path, "port": "health"} for probe, path in paths.items()})
     grace = int(arguments["shutdown-timeout"].removesuffix("s"))
     check(f"{name}: ends too late", grace + 5 == spec["terminationGracePeriodSeconds"])
+    accepted(name, container)
+
+    [job] = of(documents, "Job")
+    files(f"{name}: test", job["spec"]["template"]["spec"])
+    labels = job["spec"]["template"]["metadata"]["labels"].items()
+    check(f"{name}: the test's pod counts as the operator's", not deployment["spec"]["selector"]["matchLabels"].items() <= labels)
+    [policy] = of(documents, "NetworkPolicy")
+    check(f"{name}: the test's pod has no NetworkPolicy", policy["spec"]["podSelector"]["matchLabels"].items() <= labels)
+
+
+def accepted(name, container):
+    """The program takes the arguments, and knows nothing of its own that would be in their way."""
+    program = os.environ.get("PROGRAM")
+    if not program:
+        return
+    arguments = [argument for argument in container["args"] if not argument.startswith("--kinds=")]
+    said = subprocess.run([program, "config", "show", *arguments], env={}, capture_output=True, text=True, check=False)
+    check(f"{name}: the program refuses its arguments: {said.stderr}", said.returncode == 0)
+    known = subprocess.run([program, "config", "show", "--output=json"], env={}, capture_output=True, text=True, check=False).stdout
+    for variable in container["env"]:
+        if variable["name"].startswith("ORLOJ_"):
+            setting = variable["name"].removeprefix("ORLOJ_").lower().replace("_", "-")
+            check(f"{name}: the program has no {setting}", setting in known)
+
+
+def added(name, documents):
+    """The program takes the kind files out of the ConfigMap."""
+    program = os.environ.get("PROGRAM")
+    [files] = of(documents, "ConfigMap")
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in files["data"].items():
+            Path(folder, file).write_text(text)
+        if program:
+            said = subprocess.run([program, "kinds", "list", "--kinds", folder], env={}, capture_output=True, text=True, check=False)
+            check(f"{name}: the program refuses its kinds: {said.stderr}", said.returncode == 0 and "Widget" in said.stdout)
+
+
+def files(name, spec):
+    """Every volume is mounted, and settings are files that are there."""
+    [container] = spec["containers"]
+    volumes = {volume["name"] for volume in spec["volumes"]}
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    check(f"{name}: volumes {volumes ^ mounts} are not mounted, or not there", volumes == mounts)
     for variable in container["env"]:
         if not variable["name"].startswith("ORLOJ_"):
             continue
@@ -126,6 +173,7 @@ def main(folder):
         pod(name, documents)
 
     everything = renderings["all"]
+    added("all", everything)
     rest = [role for role in of(everything, "ClusterRole") if role["metadata"]["name"].rsplit(":")[-1] not in ("view", "edit", "admin")]
     check(f"all: rights in the whole cluster: {rest}", not rest and not of(everything, "ClusterRoleBinding"))
     extra = resources(people(everything, "view")[0], "widgets.example.com")
