@@ -28,7 +28,7 @@ const PROBES: u32 = 3;
 const KEEP_IDLE: Duration = Duration::from_secs(90);
 
 /// What a connection reads ahead; the default of 400 KiB, times the watches, is more than all else together.
-const READ_AHEAD: usize = 64 * 1024;
+const READ_AHEAD: usize = 32 * 1024;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]

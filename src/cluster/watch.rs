@@ -19,7 +19,7 @@ use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
 
 /// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
-const PAGE: u32 = 250;
+const PAGE: u32 = 100;
 
 /// Hears how the watches are doing.
 pub trait Health: Send + Sync {

@@ -15,7 +15,7 @@ use crate::resource::KindIndex;
 use crate::store::{Store, StoreError, StoreErrorClass};
 
 /// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
-const PAGE: u32 = 250;
+const PAGE: u32 = 100;
 
 /// The cursor looks this far back, in microseconds: `updated_at` is when a transaction began, and one that began
 /// before the last look may have ended after it.

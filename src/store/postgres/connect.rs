@@ -152,6 +152,11 @@ fn pool(options: PgConnectOptions, read_only: &Arc<AtomicBool>) -> PgPool {
                 Ok(())
             })
         })
+        // else each connection keeps what its largest batch took
+        .after_release(|connection, _| {
+            connection.shrink_buffers();
+            Box::pin(async { Ok(true) })
+        })
         // after a fail-over the pool may hold connections to what is a standby now
         .before_acquire(|connection, meta| {
             Box::pin(async move {
