@@ -41,6 +41,7 @@ on_both![
     owned_keys_are_those_in_any_ledger,
     the_salt_stays,
     a_missing_table_is_named_with_what_to_do,
+    a_foreign_table_gets_no_column_of_ours,
     a_ninth_kind_has_its_table_and_derived_columns,
     a_ledger_of_the_first_version_is_upgraded_without_loss,
     an_update_leaves_created_at_and_spec_hash_alone,

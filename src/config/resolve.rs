@@ -180,7 +180,8 @@ impl Reader<'_> {
                 _ if self.problems.0.iter().any(|p| p.setting.starts_with("postgres-dsn")) => {}
                 _ => self.problem(
                     "postgres-dsn",
-                    "is not set; set ORLOJ_POSTGRES_DSN, or --postgres-dsn-file, or choose --storage-backend=sqlite",
+                    "is not set; set ORLOJ_POSTGRES_DSN, or --postgres-dsn-file, or choose --storage-backend=sqlite (sync and get \
+                     take --store, such as sqlite:FILE, as well)",
                 ),
             }
         }

@@ -13,8 +13,8 @@ pub(super) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
     for (source, file) in files {
         for (what, name, pointer) in claimed(file) {
             if let Some(first) = claims.get(&(what, name.clone())) {
-                let message =
-                    format!("the {what} `{}` is taken by {first}", name.rsplit('|').next().unwrap_or_default());
+                let name = name.rsplit('|').next().unwrap_or_default();
+                let message = format!("the {what} `{name}` is taken by {first}");
                 problems.push(Problem::at(source, source.value(&pointer), message, None));
                 if what == "kind" {
                     // everything else would clash as well

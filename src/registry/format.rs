@@ -45,8 +45,13 @@ fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Problem {
     let text = error.without_snippet().to_string();
     // the reader's own position repeats ours
     let message = text.lines().next().unwrap_or_default();
-    let message = message.split(" at line ").next().unwrap_or_default().trim_end_matches(':').to_owned();
-    Problem::at(source, start..start + 1, message, None)
+    let message = message.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
+    // the library's advice is for programmers
+    let message = match message {
+        text if text.starts_with("multiple YAML documents") => "more than one document: one file is one kind",
+        text => text.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
+    };
+    Problem::at(source, start..start + 1, message.to_owned(), None)
 }
 
 /// Turns a schema violation into problems, one a key.
@@ -57,7 +62,11 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
             let known = siblings(error);
             for name in unexpected {
                 let span = source.key(&format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")));
-                let help = suggest(name, known.iter().map(String::as_str));
+                let help = match &**name {
+                    // what an author of CRDs writes first
+                    "default" => Some("values are filled in by a `set` step in `normalize`".to_owned()),
+                    _ => suggest(name, known.iter().map(String::as_str)),
+                };
                 problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help));
             }
         }

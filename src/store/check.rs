@@ -8,6 +8,19 @@ fn rejected(detail: &str) -> StoreError {
     StoreError::Rejected { detail: detail.to_owned() }
 }
 
+/// The least that a table of rows has.
+const ROW: [&str; 4] = ["name", "namespace", "status_phase", "payload"];
+
+/// A table that is there and is none of rows is somebody else's: it gets no column of ours.
+pub(super) fn is_ours(table: &Table, has: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+    let Some(lacks) = ROW.iter().find(|column| !has(column)) else { return Ok(()) };
+    let name = &table.name;
+    let detail = format!(
+        "the table {name} is there, and is none of rows: it has no column {lacks}; choose another `store.table` for its kind"
+    );
+    Err(StoreError::Setup { detail })
+}
+
 /// A key is written once, only after it was read (`NoStolenRows`), and a row has a value for each derived column.
 pub(super) fn changes(
     table: &Table,

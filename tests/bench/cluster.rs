@@ -88,7 +88,7 @@ async fn first_sync(table: &mut Table, world: &mut World, objects: usize) -> Sam
     // the first patch is on its way about when the last row is there
     let first_patch = Instant::now();
     let sent_before = world.patches("finalizer") + world.patches("status");
-    world.wait("all is acknowledged", Duration::from_millis(50), async || world.patches("status") >= objects).await;
+    world.wait("all is acknowledged", Duration::from_millis(200), async || world.patches("status") >= objects).await;
     let took = first_patch.elapsed();
     let sent = world.patches("finalizer") + world.patches("status") - sent_before;
     let cpu = world.operator().process().cpu_seconds();

@@ -372,6 +372,17 @@ pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
     assert!(bed.store.missing(&[wider]).await.unwrap().is_empty());
 }
 
+/// Somebody else's table, which a kind file names by mistake.
+pub async fn a_foreign_table_gets_no_column_of_ours(bed: &Bed) {
+    bed.sql("create table foreigners (id text primary key, url text)").await;
+    let mut table = widgets();
+    table.name = "foreigners".into();
+    let error = bed.store.migrate(std::slice::from_ref(&table), true).await.unwrap_err();
+    assert_eq!(error.class(), StoreErrorClass::Setup);
+    assert!(error.to_string().contains("the table foreigners is there, and is none of rows"), "{error}");
+    bed.sql("insert into foreigners values ('1', 'u')").await;
+}
+
 /// A store that the first version of the program made: its migrations are run from the file, as they were then.
 pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
     let (ledger, fingerprint) = if bed.is_postgres() {

@@ -65,9 +65,16 @@ pub(super) const MAX_IDENTIFIER: usize = 63;
 /// The longest name made from a table's: `idx_<table>_status_phase`.
 const MAX_TABLE: usize = MAX_IDENTIFIER - "idx_".len() - "_status_phase".len();
 
+/// Beginnings of names that databases and the operator itself use.
+const TAKEN: [&str; 3] = ["orloj_operator", "pg_", "sqlite_"];
+
 /// Checks a table name, which becomes an SQL identifier, and so do names made from it.
 pub(super) fn identifier(text: &str, pointer: &str, faults: &mut Faults<'_>) {
     check(text, MAX_TABLE, pointer, false, faults);
+    if text == "schema_migrations" || TAKEN.iter().any(|prefix| text.starts_with(prefix)) {
+        faults
+            .value(pointer, format!("`{text}` belongs to orlojd, to the operator or to the database: choose another"));
+    }
 }
 
 /// Checks a derived column's name.

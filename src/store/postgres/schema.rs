@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use super::super::{StoreError, Table, TableOwner};
+use super::super::{StoreError, Table, TableOwner, check};
 use super::statements::SCHEMA;
 use super::{classify, connect, ddl};
 
@@ -192,6 +192,11 @@ pub(super) async fn migrate(
         }
     }
 
+    for (table, found) in tables.iter().zip(&seen.tables) {
+        if table.owner == TableOwner::Operator && found.present {
+            check::is_ours(table, |column| found.columns.contains(column))?;
+        }
+    }
     // where an orlojd lives, its tables are for it to create
     let create_orlojd_tables = create_orlojd_tables && !seen.schema_migrations.present;
     let absent = tables.iter().zip(&seen.tables).filter(|(table, found)| match table.owner {

@@ -72,7 +72,11 @@ impl Store for SqliteStore {
 
     /// All tables are ours here, whoever their owner is in Postgres.
     async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
-        query!(self.pools.writer, connection => schema::migrate(&mut connection, tables))
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            schema::migrate(&mut connection, tables).await
+        })
+        .await
     }
 
     async fn salt(&self) -> Result<[u8; 32], StoreError> {

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use super::super::Table;
+use super::super::{StoreError, Table, check};
+use super::classify::store_error;
 use super::ledger;
 
 const CLOCK: &str = "(CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
@@ -60,10 +61,21 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table])
 }
 
 /// Makes what is missing, in one transaction; writes nothing where nothing is.
-pub(super) async fn migrate(connection: &mut SqliteConnection, tables: &[Table]) -> Result<(), sqlx::Error> {
-    if missing(connection, tables).await?.is_empty() {
+pub(super) async fn migrate(connection: &mut SqliteConnection, tables: &[Table]) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| store_error(&error);
+    if missing(connection, tables).await.map_err(failed)?.is_empty() {
         return Ok(());
     }
+    for table in tables {
+        let present = present(connection, &table.name).await.map_err(failed)?;
+        if !present.is_empty() {
+            check::is_ours(table, |column| present.iter().any(|name| name == column))?;
+        }
+    }
+    make(connection, tables).await.map_err(failed)
+}
+
+async fn make(connection: &mut SqliteConnection, tables: &[Table]) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     ledger::migrate(&mut transaction).await?;
     for table in tables {
