@@ -64,11 +64,11 @@ impl ClusterTarget {
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| TargetError::Refused(error.to_string()))?;
         let (patch, params, name) = (Patch::Json::<()>(patch), PatchParams::default(), &*id.object.name);
-        let path = Request::new(self.api(id).resource_url());
+        let collection = Request::new(self.api(id).resource_url());
         let request = if status {
-            path.patch_subresource("status", name, &params, &patch)
+            collection.patch_subresource("status", name, &params, &patch)
         } else {
-            path.patch(name, &params, &patch)
+            collection.patch(name, &params, &patch)
         };
         let mut request = request.map_err(|error| TargetError::Refused(error.to_string()))?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
