@@ -318,14 +318,6 @@ impl Kind {
         self.program.columns.iter().map(|column| column.read(payload, &self.program.shape)).collect()
     }
 
-    /// What tells one set of derived columns from another: part of a row's fingerprint, so that rows are written once more
-    /// when a column comes to their kind.
-    #[must_use]
-    pub fn columns_mark(&self) -> String {
-        let names = self.store.table.columns.iter().map(|column| &*column.name);
-        format!("{:?}", names.zip(&self.program.columns).collect::<Vec<_>>())
-    }
-
     /// A stored status as the next write has it: with a phase, all else kept.
     #[must_use]
     pub fn normalized_status(&self, status: &Value) -> Value {

@@ -85,8 +85,7 @@ impl Codec {
     }
 
     fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
-        let columns = kind.columns_mark();
-        self.fingerprinter.fingerprint(kind.sensitive, [meaning, columns.as_bytes()].into_iter())
+        self.fingerprinter.fingerprint(kind.sensitive, [meaning, kind.program.columns_mark.as_bytes()].into_iter())
     }
 
     /// What the engine wants to know of a row.

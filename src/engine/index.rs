@@ -50,7 +50,9 @@ impl From<&str> for Uid {
     fn from(text: &str) -> Self {
         // only what reads back as the same text
         match Uuid::try_parse(text) {
-            Ok(uuid) if uuid.as_hyphenated().to_string() == text => Self::Uuid(uuid.into_bytes()),
+            Ok(uuid) if uuid.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text => {
+                Self::Uuid(uuid.into_bytes())
+            }
             _ => Self::Other(text.into()),
         }
     }

@@ -14,8 +14,8 @@ pub enum Lane {
     Live,
 }
 
-/// One entry in this many is taken from the backlog while live work is waiting too.
-const BACKLOG_SHARE: u32 = 4;
+/// After so many of the live lane in a row the backlog has a turn, of entries as of batches and of calls.
+pub(super) const BACKLOG_SHARE: u32 = 4;
 
 #[derive(Debug)]
 struct Waiting<T> {
@@ -108,15 +108,12 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         Some(waiting.item)
     }
 
-    /// The next entry, live first. With `only_live` the backlog is left alone.
-    pub fn pop(&mut self, only_live: bool) -> Option<(K, Lane, T)> {
-        let backlog_turn = !only_live && self.live_in_a_row >= BACKLOG_SHARE;
+    /// The next entry, live first.
+    pub fn pop(&mut self) -> Option<(K, Lane, T)> {
+        let backlog_turn = self.live_in_a_row >= BACKLOG_SHARE;
         let first = if backlog_turn { Lane::Backlog } else { Lane::Live };
         let second = if backlog_turn { Lane::Live } else { Lane::Backlog };
         for lane in [first, second] {
-            if lane == Lane::Backlog && only_live {
-                continue;
-            }
             if let Some((key, item)) = self.pop_lane(lane) {
                 self.live_in_a_row = if lane == Lane::Live { self.live_in_a_row.saturating_add(1) } else { 0 };
                 return Some((key, lane, item));
@@ -149,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn keys(lanes: &mut Lanes<u32, u32>, n: usize) -> Vec<u32> {
-        (0..n).filter_map(|_| lanes.pop(false).map(|(key, _, _)| key)).collect()
+        (0..n).filter_map(|_| lanes.pop().map(|(key, _, _)| key)).collect()
     }
 
     #[test]
@@ -171,9 +168,9 @@ mod tests {
         lanes.push(2, Lane::Backlog, 20);
         assert_eq!(lanes.push(2, Lane::Live, 21), Some(20));
         assert_eq!(lanes.push(2, Lane::Backlog, 22), Some(21));
-        assert_eq!(lanes.pop(false), Some((2, Lane::Live, 22)));
-        assert_eq!(lanes.pop(false), Some((1, Lane::Backlog, 10)));
-        assert_eq!(lanes.pop(false), None);
+        assert_eq!(lanes.pop(), Some((2, Lane::Live, 22)));
+        assert_eq!(lanes.pop(), Some((1, Lane::Backlog, 10)));
+        assert_eq!(lanes.pop(), None);
     }
 
     proptest! {
@@ -186,7 +183,7 @@ mod tests {
                 newest.insert(key, n);
             }
             let mut seen = std::collections::BTreeMap::new();
-            while let Some((key, _, item)) = lanes.pop(false) {
+            while let Some((key, _, item)) = lanes.pop() {
                 prop_assert!(seen.insert(key, item).is_none());
             }
             prop_assert_eq!(seen, newest);

@@ -76,6 +76,9 @@ pub(crate) struct Program {
     pub steps: Vec<Step>,
     pub rules: Vec<Entry>,
     pub columns: Vec<ColumnSource>,
+    /// What tells this set of derived columns from another: part of a row's fingerprint, so that rows are written once
+    /// more when a column comes to their kind.
+    pub columns_mark: String,
     /// Way to the map of secret values, from the payload's root; empty where there is none.
     pub secret: Vec<Box<str>>,
     pub reserved_labels: Vec<ReservedLabel>,

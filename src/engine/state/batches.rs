@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use super::{Batch, Item, Moment, State, Work};
-use crate::engine::lanes::Lane;
+use crate::engine::lanes::{BACKLOG_SHARE, Lane};
 use crate::resource::{KindIndex, ResourceId};
-
-/// One batch in this many may be a backlog batch while live work waits elsewhere.
-const BACKLOG_SHARE: u32 = 4;
 
 impl State {
     /// The next batch: one kind, live work first, kinds in turn.
@@ -17,7 +14,7 @@ impl State {
         let only_live = queue.has_live();
         let mut items = Vec::new();
         while items.len() < size && (!only_live || queue.has_live()) {
-            let Some((object, lane, queued)) = queue.pop(false) else { break };
+            let Some((object, lane, queued)) = queue.pop() else { break };
             items.push(Item { object, lane, work: queued.work, fingerprint: queued.fingerprint, seen: queued.seen });
         }
         let kind = KindIndex(u16::try_from(kind).ok()?);

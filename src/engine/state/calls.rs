@@ -5,13 +5,10 @@
 use std::time::Instant;
 
 use super::{Job, Moment, State};
-use crate::engine::lanes::Lane;
+use crate::engine::lanes::{BACKLOG_SHARE, Lane};
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
 use crate::source::target::{Ack, FinalizerChange, TargetError};
-
-/// One call in this many is for the backlog while live ones wait.
-const BACKLOG_SHARE: u32 = 5;
 
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +35,7 @@ impl State {
         if !self.outage.allows(self.calling.len(), now.at) {
             return None;
         }
-        let backlog_turn = self.live_calls_in_a_row >= BACKLOG_SHARE - 1;
+        let backlog_turn = self.live_calls_in_a_row >= BACKLOG_SHARE;
         let lanes = if backlog_turn { [Lane::Backlog, Lane::Live] } else { [Lane::Live, Lane::Backlog] };
         for lane in lanes {
             let live = lane == Lane::Live;

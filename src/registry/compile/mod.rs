@@ -77,6 +77,8 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
+    let column_names = store.table.columns.iter().map(|column| &*column.name);
+    let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());
     Ok(Kind {
         index,
         names,
@@ -93,6 +95,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
             steps,
             rules,
             columns,
+            columns_mark,
             secret: secret.unwrap_or_default(),
             reserved_labels: file.reserved_labels,
             warnings: file.warnings,
