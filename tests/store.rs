@@ -44,6 +44,7 @@ on_both![
     a_foreign_table_gets_no_column_of_ours,
     a_ninth_kind_has_its_table_and_derived_columns,
     a_ledger_of_the_first_version_is_upgraded_without_loss,
+    a_newer_ledger_goes_on_being_written,
     an_update_leaves_created_at_and_spec_hash_alone,
     batches_side_by_side_all_arrive,
 ];

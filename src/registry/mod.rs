@@ -34,6 +34,9 @@ use source::Source;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/kinds");
 
+/// Kind files as name and text.
+pub type KindFiles = Vec<(String, String)>;
+
 /// All kinds that the program knows. The order is that of the file names: stable over restarts.
 #[derive(Debug)]
 pub struct Registry {
@@ -49,11 +52,15 @@ impl Registry {
 
     /// The embedded kinds, with those of a folder (`*.yaml`, `*.yml`) added or replaced.
     pub fn load(extra: Option<&Path>) -> Result<Self, RegistryError> {
-        let mut layers = vec![embedded_files()];
-        if let Some(folder) = extra {
-            layers.push(folder_files(folder)?);
+        match extra {
+            Some(folder) => Self::with_files(files_of(folder)?),
+            None => Self::embedded(),
         }
-        Self::from_layers(layers)
+    }
+
+    /// The embedded kinds, with those of these files added or replaced.
+    pub fn with_files(files: KindFiles) -> Result<Self, RegistryError> {
+        Self::from_layers(vec![embedded_files(), files])
     }
 
     /// Only the kinds of these files, given as name and text.
@@ -61,7 +68,7 @@ impl Registry {
         Self::from_layers(vec![files.into_iter().collect()])
     }
 
-    fn from_layers(layers: Vec<Vec<(String, String)>>) -> Result<Self, RegistryError> {
+    fn from_layers(layers: Vec<KindFiles>) -> Result<Self, RegistryError> {
         let mut problems = Vec::new();
         let mut sources: Vec<(Source, file::KindFile)> = Vec::new();
         for layer in layers {
@@ -146,8 +153,8 @@ impl Registry {
     }
 }
 
-fn embedded_files() -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = EMBEDDED
+fn embedded_files() -> KindFiles {
+    let mut files: KindFiles = EMBEDDED
         .files()
         .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
         .filter_map(|file| Some((format!("kinds/{}", file.path().display()), file.contents_utf8()?.to_owned())))
@@ -156,7 +163,8 @@ fn embedded_files() -> Vec<(String, String)> {
     files
 }
 
-fn folder_files(folder: &Path) -> Result<Vec<(String, String)>, RegistryError> {
+/// The kind files of a folder (`*.yaml`, `*.yml`), by name; unread as yet.
+pub fn files_of(folder: &Path) -> Result<KindFiles, RegistryError> {
     let failed = |path: &Path, error: std::io::Error| RegistryError {
         problems: vec![Problem::of_file(path.display().to_string(), format!("unable to read: {error}"))],
     };

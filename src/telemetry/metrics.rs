@@ -2,6 +2,7 @@
 //!
 //! One registry a [`Metrics`], no globals: tests run in parallel. Callers use the methods; label sets stay in here.
 
+mod build;
 mod exposition;
 mod labels;
 
@@ -11,17 +12,18 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use build::Build;
 pub use exposition::{Exposition, OPENMETRICS, TEXT};
-pub use labels::{ApiWrite, Reconciled, RowAction};
+pub use labels::{ApiWrite, Reconciled, ResourceState, RowAction};
 use labels::{Counters, FloatGauges, Gauges, Histograms, buckets};
 
 /// All metrics; clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    build: Build,
     reconciles: Counters<2>,
     reconcile_errors: Counters<1>,
     terminal_errors: Counters<1>,
@@ -61,11 +63,12 @@ impl Metrics {
         let lag =
             || buckets(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0]);
 
-        let build = Info::new([("version", version.to_owned()), ("registry", registry.to_owned())]);
-        r.register("orloj_operator_build", "Version of the program and checksum of its kinds", build);
+        let build = Build::new(version, registry);
+        r.register_collector(Box::new(build.clone()));
         r.register_collector(Box::new(super::process::Process));
         // the encoder appends `_total` to counters: it is left out here
         let metrics = Self {
+            build,
             reconciles: Counters::new(
                 &mut r,
                 "controller_runtime_reconcile",
@@ -185,6 +188,25 @@ impl Metrics {
         Self { registry: Arc::new(r), ..metrics }
     }
 
+    /// The kinds have changed: the checksum of their files.
+    pub fn registry(&self, checksum: &str) {
+        self.build.registry(checksum);
+    }
+
+    /// A kind is no longer synced: what is said of its present state goes. What was counted stays.
+    pub fn forget(&self, kind: &str) {
+        let name = kind.to_ascii_lowercase();
+        for state in ResourceState::ALL {
+            self.resources.remove([kind, state.label()]);
+        }
+        self.active_workers.remove([&name]);
+        self.max_workers.remove([&name]);
+        let labels = [name.as_str(), name.as_str()];
+        self.queue_depth.remove(labels);
+        self.queue_unfinished.remove(labels);
+        self.queue_longest.remove(labels);
+    }
+
     /// One resource came to an end, `took` after it was taken up.
     pub fn reconciled(&self, kind: &str, result: Reconciled, took: Duration) {
         let controller = kind.to_ascii_lowercase();
@@ -243,8 +265,8 @@ impl Metrics {
     }
 
     /// How many resources of a kind are in a state.
-    pub fn resources(&self, kind: &str, state: &str, count: usize) {
-        self.resources.set([kind, state], count);
+    pub fn resources(&self, kind: &str, state: ResourceState, count: usize) {
+        self.resources.set([kind, state.label()], count);
     }
 
     /// A store transaction over `rows` rows ended: `committed`, or the class of its error.

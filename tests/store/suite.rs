@@ -429,6 +429,40 @@ pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
     bed.upsert(&fence, &["a/2"], "x").await.unwrap_err();
 }
 
+/// What a later operator's migration may do (`migrations/0001_ledger.sql`): during a rolling update, and after a
+/// rollback, this one goes on beside it, and takes nothing away.
+pub async fn a_newer_ledger_goes_on_being_written(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let ledger = if bed.is_postgres() {
+        bed.sql("INSERT INTO orloj_operator.migrations VALUES (99, '0099_later')").await;
+        bed.sql("CREATE TABLE orloj_operator.later (key text PRIMARY KEY)").await;
+        bed.sql("ALTER TABLE orloj_operator.leader ADD COLUMN later text").await;
+        "orloj_operator.ledger"
+    } else {
+        bed.sql("INSERT INTO orloj_operator_migrations VALUES (99, '0099_later', 0)").await;
+        bed.sql("CREATE TABLE orloj_operator_later (key TEXT PRIMARY KEY) STRICT").await;
+        bed.sql("ALTER TABLE orloj_operator_leader ADD COLUMN later TEXT").await;
+        "orloj_operator_ledger"
+    };
+    bed.sql(&format!("ALTER TABLE {ledger} ADD COLUMN later TEXT NOT NULL DEFAULT 'new'")).await;
+    bed.sql(&format!("UPDATE {ledger} SET later = 'kept' WHERE key = 'a/1'")).await;
+
+    bed.upsert(&fence, &["a/1", "a/3"], "y").await.unwrap();
+    let again = lead(bed).await;
+    assert_eq!(again.epoch, fence.epoch + 1);
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    bed.store.migrate(&crate::bed::tables(), false).await.unwrap();
+    bed.upsert(&again, &["a/2"], "z").await.unwrap();
+    let later = |key: &str| format!("SELECT later FROM {ledger} WHERE key = '{key}'");
+    assert_eq!(bed.text(&later("a/1")).await.as_deref(), Some("kept"));
+    assert_eq!(bed.text(&later("a/3")).await.as_deref(), Some("new"));
+    let keys: Vec<String> = bed.store.ledger("c", None, 10).await.unwrap().into_iter().map(|entry| entry.key).collect();
+    assert_eq!(keys, ["a/1", "a/2", "a/3"]);
+    let version = if bed.is_postgres() { "orloj_operator.migrations" } else { "orloj_operator_migrations" };
+    assert_eq!(bed.text(&format!("SELECT CAST(max(version) AS TEXT) FROM {version}")).await.as_deref(), Some("99"));
+}
+
 /// A kind is one YAML file: its table needs no code.
 pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     let fence = lead(bed).await;

@@ -3,6 +3,7 @@
 //! Store first, then the lease, then the watches; each waits as long as it takes, and `/readyz` says for what.
 
 mod health;
+mod kinds;
 mod observe;
 mod wait;
 
@@ -29,6 +30,7 @@ use crate::telemetry::readiness::{Liveness, Readiness, ReadyHandle};
 use crate::telemetry::server::{self, Admin, ServerError};
 
 use health::WatchHealth;
+use kinds::Kinds;
 use observe::Observed;
 use wait::{broken_off, pause, within_grace};
 
@@ -66,7 +68,6 @@ pub enum RunError {
 
 /// Runs until `stop`.
 pub async fn run(config: Config, registry: Registry, stop: CancellationToken) -> Result<(), RunError> {
-    let registry = Arc::new(registry);
     let operator = Operator::new(config, registry)?;
     let servers_stop = CancellationToken::new();
     let admin = Admin {
@@ -85,7 +86,7 @@ pub async fn run(config: Config, registry: Registry, stop: CancellationToken) ->
 
 struct Operator {
     config: Config,
-    registry: Arc<Registry>,
+    kinds: Kinds,
     key: Option<SecretKey>,
     identity: String,
     metrics: Metrics,
@@ -96,26 +97,39 @@ struct Operator {
 }
 
 impl Operator {
-    fn new(config: Config, registry: Arc<Registry>) -> Result<Self, RunError> {
+    fn new(config: Config, registry: Registry) -> Result<Self, RunError> {
         let key = match &config.secret_encryption_key {
             Some(source) => SecretKey::parse(&source.read()?)?,
             None => None,
         };
-        if key.is_none() && registry.kinds().iter().any(|kind| kind.sensitive) {
-            warn_of_plaintext(config.require_encryption);
-        }
         let readiness = Readiness::default();
-        Ok(Self {
+        let operator = Self {
             identity: identity(),
             metrics: Metrics::new(env!("CARGO_PKG_VERSION"), &registry.checksum()),
             liveness: Liveness::default(),
             store_ready: readiness.register("store", "the first connection to the store"),
             leader_ready: readiness.register("leader", "the store"),
+            kinds: Kinds::new(registry, config.kinds_dir.as_deref(), &readiness),
             readiness,
             config,
-            registry,
             key,
-        })
+        };
+        operator.warn_of_plaintext(&operator.kinds.current());
+        Ok(operator)
+    }
+
+    fn warn_of_plaintext(&self, registry: &Registry) {
+        if self.key.is_some() || !registry.kinds().iter().any(|kind| kind.sensitive) {
+            return;
+        }
+        if self.config.require_encryption {
+            tracing::warn!("no encryption key: with --require-encryption resources with secret material are refused");
+        } else {
+            tracing::warn!(
+                "NO ENCRYPTION KEY: secret material is stored in the clear (base64), as the original does; \
+                 set ORLOJ_SECRET_ENCRYPTION_KEY, or --require-encryption to refuse instead"
+            );
+        }
     }
 
     async fn serve(&self, stop: &CancellationToken) -> Result<(), RunError> {
@@ -124,9 +138,28 @@ impl Operator {
         let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
+        let following = async {
+            self.follow_kinds(store.as_ref(), stop).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            result = self.stand(&client, Arc::clone(&store), &cluster, stop) => result,
+            never = following => never,
+        }
+    }
+
+    /// Leads, once it may.
+    async fn stand(
+        &self,
+        client: &Client,
+        store: Arc<dyn Store>,
+        cluster: &str,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
         if !self.config.leader_elect {
             self.leader_ready.ready_with("leader election is off");
-            return self.lead(&client, store, &cluster, stop.clone()).await;
+            return self.lead(client, store, cluster, stop.clone()).await;
         }
         let namespace = self.config.leader_election_namespace.as_deref();
         let namespace = namespace.ok_or(RunError::Setup("leader election needs --leader-election-namespace"))?;
@@ -145,7 +178,7 @@ impl Operator {
         }
         self.metrics.leading(LEASE_NAME, true);
         tracing::info!(lease = LEASE_NAME, identity = %self.identity, "leading");
-        self.lead_while_held(&client, store, &cluster, elector, stop).await
+        self.lead_while_held(client, store, cluster, elector, stop).await
     }
 
     /// Leads until stopped, and gives the lease back only after the engine has ended; or ends the engine when the
@@ -187,6 +220,8 @@ impl Operator {
         }
     }
 
+    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the lists
+    /// that follow tell what came meanwhile.
     async fn lead(
         &self,
         client: &Client,
@@ -194,22 +229,54 @@ impl Operator {
         cluster: &str,
         stop: CancellationToken,
     ) -> Result<(), RunError> {
-        let Some(fence) = self.take_epoch(store.as_ref(), cluster, &stop).await? else { return Ok(()) };
-        tracing::info!(cluster, epoch = fence.epoch, "writing under a new epoch");
-        let scopes = watch::scopes(&self.registry, &self.config.namespaces);
+        let mut kinds = self.kinds.subscribe();
+        while !stop.is_cancelled() {
+            let registry = Arc::clone(&kinds.borrow_and_update());
+            // anew each time: a commit that hangs while the kinds change must not come after those that follow
+            let Some(fence) = self.take_epoch(store.as_ref(), cluster, &stop).await? else { return Ok(()) };
+            tracing::info!(cluster, epoch = fence.epoch, "writing under a new epoch");
+            let turn = stop.child_token();
+            let work = within_grace(
+                self.sync(client, Arc::clone(&store), registry, fence, &turn),
+                &turn,
+                self.config.shutdown_timeout,
+            );
+            tokio::pin!(work);
+            let ended = tokio::select! {
+                biased;
+                ended = &mut work => ended,
+                Ok(()) = kinds.changed() => {
+                    turn.cancel();
+                    work.await
+                }
+            };
+            ended.unwrap_or(Ok(()))?;
+        }
+        Ok(())
+    }
+
+    async fn sync(
+        &self,
+        client: &Client,
+        store: Arc<dyn Store>,
+        registry: Arc<Registry>,
+        fence: Fence,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        let scopes = watch::scopes(&registry, &self.config.namespaces);
         let (tell, events) = mpsc::channel(EVENT_BUFFER);
-        let health = Arc::new(WatchHealth::new(&self.registry, &scopes, &self.readiness));
+        let health = Arc::new(WatchHealth::new(&registry, &scopes, &self.readiness));
         let health: Arc<dyn watch::Health> = health;
-        let mut watches = watch::watch(client, &self.registry, &scopes, &tell, &health, &stop);
+        let mut watches = watch::watch(client, &registry, &scopes, &tell, &health, stop);
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
         let options = self.options();
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
-        let observer = Observed::new(&self.registry, metrics, heartbeat, store_ready, options.store_grace);
+        let observer = Observed::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
         let parts = Parts {
-            registry: Arc::clone(&self.registry),
-            target: Arc::new(ClusterTarget::new(client.clone(), Arc::clone(&self.registry), self.identity.clone())),
+            target: Arc::new(ClusterTarget::new(client.clone(), Arc::clone(&registry), self.identity.clone())),
+            registry,
             observer: Arc::new(observer),
             store,
             fence,
@@ -221,7 +288,7 @@ impl Operator {
         tokio::select! {
             biased;
             result = engine => Ok(result?),
-            why = broken_off(&mut watches, &stop) => Err(EngineError::Internal(why).into()),
+            why = broken_off(&mut watches, stop) => Err(EngineError::Internal(why).into()),
         }
     }
 
@@ -244,10 +311,10 @@ impl Operator {
         let url = store_url(target)?;
         tracing::info!(store = %url, "opening the store");
         let store = store::open::open(&url).await?;
-        let tables: Vec<Table> = self.registry.kinds().iter().map(|kind| kind.store.table.clone()).collect();
+        let registry = self.kinds.current();
         let mut told = String::new();
         loop {
-            let waiting = match self.prepare(store.as_ref(), &tables).await {
+            let waiting = match self.prepare(store.as_ref(), &registry).await {
                 Ok(missing) if missing.is_empty() => {
                     self.store_ready.ready();
                     return Ok(Some(store));
@@ -266,9 +333,11 @@ impl Operator {
         }
     }
 
-    async fn prepare(&self, store: &dyn Store, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        store.migrate(tables, self.config.create_tables).await?;
-        store.missing(tables).await
+    /// Makes what is for the operator to make, and says what is missing then.
+    async fn prepare(&self, store: &dyn Store, registry: &Registry) -> Result<Vec<String>, StoreError> {
+        let tables: Vec<Table> = registry.kinds().iter().map(|kind| kind.store.table.clone()).collect();
+        store.migrate(&tables, self.config.create_tables).await?;
+        store.missing(&tables).await
     }
 
     async fn cluster_id(&self, client: &Client, stop: &CancellationToken) -> Result<Option<String>, RunError> {
@@ -330,17 +399,6 @@ pub fn store_url(target: &StoreTarget) -> Result<StoreUrl, RunError> {
         StoreTarget::Postgres(source) => StoreUrl::parse(source.read()?.expose_secret())?,
         StoreTarget::Sqlite(path) => StoreUrl::parse(&format!("sqlite:{}", path.display()))?,
     })
-}
-
-fn warn_of_plaintext(required: bool) {
-    if required {
-        tracing::warn!("no encryption key: with --require-encryption resources with secret material are refused");
-    } else {
-        tracing::warn!(
-            "NO ENCRYPTION KEY: secret material is stored in the clear (base64), as the original does; \
-             set ORLOJ_SECRET_ENCRYPTION_KEY, or --require-encryption to refuse instead"
-        );
-    }
 }
 
 /// Names this process in the lease, in Events and in the ledger.

@@ -11,7 +11,7 @@ use crate::registry::{Kind, Registry};
 use crate::resource::ObjectName;
 use crate::source::target::{Ack, FinalizerChange, Notified, TargetError};
 use crate::store::{StoreError, StoreErrorClass};
-use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, RowAction};
+use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, ResourceState, RowAction};
 use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
 
 pub struct Observed {
@@ -232,10 +232,10 @@ impl Observer for Observed {
             queue.under_way(age * resources, age);
             self.metrics.workers(name, usize::from(batch.is_some()), 1);
             let states = [
-                ("synced", tally.synced),
-                ("failed", tally.failed),
-                ("suspended", tally.suspended),
-                ("pending", tally.pending),
+                (ResourceState::Synced, tally.synced),
+                (ResourceState::Failed, tally.failed),
+                (ResourceState::Suspended, tally.suspended),
+                (ResourceState::Pending, tally.pending),
             ];
             for (state, count) in states {
                 self.metrics.resources(name, state, count);

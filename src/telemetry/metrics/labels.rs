@@ -72,8 +72,20 @@ impl<const N: usize> Counters<N> {
 }
 
 impl<const N: usize> Gauges<N> {
+    /// Leaves out from now on what has these label values.
+    pub(super) fn remove(&self, values: [&str; N]) {
+        self.family.remove(&labels(self.names, values));
+    }
+
     pub(super) fn set(&self, values: [&str; N], value: usize) {
         self.get(values).set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+}
+
+impl<const N: usize> FloatGauges<N> {
+    /// As for [`Gauges`].
+    pub(super) fn remove(&self, values: [&str; N]) {
+        self.family.remove(&labels(self.names, values));
     }
 }
 
@@ -123,6 +135,29 @@ impl Reconciled {
         match self {
             Self::Success => "success",
             Self::Error | Self::TerminalError => "error",
+        }
+    }
+}
+
+/// How it stands with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceState {
+    Synced,
+    Failed,
+    Suspended,
+    /// Not looked at yet.
+    Pending,
+}
+
+impl ResourceState {
+    pub(super) const ALL: [Self; 4] = [Self::Synced, Self::Failed, Self::Suspended, Self::Pending];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Failed => "failed",
+            Self::Suspended => "suspended",
+            Self::Pending => "pending",
         }
     }
 }

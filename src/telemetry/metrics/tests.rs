@@ -19,7 +19,7 @@ fn used() -> Metrics {
     metrics.api_request("PATCH", "200");
     metrics.leading("orloj-operator-leader", true);
     metrics.synced("Widget", ms);
-    metrics.resources("Widget", "synced", 12);
+    metrics.resources("Widget", ResourceState::Synced, 12);
     metrics.batch("widgets", "committed", 100, ms);
     metrics.rows("widgets", RowAction::Insert, 100);
     metrics.api_write("Widget", ApiWrite::Status, "ok");
@@ -108,4 +108,23 @@ fn two_sets_share_nothing() {
     let other = Metrics::new("1", "r");
     used();
     assert!(!other.expose(None).body.contains("transient"));
+}
+
+#[test]
+fn changed_kinds_change_what_is_shown() {
+    let metrics = used();
+    let _ = metrics.queue("Gadget");
+    metrics.registry("def");
+    metrics.forget("Widget");
+    let body = metrics.expose(None).body;
+    assert!(body.contains(r#"registry="def""#) && !body.contains(r#"registry="abc""#), "{body}");
+    let shown = |sample: &str| body.lines().any(|line| line.starts_with(sample));
+    for gone in [
+        r#"orloj_operator_resources{kind="Widget""#,
+        r#"workqueue_depth{name="widget""#,
+        r#"controller_runtime_active_workers{controller="widget""#,
+    ] {
+        assert!(!shown(gone), "{gone}\n{body}");
+    }
+    assert!(shown(r#"workqueue_depth{name="gadget""#) && shown(r#"workqueue_adds_total{name="widget""#), "{body}");
 }
