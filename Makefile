@@ -38,6 +38,7 @@ test: ## run all tests, and tell how long each suite took (SUITES="lib store": o
 bench: ## measure speed and memory, release build (ONLY=rows,memory: only these; KEEP=1: keep the table)
 	tests/controlplane/build.sh >/dev/null
 	tests/controlplane/postgres.sh >/dev/null
+	tests/chart/helm.sh >/dev/null
 	$(CARGO) build --locked --release --bin orloj-operator --example bench
 	$(RELEASE)/examples/bench $(if $(KEEP),--keep) $(ONLY)
 

@@ -9,6 +9,7 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
+mod birth;
 mod changes;
 mod cluster;
 mod machine;

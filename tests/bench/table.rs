@@ -14,6 +14,7 @@ pub const FIGURES: &[(&str, &str)] = &[
     ("change-under-load", "p99 < 1 s"),
     ("memory", "≤ 40 MB RSS"),
     ("memory-object", "≤ 300 B"),
+    ("finalizer-at-creation", "1 API write instead of 2, sooner acknowledged"),
 ];
 
 /// One line.
