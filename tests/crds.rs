@@ -6,6 +6,8 @@
 
 #[path = "bed/mod.rs"]
 mod bed;
+#[path = "crds/apply.rs"]
+mod apply;
 #[path = "crds/differential.rs"]
 mod differential;
 #[path = "crds/files.rs"]

@@ -16,8 +16,8 @@ use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
-use super::api;
 use super::seen::Seen;
+use super::{api, names_nothing};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::target::FINALIZER;
@@ -58,6 +58,19 @@ impl ClusterTarget {
         let recorder = Recorder::new(client.clone(), reporter);
         let events = Mutex::new(Bucket { tokens: EVENT_BURST, filled: Instant::now() });
         Self { client, registry, recorder, events }
+    }
+
+    /// Takes our finalizer off, and nothing else. `alive`: only where nobody has asked for the deletion meanwhile, which
+    /// would let the resource go with its row still there.
+    pub async fn release(&self, resource: &Resource, alive: bool) -> Result<(), TargetError> {
+        let finalizers = Finalizers::of(&resource.finalizers);
+        let Some(mut patch) = finalizer_patch(&resource.uid, FinalizerChange::Remove(finalizers)) else {
+            return Ok(());
+        };
+        if let Some(tests) = patch.as_array_mut().filter(|_| alive) {
+            tests.insert(0, json!({"op": "test", "path": "/metadata/deletionTimestamp", "value": null}));
+        }
+        self.patch(&resource.id, patch, false).await.map(drop)
     }
 
     async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, TargetError> {
@@ -183,7 +196,7 @@ fn finalizer_patch(uid: &str, change: FinalizerChange) -> Option<Value> {
     }
 }
 
-async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
+pub(super) async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
     match tokio::time::timeout(TIMEOUT, call).await {
         Ok(result) => result.map_err(|error| classify(&error)),
         Err(_) => Err(TargetError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
@@ -210,7 +223,7 @@ fn classify(error: &kube::Error) -> TargetError {
 }
 
 fn names_resource(status: &Status) -> bool {
-    status.details.as_ref().is_some_and(|details| !details.name.is_empty())
+    !names_nothing(status)
 }
 
 fn clip(note: &str) -> String {

@@ -99,6 +99,30 @@ impl Elector {
         }
     }
 
+    /// As [`Self::acquire`], but waits for a holder no longer than a dead one's lease can last: one that goes on
+    /// renewing is alive, and named in the error.
+    pub async fn acquire_from_dead(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let failed = match self.attempt(self.timing.renew_deadline).await {
+                Ok(Attempt::Ours) => return Ok(()),
+                Ok(Attempt::Theirs) => format!("{} holds it, and renews it", self.holder()),
+                Ok(Attempt::Raced) => "others write it".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            // renewed for the last time just before it was due, and then run out
+            if started.elapsed() > self.lasts() * 2 + self.timing.retry {
+                return Err(failed);
+            }
+            tokio::time::sleep(self.timing.retry).await;
+        }
+    }
+
+    /// How long the lease lasts as it was last seen.
+    fn lasts(&self) -> Duration {
+        self.observed.as_ref().map_or(self.timing.duration, |observed| lasts(&observed.lease))
+    }
+
     /// Renews until stopped or lost. Gives the lease back when stopped.
     pub async fn hold(&mut self, stop: &CancellationToken) -> Lost {
         let mut renewed = Instant::now();
@@ -228,13 +252,17 @@ fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
 
+fn lasts(lease: &Lease) -> Duration {
+    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(15);
+    Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1))
+}
+
 fn decide(observed: &Observed, identity: &str, now: Instant) -> Decision {
     match holder(&observed.lease) {
         None => Decision::Take,
         Some(holder) if holder == identity => Decision::Renew,
         Some(_) => {
-            let seconds = observed.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(15);
-            let until = observed.since + Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1));
+            let until = observed.since + lasts(&observed.lease);
             if now >= until { Decision::Take } else { Decision::Wait(until) }
         }
     }

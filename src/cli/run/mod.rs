@@ -289,24 +289,13 @@ impl Operator {
         }
     }
 
-    /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one
-    /// must not depose the others. What writes for the whole cluster has the cluster to itself.
-    fn term(&self, cluster: &str) -> String {
-        if self.config.namespaces.is_empty() {
-            return cluster.to_owned();
-        }
-        let lease = self.config.leader_election_namespace.as_ref().filter(|_| self.config.leader_elect);
-        let own = lease.cloned().unwrap_or_else(|| self.config.namespaces.join(","));
-        format!("{cluster}/{own}")
-    }
-
     async fn take_epoch(
         &self,
         store: &dyn Store,
         cluster: &str,
         stop: &CancellationToken,
     ) -> Result<Option<Fence>, RunError> {
-        let term = self.term(cluster);
+        let term = term(&self.config, cluster);
         loop {
             match store.take_leadership(&term, &self.identity).await {
                 Ok(fence) => return Ok(Some(Fence { cluster: cluster.to_owned(), ..fence })),
@@ -320,6 +309,17 @@ impl Operator {
             }
         }
     }
+}
+
+/// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one must
+/// not depose the others. What writes for the whole cluster has the cluster to itself.
+pub fn term(config: &Config, cluster: &str) -> String {
+    if config.namespaces.is_empty() {
+        return cluster.to_owned();
+    }
+    let lease = config.leader_election_namespace.as_ref().filter(|_| config.leader_elect);
+    let own = lease.cloned().unwrap_or_else(|| config.namespaces.join(","));
+    format!("{cluster}/{own}")
 }
 
 /// Where the configured store is.
@@ -344,7 +344,7 @@ fn warn_of_plaintext(required: bool) {
 }
 
 /// Names this process in the lease, in Events and in the ledger.
-fn identity() -> String {
+pub fn identity() -> String {
     let host =
         ["POD_NAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     format!("{}_{:08x}", host.as_deref().unwrap_or("orloj-operator"), rand::random::<u32>())
