@@ -202,7 +202,7 @@ pub struct UninstallArgs {
     /// The operator's Deployment, to be scaled to 0 first; its namespace is --leader-election-namespace
     #[arg(long, value_name = "NAME")]
     pub deployment: Option<String>,
-    /// MutatingAdmissionPolicyBinding to delete first: it puts the finalizer onto new resources
+    /// `MutatingAdmissionPolicyBinding` to delete first: it puts the finalizer onto new resources
     #[arg(long, value_name = "NAME")]
     pub finalizer_policy: Option<String>,
     /// How long to wait for the Deployment's pods to end
@@ -420,7 +420,17 @@ mod tests {
         ] {
             read(line);
         }
-        for line in ["uninstall --policy keep", "uninstall --timeout 5", "kinds crds --apply --out d", "sync", "render", "kinds", "get", "bogus", "--no-such-flag"] {
+        for line in [
+            "uninstall --policy keep",
+            "uninstall --timeout 5",
+            "kinds crds --apply --out d",
+            "sync",
+            "render",
+            "kinds",
+            "get",
+            "bogus",
+            "--no-such-flag",
+        ] {
             assert!(try_read(line).is_err(), "{line}");
         }
     }

@@ -74,7 +74,9 @@ async fn apply(args: &CrdsArgs, config: &Config, kinds: &[&Kind]) -> Result<(), 
 }
 
 fn unknown_kind(word: &str) -> CliError {
-    CliError::Usage(format!("unable to find the kind {word:?}: `orloj-operator kinds list` names all, with --kinds yours too"))
+    CliError::Usage(format!(
+        "unable to find the kind {word:?}: `orloj-operator kinds list` names all, with --kinds yours too"
+    ))
 }
 
 fn list(registry: &Registry, format: OutputFormat) -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 //! machines. Every write carries the resourceVersion last seen, so two candidates cannot both succeed. A leader that
 //! cannot renew in time gives up by itself; the store's epoch fences what it might still have under way.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -45,12 +46,33 @@ struct Observed {
     since: Instant,
 }
 
+/// How long a leader may act without another renewal. A process that slept past it wakes up in the middle of its work,
+/// before whoever renews the lease has found out.
+#[derive(Clone, Debug)]
+pub struct Tenure(Arc<Mutex<Instant>>);
+
+impl Tenure {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn until(&self, end: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A candidate for leadership.
 pub struct Elector {
     api: Api<Lease>,
     identity: String,
     timing: Timing,
     observed: Option<Observed>,
+    tenure: Tenure,
 }
 
 /// What an attempt came to.
@@ -76,14 +98,24 @@ pub enum Lost {
 impl Elector {
     #[must_use]
     pub fn new(client: Client, namespace: &str, identity: String, timing: Timing) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity, timing, observed: None }
+        Self { api: Api::namespaced(client, namespace), identity, timing, observed: None, tenure: Tenure::new() }
+    }
+
+    /// Begins when this candidate leads, and grows with each renewal.
+    #[must_use]
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Waits until this candidate leads. `standing_by` hears who leads meanwhile. `None` when stopped.
     pub async fn acquire(&mut self, stop: &CancellationToken, mut standing_by: impl FnMut(&str)) -> Option<()> {
         loop {
+            let started = Instant::now();
             match self.attempt(self.timing.renew_deadline).await {
-                Ok(Attempt::Ours) => return Some(()),
+                Ok(Attempt::Ours) => {
+                    self.tenure.until(started + self.timing.renew_deadline);
+                    return Some(());
+                }
                 Ok(Attempt::Theirs) => standing_by(&format!("{} leads", self.holder())),
                 Ok(Attempt::Raced) => standing_by("somebody else was faster"),
                 Err(error) => {
@@ -144,7 +176,10 @@ impl Elector {
             let started = Instant::now();
             pause = self.timing.retry;
             match self.attempt(left).await {
-                Ok(Attempt::Ours) => renewed = started,
+                Ok(Attempt::Ours) => {
+                    renewed = started;
+                    self.tenure.until(started + self.timing.renew_deadline);
+                }
                 Ok(Attempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
                 // an annotation by somebody will do; whoever took it over shows at the next look, which is soon
                 Ok(Attempt::Raced) => pause = self.timing.retry / 10,

@@ -1,5 +1,6 @@
 //! A look at all resources of a kind, page by page and without their bodies: memory stays flat however many there are.
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, ListParams, ObjectList};
 use kube::core::Request;
@@ -62,4 +63,10 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
         Err(TargetError::Refused(text)) => Err(ListError::Refused(text)),
         Err(error) => Err(ListError::Failed(error.to_string())),
     }
+}
+
+/// Whether a namespace is known not to be there. Its Roles go with it, so that a list in it is forbidden, not empty.
+pub async fn is_gone(client: &Client, namespace: &str) -> bool {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    matches!(within_time(namespaces.get_metadata(namespace)).await, Err(TargetError::Gone))
 }

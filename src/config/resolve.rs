@@ -238,7 +238,8 @@ impl Reader<'_> {
         };
         ordered("renew-deadline", config.renew_deadline, "lease-duration", config.lease_duration);
         ordered("retry-period", config.retry_period, "renew-deadline", config.renew_deadline);
-        if matches!(need, Need::Run | Need::Leave) && config.leader_elect && config.leader_election_namespace.is_none() {
+        if matches!(need, Need::Run | Need::Leave) && config.leader_elect && config.leader_election_namespace.is_none()
+        {
             self.problem(
                 "leader-election-namespace",
                 "is not set, and this is no pod whose namespace could be taken; set it, or --leader-elect=false",

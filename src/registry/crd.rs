@@ -133,10 +133,7 @@ pub fn crds_yaml(registry: &Registry) -> String {
 
 /// Writes one file a kind into a folder, which is made where it is missing. Files that are right already are left
 /// alone, and none is removed. Returns those that were written.
-pub fn write_crds<'k>(
-    kinds: impl IntoIterator<Item = &'k Kind>,
-    folder: &Path,
-) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_crds<'k>(kinds: impl IntoIterator<Item = &'k Kind>, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
     let failed = |path: &Path, source| WriteError { path: path.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut changed = Vec::new();

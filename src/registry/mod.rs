@@ -146,15 +146,6 @@ impl Registry {
     }
 }
 
-impl<'r> IntoIterator for &'r Registry {
-    type Item = &'r Kind;
-    type IntoIter = std::slice::Iter<'r, Kind>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.kinds.iter()
-    }
-}
-
 fn embedded_files() -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = EMBEDDED
         .files()

@@ -65,7 +65,10 @@ fn kinds_are_chosen_by_name_and_by_origin() {
     };
     assert_eq!(names(&[]).len(), 9);
     assert_eq!(names(&["--only-extra"]), ["widgets.a.example.com"]);
-    assert_eq!(names(&["memories.orloj.dev", "WD", "otool"]), ["memories.orloj.dev", "tools.orloj.dev", "widgets.a.example.com"]);
+    assert_eq!(
+        names(&["memories.orloj.dev", "WD", "otool"]),
+        ["memories.orloj.dev", "tools.orloj.dev", "widgets.a.example.com"]
+    );
     assert_eq!(names(&["tool", "--only-extra"]), Vec::<String>::new());
     // a copy of a built-in one adds nothing, one that differs replaces it
     let tool = include_str!("../../kinds/tool.yaml");
@@ -122,7 +125,8 @@ fn others_fields_are_taken_by_force_alone() {
     plane.kubectl_stdin(args, &other.to_string()).expect_ok();
     let (code, text) = run(&["--only-extra", "--apply"]);
     assert_eq!(code, Some(2), "{text}");
-    for part in ["unable to apply widgets.c.example.com", "\"somebody\"", ".spec.names.shortNames", "--force-conflicts"] {
+    for part in ["unable to apply widgets.c.example.com", "\"somebody\"", ".spec.names.shortNames", "--force-conflicts"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     let (code, text) = run(&["--only-extra", "--apply", "--force-conflicts"]);

@@ -59,28 +59,35 @@ pub fn uninstall(world: &World, args: &[&str]) -> String {
     said
 }
 
-/// What the hook may do beyond the operator.
+/// What the hook may do beyond the operator, in its own namespace.
 pub fn grant_hook(world: &World) {
-    let bound = |kind: &str, rest: Value| {
-        let mut object = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
-            "metadata": {"name": "uninstall", "namespace": world.namespace},
-        });
-        object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-        object
-    };
-    let rules = json!({"rules": [
+    let rules = json!([
         {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["operator"], "verbs": ["get"]},
         {"apiGroups": ["apps"], "resources": ["deployments/scale"], "resourceNames": ["operator"], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-    ]});
+    ]);
+    grant(world, "Role", json!({"name": "uninstall", "namespace": world.namespace}), &rules);
+}
+
+/// And in the cluster: by name alone.
+pub fn grant_everywhere(world: &World, group: &str, resource: &str, names: &[String], verb: &str) {
+    let name = format!("{}:{resource}", world.namespace);
+    let rules = json!([{"apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": [verb]}]);
+    grant(world, "ClusterRole", json!({"name": name}), &rules);
+}
+
+fn grant(world: &World, kind: &str, metadata: Value, rules: &Value) {
+    let group = "rbac.authorization.k8s.io";
+    let version = format!("{group}/v1");
+    let role = json!({"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules});
     let binding = json!({
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "uninstall"},
+        "apiVersion": version, "kind": format!("{kind}Binding"), "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": kind, "name": metadata["name"]},
         "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": world.namespace}],
     });
-    world.kubectl_apply(&bound("Role", rules).to_string());
-    world.kubectl_apply(&bound("RoleBinding", binding).to_string());
+    world.kubectl_apply(&role.to_string());
+    world.kubectl_apply(&binding.to_string());
 }
 
 /// All rows, payload and derived columns, without the ledger.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::leaver::{FINALIZER, Leaver, finalizers, held, uninstall};
+use crate::leaver::{FINALIZER, Leaver, finalizers, grant_everywhere, held, uninstall};
 use crate::world::World;
 
 /// `Isolation`: one that cannot be let go is named, and holds no other up.
@@ -69,19 +69,23 @@ fn a_kind_that_may_not_be_listed_is_named() {
     world.wait_settled();
     world.operator().stop();
     let role = format!("{}:orloj-operator", world.namespace);
+    let replace = |mut object: serde_json::Value| {
+        object["metadata"] = json!({"name": role, "namespace": world.namespace});
+        world.cluster.kubectl_stdin(["replace", "-f", "-"], &object.to_string()).expect_ok();
+    };
     let mut found = world.kubectl(&["get", "role", &role, "-o", "json"]).json();
+    let whole = found.clone();
     for rule in found["rules"].as_array_mut().unwrap() {
         if let Some(resources) = rule["resources"].as_array_mut() {
             resources.retain(|resource| resource != "tools");
         }
     }
-    found["metadata"] = json!({"name": role, "namespace": world.namespace});
-    world.cluster.kubectl_stdin(["replace", "-f", "-"], &found.to_string()).expect_ok();
+    replace(found);
     let (code, said) = Leaver::start(&world, &[]).end();
     assert!(code == 1 && said.contains(&format!("all tools in namespace {}", world.namespace)), "{code} {said}");
     assert_eq!(finalizers(&world.object("Tool", "t")), [FINALIZER]);
     assert!(finalizers(&world.object("Memory", "m")).is_empty());
-    world.grant(&world.namespace, world.namespaces());
+    replace(whole);
     uninstall(&world, &[]);
     assert_eq!(held(&world), 0);
 }
@@ -91,4 +95,58 @@ fn times_that_leave_nothing_are_refused() {
     let world = World::named("notime").prepare();
     let (code, said) = Leaver::start(&world, &["--timeout", "1m", "--store-timeout", "50s"]).end();
     assert!(code == 2 && said.contains("--timeout must be longer") && said.contains("1m50s"), "{said}");
+}
+
+/// A policy that adds the finalizer at creation goes first: what is created afterwards has none.
+#[test]
+fn the_policy_that_adds_finalizers_goes_first() {
+    let world = World::start("policy");
+    world.operator().stop();
+    let name = &world.namespace;
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Ignore", "reinvocationPolicy": "Never",
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": ["orloj.dev"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["memories"],
+            }]},
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+                "[JSONPatch{op: \"add\", path: \"/metadata/finalizers\", value: [\"orloj.dev/sync\"]}]"}}],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": name,
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}},
+        },
+    });
+    for object in [policy, binding] {
+        world.kubectl_apply(&object.to_string());
+    }
+    let mut created = 0;
+    crate::bed::eventually(crate::world::PATIENCE, "the policy works", || {
+        created += 1;
+        world.apply("Memory", &format!("m{created}"), &json!({"type": "kv"}));
+        if held(&world) > 0 { Ok(()) } else { Err("not yet") }
+    });
+    // without the right it is told, and all else goes on
+    let args = ["--finalizer-policy", name];
+    let said = uninstall(&world, &args);
+    assert!(said.contains("warning: unable to delete MutatingAdmissionPolicyBinding"), "{said}");
+    assert_eq!(held(&world), 0);
+
+    world.apply("Memory", "again", &json!({"type": "kv"}));
+    assert_eq!(held(&world), 1);
+    let group = "admissionregistration.k8s.io";
+    grant_everywhere(&world, group, "mutatingadmissionpolicybindings", &[name.clone()], "delete");
+    let said = uninstall(&world, &args);
+    assert!(said.contains(&format!("deleted MutatingAdmissionPolicyBinding {name}")), "{said}");
+    world.apply("Memory", "later", &json!({"type": "kv"}));
+    assert_eq!(held(&world), 0);
+    // nothing there to delete
+    uninstall(&world, &args);
+    world.cluster.kubectl(["delete", "mutatingadmissionpolicy", name]).expect_ok();
 }

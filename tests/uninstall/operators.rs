@@ -36,7 +36,7 @@ fn interrupted_and_run_again() {
     let started = Instant::now();
     let said = uninstall(&world, &[]);
     assert!(said.contains(&format!("took the finalizer off {left} resources; 1000 rows stay")), "{said}");
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
     assert_eq!(held(&world), 0);
     assert_eq!(rows(&world), before);
 }

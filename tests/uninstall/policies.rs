@@ -37,7 +37,11 @@ fn retained_rows_are_taken_up_again_without_a_write() {
     assert_eq!(world.row("Memory", "c0"), None, "what went meanwhile is swept");
     let after = row_versions(&world);
     let others = |versions: &std::collections::BTreeMap<String, String>| {
-        versions.iter().filter(|(table, _)| *table != "public.memories").map(|(t, v)| (t.clone(), v.clone())).collect::<Vec<_>>()
+        versions
+            .iter()
+            .filter(|(table, _)| *table != "public.memories")
+            .map(|(t, v)| (t.clone(), v.clone()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(others(&after), others(&written), "rows were written");
     crowd::assert_written_once(&world);
@@ -77,7 +81,8 @@ fn deleted_rows_are_those_that_were_owned() {
     // another owner of the key, in the same cluster
     world.wait_settled();
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    let guest = json!({"name": "a", "namespace": other, "annotations": {"orloj.dev/target-namespace": world.namespace}});
+    let guest =
+        json!({"name": "a", "namespace": other, "annotations": {"orloj.dev/target-namespace": world.namespace}});
     world.apply_with("Memory", &guest, &json!({"type": "younger"}));
     world.apply_with("Memory", &json!({"name": "own", "namespace": other}), &json!({"type": "kv"}));
     world.wait_row_at("Memory", &other, "own", |_| true);
@@ -88,7 +93,10 @@ fn deleted_rows_are_those_that_were_owned() {
     // written by hand, and by another cluster
     let sql = |name: &str| {
         let payload = json!({"metadata": {"name": name, "namespace": world.namespace}, "spec": {}});
-        format!("insert into memories (name, namespace, status_phase, payload) values ('{0}/{name}', '{0}', '', '{payload}')", world.namespace)
+        format!(
+            "insert into memories (name, namespace, status_phase, payload) values ('{0}/{name}', '{0}', '', '{payload}')",
+            world.namespace
+        )
     };
     world.database.psql(&sql("by-hand"));
     world.database.psql(&sql("elsewhere"));

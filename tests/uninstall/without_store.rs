@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::bed::{ControlPlane, ControlPlaneOptions, Postgres, PostgresOptions};
-use crate::leaver::{Leaver, grant_hook, held, rows, uninstall};
+use crate::leaver::{Leaver, grant_everywhere, grant_hook, held, rows, uninstall};
 use crate::world::World;
 
 /// Rows are told to stay behind, on standard error and by an Event; namespaces and CRDs come to their end.
@@ -51,6 +51,10 @@ fn finalizers_come_off_without_the_store() {
 
     cluster.kubectl(["delete", "namespace", &other, "--timeout=60s"]).expect_ok();
     let definitions: Vec<_> = world.registry.kinds().iter().map(|kind| kind.names.crd()).collect();
+    // its rights there went with the namespace: forbidden is not gone, until it may look
+    let (code, said) = Leaver::start(&world, &["--policy", "delete", "--store-timeout", "2s"]).end();
+    assert!(code == 1 && said.contains(&format!("all memories in namespace {other}: ")), "{said}");
+    grant_everywhere(&world, "", "namespaces", &world.namespaces(), "get");
     let delete = ["delete", "crd", "--timeout=60s"].into_iter().chain(definitions.iter().map(String::as_str));
     cluster.kubectl(delete).expect_ok();
     // without definitions there is nothing to take finalizers off; with the store back the rows go by the ledger

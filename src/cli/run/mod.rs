@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::client::{self, ClientError};
 use crate::cluster::count::Count;
-use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
+use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
 use crate::cluster::watch;
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
@@ -126,7 +126,7 @@ impl Operator {
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
         if !self.config.leader_elect {
             self.leader_ready.ready_with("leader election is off");
-            return self.lead(&client, store, &cluster, stop.clone()).await;
+            return self.lead(&client, store, &cluster, None, stop.clone()).await;
         }
         let namespace = self.config.leader_election_namespace.as_deref();
         let namespace = namespace.ok_or(RunError::Setup("leader election needs --leader-election-namespace"))?;
@@ -158,13 +158,14 @@ impl Operator {
         mut elector: Elector,
         stop: &CancellationToken,
     ) -> Result<(), RunError> {
+        let tenure = elector.tenure();
         let (engine_stop, lease_stop) = (stop.child_token(), CancellationToken::new());
         let lease = tokio::spawn({
             let lease_stop = lease_stop.clone();
             async move { elector.hold(&lease_stop).await }
         });
         tokio::pin!(lease);
-        let lead = self.lead(client, store, cluster, engine_stop.clone());
+        let lead = self.lead(client, store, cluster, Some(tenure), engine_stop.clone());
         let grace = self.config.shutdown_timeout.saturating_sub(LAST_WORDS);
         let lead = within_grace(lead, stop, grace);
         tokio::select! {
@@ -192,6 +193,7 @@ impl Operator {
         client: &Client,
         store: Arc<dyn Store>,
         cluster: &str,
+        tenure: Option<Tenure>,
         stop: CancellationToken,
     ) -> Result<(), RunError> {
         let Some(fence) = self.take_epoch(store.as_ref(), cluster, &stop).await? else { return Ok(()) };
@@ -207,9 +209,10 @@ impl Operator {
         let options = self.options();
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
         let observer = Observed::new(&self.registry, metrics, heartbeat, store_ready, options.store_grace);
+        let target = ClusterTarget::new(client.clone(), Arc::clone(&self.registry), self.identity.clone());
         let parts = Parts {
             registry: Arc::clone(&self.registry),
-            target: Arc::new(ClusterTarget::new(client.clone(), Arc::clone(&self.registry), self.identity.clone())),
+            target: Arc::new(target.within(tenure)),
             observer: Arc::new(observer),
             store,
             fence,
@@ -313,6 +316,7 @@ impl Operator {
 
 /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one must
 /// not depose the others. What writes for the whole cluster has the cluster to itself.
+#[must_use]
 pub fn term(config: &Config, cluster: &str) -> String {
     if config.namespaces.is_empty() {
         return cluster.to_owned();
@@ -344,6 +348,7 @@ fn warn_of_plaintext(required: bool) {
 }
 
 /// Names this process in the lease, in Events and in the ledger.
+#[must_use]
 pub fn identity() -> String {
     let host =
         ["POD_NAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));

@@ -27,6 +27,9 @@
 //! Rows with the operator's mark that the ledger does not know, and entries of kinds that `--kinds` does not name,
 //! stay. So do resources and definitions.
 //!
+//! A definition that is not installed has no resources, nor has a namespace that is gone, which takes the right to `get`
+//! that namespace to find out.
+//!
 //! All steps find out by themselves what is left to do: it may be interrupted anywhere, and run again.
 
 mod lead;
@@ -128,8 +131,8 @@ impl Session {
         let stopped = self.stop_operator().await?;
         *lease = self.take_lease(stopped).await?;
         let mut rows = self.open_rows().await?;
-        self.release_all(&mut rows).await?;
-        self.settle_ledger(&mut rows).await
+        let seen = self.release_all(&mut rows).await?;
+        self.settle_ledger(&mut rows, &seen).await
     }
 
     /// Whether the operator has stopped, as far as is known.

@@ -48,7 +48,7 @@ pub struct Round {
 const NAMED: usize = 10;
 
 impl Round {
-    fn fail(&mut self, what: String, error: &TargetError) {
+    fn fail(&mut self, what: &str, error: &TargetError) {
         match error {
             TargetError::Refused(_) => self.refused += 1,
             _ => self.unsettled += 1,
@@ -65,18 +65,18 @@ impl Round {
             Scope::All => "everywhere".to_owned(),
             Scope::Namespace(name) => format!("in namespace {name}"),
         };
-        self.name(format!("all {} {place}", kind.names.plural), error);
+        self.name(&format!("all {} {place}", kind.names.plural), error);
     }
 
-    fn name(&mut self, what: String, why: &impl std::fmt::Display) {
+    fn name(&mut self, what: &str, why: &impl std::fmt::Display) {
         if self.named.len() < NAMED {
             self.named.push(format!("{what}: {why}"));
         }
     }
 }
 
-/// One kind in one namespace or in all, and whether all rows there have been seen to.
-struct Part {
+/// One kind in one namespace or in all, and whether all resources there have been looked at.
+pub struct Part {
     kind: KindIndex,
     scope: Scope,
     done: bool,
@@ -93,7 +93,7 @@ fn removal(kind: &Kind, resource: &Resource) -> Removal {
 
 impl Session {
     /// Takes the finalizer off all resources, each after its row has gone where it is to go.
-    pub(super) async fn release_all(&self, rows: &mut Rows) -> Result<(), CliError> {
+    pub(super) async fn release_all(&self, rows: &mut Rows) -> Result<Vec<Part>, CliError> {
         let target = ClusterTarget::new(self.client.clone(), self.registry.clone(), self.identity.clone());
         let parts = scopes(&self.registry, &self.config.namespaces);
         let mut parts: Vec<_> = parts.into_iter().map(|(kind, scope)| Part { kind, scope, done: false }).collect();
@@ -108,7 +108,7 @@ impl Session {
             let failed = round.unsettled + round.refused > 0;
             self.tally().last_round = round;
             if over && (self.args.finalizer_policy.is_none() || began >= settled) {
-                return Ok(());
+                return Ok(parts);
             }
             if failed {
                 sleep(RETRY.delay(failures, rand::random())).await;
@@ -130,6 +130,7 @@ impl Session {
                         from = page.next;
                     }
                     Err(ListError::NotInstalled) => from = None,
+                    Err(ListError::Refused(_)) if self.is_gone(&part.scope).await => from = None,
                     Err(error) => {
                         round.fail_list(self.registry.kind(part.kind), &part.scope, &error);
                         break;
@@ -142,6 +143,13 @@ impl Session {
             }
         }
         Ok(round)
+    }
+
+    async fn is_gone(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::All => false,
+            Scope::Namespace(namespace) => list::is_gone(&self.client, namespace).await,
+        }
     }
 
     async fn release_page(
@@ -186,15 +194,19 @@ impl Session {
                     }
                 }
                 Err(TargetError::Gone) => {}
-                Err(error) => round.fail(format!("{} {object}", kind.names.kind), &error),
+                Err(error) => round.fail(&format!("{} {object}", kind.names.kind), &error),
             }
         }
         Ok(())
     }
 
-    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well; with `retain` they
-    /// are counted.
-    pub(super) async fn settle_ledger(&self, rows: &mut Rows) -> Result<(), CliError> {
+    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that are
+    /// there have been seen; others are counted.
+    pub(super) async fn settle_ledger(&self, rows: &mut Rows, parts: &[Part]) -> Result<(), CliError> {
+        let seen = |kind: KindIndex, entry: &LedgerEntry| {
+            let here = |part: &&Part| part.kind == kind && part.scope.contains(&entry.object.namespace);
+            parts.iter().filter(here).any(|part| part.done)
+        };
         let mut after: Option<(String, String)> = None;
         loop {
             let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
@@ -204,7 +216,7 @@ impl Session {
             for entry in page.into_iter().filter(|entry| self.covers(entry)) {
                 match rows.kind_of(&entry) {
                     None => *self.tally().unknown.entry(entry.kind).or_default() += 1,
-                    Some(_) if !self.deletes() => self.tally().rows_stay += 1,
+                    Some(kind) if !self.deletes() || !seen(kind, &entry) => self.tally().rows_stay += 1,
                     Some(kind) => {
                         let removal = Removal { object: entry.object, key: entry.key, retain: entry.retain };
                         goes.entry(kind).or_default().push(removal);

@@ -114,7 +114,7 @@ pub fn tell(session: &Session, outcome: &Outcome) -> Result<Ended, CliError> {
         parts.push(format!("left {} to nobody, as the resources asked", many(tally.rows_retained, "row")));
     }
     if tally.rows_stay > 0 {
-        parts.push(format!("{}", stays(tally.rows_stay)));
+        parts.push(stays(tally.rows_stay));
     }
     output::line(&parts.join("; "))?;
     for (kind, count) in &tally.unknown {

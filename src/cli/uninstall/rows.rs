@@ -112,11 +112,11 @@ impl Rows {
             let started = Instant::now();
             // kept for another try, as the call itself may hang
             let copy = Batch { kind, items: batch.items.clone() };
-            let committed = timeout(self.patience.max(READ_TIMEOUT), committer.run(copy)).await;
-            let (rest, error) = match committed {
-                Ok(committed) => {
-                    removed.take(committed.counts.deleted, committed.settlement.items);
-                    match committed.unsettled {
+            let answer = timeout(self.patience.max(READ_TIMEOUT), committer.run(copy)).await;
+            let (rest, error) = match answer {
+                Ok(done) => {
+                    removed.take(done.counts.deleted, done.settlement.items);
+                    match done.unsettled {
                         None => return Ok(()),
                         Some((rest, error)) => (rest, unless_deposed(error)?),
                     }
