@@ -88,7 +88,8 @@ fn definitions_are_applied_and_served() {
     let kubeconfig = account(plane, "applies", &["widgets.b.example.com"]);
     let apply = || said(&run(&["--only-extra", "--apply"], &folder, Some(&kubeconfig)));
     let version = || {
-        let found = plane.kubectl(["get", "crd", "widgets.b.example.com", "-o", "json"]).json();
+        let found =
+            plane.kubectl(["get", "crd", "widgets.b.example.com", "--show-managed-fields", "-o", "json"]).json();
         let managers = found["metadata"]["managedFields"].as_array().unwrap();
         assert!(managers.iter().any(|entry| entry["manager"] == "orloj-operator" && entry["operation"] == "Apply"));
         found["metadata"]["resourceVersion"].clone()

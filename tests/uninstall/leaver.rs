@@ -67,17 +67,17 @@ pub fn grant_hook(world: &World) {
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
     ]);
-    grant(world, "Role", json!({"name": "uninstall", "namespace": world.namespace}), &rules);
+    grant(world, "Role", &json!({"name": "uninstall", "namespace": world.namespace}), &rules);
 }
 
 /// And in the cluster: by name alone.
 pub fn grant_everywhere(world: &World, group: &str, resource: &str, names: &[String], verb: &str) {
     let name = format!("{}:{resource}", world.namespace);
     let rules = json!([{"apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": [verb]}]);
-    grant(world, "ClusterRole", json!({"name": name}), &rules);
+    grant(world, "ClusterRole", &json!({"name": name}), &rules);
 }
 
-fn grant(world: &World, kind: &str, metadata: Value, rules: &Value) {
+fn grant(world: &World, kind: &str, metadata: &Value, rules: &Value) {
     let group = "rbac.authorization.k8s.io";
     let version = format!("{group}/v1");
     let role = json!({"apiVersion": version, "kind": kind, "metadata": metadata, "rules": rules});

@@ -141,7 +141,7 @@ fn the_policy_that_adds_finalizers_goes_first() {
     world.apply("Memory", "again", &json!({"type": "kv"}));
     assert_eq!(held(&world), 1);
     let group = "admissionregistration.k8s.io";
-    grant_everywhere(&world, group, "mutatingadmissionpolicybindings", &[name.clone()], "delete");
+    grant_everywhere(&world, group, "mutatingadmissionpolicybindings", std::slice::from_ref(name), "delete");
     let said = uninstall(&world, &args);
     assert!(said.contains(&format!("deleted MutatingAdmissionPolicyBinding {name}")), "{said}");
     world.apply("Memory", "later", &json!({"type": "kv"}));
