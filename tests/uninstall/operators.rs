@@ -49,9 +49,16 @@ fn an_operator_that_slept_commits_nothing() {
         world.apply("Memory", &format!("m{n}"), &json!({"type": "kv"}));
     }
     world.wait_settled();
+    let term = || {
+        let text = world.database.psql("select epoch, cluster from orloj_operator.leader");
+        let (epoch, cluster) = text.split_once('\t').expect("one term");
+        (epoch.parse::<u64>().expect("a number"), cluster.to_owned())
+    };
+    let (epoch, cluster) = term();
     world.operator().pause();
     let said = uninstall(&world, &[]);
     assert!(said.contains("took the finalizer off 5 resources; 5 rows stay"), "{said}");
+    assert_eq!(term(), (epoch + 1, cluster), "the sleeper's own term has ended in the store");
     // for the sleeper to write
     world.apply("Memory", "m0", &json!({"type": "changed"}));
     let before = row_versions(&world);
@@ -113,6 +120,8 @@ fn the_deployment_stops_first() {
     pod(&world, "done");
     let done = r#"{"status": {"phase": "Succeeded"}}"#;
     world.kubectl(&["patch", "pod", "done", "--subresource=status", "--type=merge", "-p", done]).expect_ok();
+    // its process is gone, and with it the lease: what is waited for is the pod
+    world.operator().stop();
     let leaver = Leaver::start(&world, &["--deployment", "operator"]);
     eventually(PATIENCE, "it is scaled to 0", || {
         let found = world.kubectl(&["get", "deployment", "operator", "-o", "json"]).json();
@@ -123,7 +132,6 @@ fn the_deployment_stops_first() {
     assert!(leaver.process().exited().is_none(), "{}", leaver.log());
     assert_eq!(held(&world), 1);
     // as the kubelet would
-    world.operator().stop();
     world.kubectl(&["delete", "pod", "one", "--force", "--grace-period=0"]).expect_ok();
     let (code, said) = leaver.end();
     assert!(code == 0 && said.contains("none of its pods is left"), "{said}");
