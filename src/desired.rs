@@ -234,6 +234,14 @@ impl Kind {
         scoped(&row_namespace(resource), &resource.id.object.name)
     }
 
+    /// Where to look for the row of a resource that goes: no row stands under a key that no store takes, and one that
+    /// the ledger knows is found by the resource.
+    #[must_use]
+    pub fn removal_key(&self, resource: &Resource) -> String {
+        let key = self.scoped_key(resource);
+        if key.contains('\0') { resource.id.object.to_string() } else { key }
+    }
+
     /// `kinds/ORLOJD.md` 3.3, in its order.
     fn check_metadata(&self, resource: &Resource) -> Result<(), Invalid> {
         let name = &*resource.id.object.name;

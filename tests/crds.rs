@@ -4,6 +4,8 @@
 //! may be more lenient; the operator then says in the status what is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
 
+#[path = "crds/apply.rs"]
+mod apply;
 #[path = "bed/mod.rs"]
 mod bed;
 #[path = "crds/differential.rs"]

@@ -116,25 +116,15 @@ Where DSN and encryption key are read from, as a map:
 {{- toYaml $secrets }}
 {{- end }}
 
-{{/* The volume with the DSN, as the file `dsn`. */}}
-{{- define "orloj-operator.postgresVolume" -}}
-{{- $dsn := (include "orloj-operator.secrets" . | fromYaml).dsn -}}
-- name: postgres
-  secret:
-    secretName: {{ $dsn.secret }}
-    # 0440, which not every reader of YAML takes for octal.
-    defaultMode: 288
-    items:
-      - key: {{ $dsn.key }}
-        path: dsn
-{{- end }}
-
-{{/* All kinds, those of operator.kinds too: {kinds: [{group, version, plural, secret, extra}]}. */}}
+{{/*
+All kinds, those of operator.kinds too: {kinds: [{group, version, kind, plural, secret, extra, given}]}. `extra`: not in the
+program; `given`: by operator.kinds, which may replace one of the program's.
+*/}}
 {{- define "orloj-operator.kinds" -}}
 {{- $kinds := dict }}
 {{- range .Files.Get "files/kinds.json" | fromJsonArray }}
 {{- $group := splitList "/" .apiVersion }}
-{{- $kind := dict "group" (first $group) "version" (last $group) "plural" .plural "secret" .sensitive "extra" false }}
+{{- $kind := dict "group" (first $group) "version" (last $group) "kind" .kind "plural" .plural "secret" .sensitive "extra" false "given" false }}
 {{- $_ := set $kinds (printf "%s.%s" .plural (first $group)) $kind }}
 {{- end }}
 {{- range $name, $text := .Values.operator.kinds }}
@@ -146,7 +136,7 @@ Where DSN and encryption key are read from, as a map:
 {{- end }}
 {{- $id := printf "%s.%s" $file.plural $file.group }}
 {{- $extra := not (hasKey $kinds $id) }}
-{{- $kind := dict "group" $file.group "version" $file.version "plural" $file.plural "secret" (hasKey $file "secret") "extra" $extra }}
+{{- $kind := dict "group" $file.group "version" $file.version "kind" $file.kind "plural" $file.plural "secret" (hasKey $file "secret") "extra" $extra "given" true }}
 {{- $_ := set $kinds $id $kind }}
 {{- end }}
 {{- $all := list }}
@@ -191,6 +181,31 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- toYaml $rules }}
 {{- end }}
 
+{{/* The files of operator.kinds, as a ConfigMap's data. */}}
+{{- define "orloj-operator.kindFiles" -}}
+{{- range $name, $text := .Values.operator.kinds }}
+{{ $name }}: |-
+  {{- $text | trim | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Whether a hook applies the definitions of operator.kinds: "true" or nothing. */}}
+{{- define "orloj-operator.appliesKinds" -}}
+{{- if and .Values.operator.enabled .Values.operator.kinds .Values.operator.installCRDs .Values.operator.rbac.create }}true{{ end }}
+{{- end }}
+
+{{/* Name of the policy that adds the finalizer; nothing where there is none. */}}
+{{- define "orloj-operator.finalizerPolicy" -}}
+{{- if and .Values.operator.enabled .Values.operator.finalizerAtCreation.enabled (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy") -}}
+{{ include "orloj-operator.fullname" . }}.{{ .Release.Namespace }}.finalizer.orloj.dev
+{{- end }}
+{{- end }}
+
+{{/* How long the operator's pods may take to end once they are told to, and to be gone, in seconds. */}}
+{{- define "orloj-operator.stopSeconds" -}}
+{{ add .Values.operator.terminationGracePeriodSeconds 30 }}
+{{- end }}
+
 {{/* What a schema cannot refuse, or not in words that help. */}}
 {{- define "orloj-operator.validate" -}}
 {{- $operator := .Values.operator }}
@@ -205,6 +220,10 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- if regexMatch "^--?(postgres-dsn|secret-encryption-key)(=|$)" . }}
 {{- fail (printf "operator.extraArgs: %s would show in every process list; use externalPostgres and existingSecret" (regexFind "^[^=]*" .)) }}
 {{- end }}
+{{- end }}
+{{- $waits := add (include "orloj-operator.stopSeconds" . | int) $operator.uninstall.storeTimeoutSeconds }}
+{{- if and $operator.uninstall.enabled (le (int $operator.uninstall.timeoutSeconds) (int $waits)) }}
+{{- fail (printf "operator.uninstall.timeoutSeconds: must be more than %d: storeTimeoutSeconds, terminationGracePeriodSeconds and 30 s" $waits) }}
 {{- end }}
 {{- if and (not $operator.leaderElection) (gt (int $operator.replicaCount) 1) }}
 {{- fail "operator.leaderElection: without it only one replica may run; set operator.replicaCount to 1" }}

@@ -8,13 +8,14 @@ mod setting_flags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use crate::config::Flags;
+use crate::config::{Flags, duration};
 use golang_flags::rewrite;
-use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
+use setting_flags::{ClusterOnly, Everything, SettingFlags, StoreOnly, WithoutGlobal};
 
 const EXAMPLES: &str = "\
 Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as \
@@ -67,6 +68,8 @@ pub enum Command {
     },
     /// Create or update the operator's own schema in the store
     Migrate(MigrateArgs),
+    /// Take the operator out of a cluster: stop it, and let its resources go
+    Uninstall(UninstallArgs),
     /// Show the configuration
     Config {
         #[command(subcommand)]
@@ -182,6 +185,49 @@ pub struct RenderArgs {
     pub paths: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  Rows stay:                orloj-operator uninstall --deployment orloj-operator --leader-election-namespace orloj-system
+  Rows go:                  orloj-operator uninstall --policy delete
+
+The settings must be those of the operator: store, namespaces, kinds, cluster id. Resources and their definitions stay in \
+either case; `helm uninstall` runs this by itself. It may be interrupted, and run again.
+
+Exit code: 0 if no resource has the operator's finalizer any more, also where the store could not be reached, which is \
+told; 1 if one still has it; 2 if nothing could be done.")]
+pub struct UninstallArgs {
+    /// What becomes of the rows
+    #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
+    pub policy: RowPolicy,
+    /// The operator's Deployment, to be scaled to 0 first; its namespace is --leader-election-namespace
+    #[arg(long, value_name = "NAME")]
+    pub deployment: Option<String>,
+    /// `MutatingAdmissionPolicyBinding` to delete first: it puts the finalizer onto new resources
+    #[arg(long, value_name = "NAME")]
+    pub finalizer_policy: Option<String>,
+    /// How long to wait for the Deployment's pods to end
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
+    pub stop_timeout: Duration,
+    /// How long to wait for a store that cannot be reached, all in all; then finalizers come off without it
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
+    pub store_timeout: Duration,
+    /// How long all of it may take
+    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration::parse)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    settings: SettingFlags<WithoutGlobal>,
+}
+
+/// What becomes of the rows of an operator that goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RowPolicy {
+    /// They stay as they are, with the ledger, for orlojd and for a later operator
+    #[default]
+    Retain,
+    /// They go, but for those of resources with `orloj.dev/deletion-policy: retain`
+    Delete,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum KindsCommand {
     /// List the kinds, their tables and their names
@@ -190,13 +236,11 @@ pub enum KindsCommand {
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         output: OutputFormat,
     },
-    /// Print the custom resource definitions
-    #[command(after_help = "Example:\n  orloj-operator kinds crds | kubectl apply --server-side -f -")]
-    Crds {
-        /// Write one file a kind into this directory instead
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
+    /// Print the custom resource definitions, or apply them
+    #[command(after_help = "Examples:
+  All:                      orloj-operator kinds crds | kubectl apply --server-side -f -
+  Your own kinds, at once:  orloj-operator kinds crds --kinds DIR --only-extra --apply")]
+    Crds(CrdsArgs),
     /// Print the least RBAC rules that suffice, bound to a service account
     #[command(after_help = "Example:\n  orloj-operator kinds rbac --namespace orloj-system | kubectl apply -f -")]
     Rbac {
@@ -212,6 +256,30 @@ pub enum KindsCommand {
     },
     /// Print the JSON Schema of a kind file
     Schema,
+}
+
+#[derive(Debug, Args)]
+pub struct CrdsArgs {
+    /// Only these kinds, by name, plural or short name
+    #[arg(value_name = "KIND")]
+    pub only: Vec<String>,
+    /// Only kinds whose file is in the directory of --kinds, those that replace a built-in one included
+    #[arg(long)]
+    pub only_extra: bool,
+    /// Write one file a kind into this directory instead
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Apply them to the cluster (server-side, as field manager orloj-operator) and wait until they are served
+    #[arg(long, conflicts_with = "out")]
+    pub apply: bool,
+    /// Take over fields that others manage
+    #[arg(long, requires = "apply")]
+    pub force_conflicts: bool,
+    /// How long each may take to be applied and served
+    #[arg(long, requires = "apply", default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    settings: SettingFlags<ClusterOnly>,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +320,8 @@ impl Cli {
             Some(Command::Sync(args)) => args.settings.flags(),
             Some(Command::Get(args)) => args.settings.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
+            Some(Command::Uninstall(args)) => args.settings.flags(),
+            Some(Command::Kinds { command: KindsCommand::Crds(args) }) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
             Some(Command::Render(_) | Command::Kinds { .. } | Command::Completions { .. }) | None => Flags::default(),
         };
@@ -340,6 +410,8 @@ mod tests {
             "sync a b --store sqlite:x.db --watch --prune --owner me",
             "render -",
             "kinds crds",
+            "kinds crds widget --only-extra --apply --force-conflicts --timeout 5s --kubeconfig k",
+            "uninstall --policy delete --deployment x --namespaces a,b --timeout 1m30s",
             "kinds rbac -n orloj",
             "kinds schema",
             "migrate --print",
@@ -348,7 +420,17 @@ mod tests {
         ] {
             read(line);
         }
-        for line in ["sync", "render", "kinds", "get", "bogus", "--no-such-flag"] {
+        for line in [
+            "uninstall --policy keep",
+            "uninstall --timeout 5",
+            "kinds crds --apply --out d",
+            "sync",
+            "render",
+            "kinds",
+            "get",
+            "bogus",
+            "--no-such-flag",
+        ] {
             assert!(try_read(line).is_err(), "{line}");
         }
     }

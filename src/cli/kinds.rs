@@ -1,10 +1,13 @@
 //! `kinds`: what the registry holds, and what is generated from it.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::args::{KindsCommand, OutputFormat};
-use super::{CliError, Ended, output};
+use super::args::{CrdsArgs, KindsCommand, OutputFormat};
+use super::{CliError, Ended, block_on, output};
 use crate::cluster::lease::LEASE_NAME;
+use crate::cluster::{client, definitions};
 use crate::config::Config;
 use crate::registry::{Kind, Registry, crd, json_schema, rbac};
 use crate::store::TableOwner;
@@ -13,12 +16,7 @@ pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Resu
     match command {
         KindsCommand::List { output } => list(registry, *output)?,
         KindsCommand::Schema => output::json(&json_schema())?,
-        KindsCommand::Crds { out: None } => output::text(&crd::crds_yaml(registry))?,
-        KindsCommand::Crds { out: Some(folder) } => {
-            for path in crd::write_crds(registry, folder)? {
-                output::note(&format!("wrote {}", path.display()));
-            }
-        }
+        KindsCommand::Crds(args) => crds(args, config, registry)?,
         KindsCommand::Rbac { namespace, service_account, namespaces } => {
             let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {
@@ -31,6 +29,54 @@ pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Resu
         }
     }
     Ok(Ended::Well)
+}
+
+fn crds(args: &CrdsArgs, config: &Config, registry: &Registry) -> Result<(), CliError> {
+    let mut kinds = registry.kinds().iter().collect::<Vec<_>>();
+    if !args.only.is_empty() {
+        let named = |word: &String| registry.resolve(word).ok_or_else(|| unknown_kind(word));
+        let named = args.only.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        kinds.retain(|kind| named.contains(&kind.index));
+    }
+    if args.only_extra {
+        kinds.retain(|kind| !kind.is_built_in());
+    }
+    if args.apply {
+        return block_on(apply(args, config, &kinds));
+    }
+    let Some(folder) = &args.out else {
+        return Ok(output::text(&kinds.into_iter().map(Kind::crd_yaml).collect::<String>())?);
+    };
+    for path in crd::write_crds(kinds, folder)? {
+        output::note(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+/// One that is refused does not keep the others out.
+async fn apply(args: &CrdsArgs, config: &Config, kinds: &[&Kind]) -> Result<(), CliError> {
+    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
+    let mut failed = None;
+    for kind in kinds {
+        match definitions::establish(&client, kind, args.force_conflicts, args.timeout).await {
+            Ok(()) => output::line(&format!("{} is served", kind.names.crd()))?,
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error) {
+                    output::error(&earlier);
+                }
+            }
+        }
+    }
+    if kinds.is_empty() {
+        output::note("no kind to apply: none is left by KIND and --only-extra");
+    }
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn unknown_kind(word: &str) -> CliError {
+    CliError::Usage(format!(
+        "unable to find the kind {word:?}: `orloj-operator kinds list` names all, with --kinds yours too"
+    ))
 }
 
 fn list(registry: &Registry, format: OutputFormat) -> std::io::Result<()> {

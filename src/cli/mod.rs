@@ -11,6 +11,7 @@ mod render;
 pub mod run;
 mod store;
 mod sync;
+mod uninstall;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::client::ClientError;
+use crate::cluster::definitions::DefinitionError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::EngineError;
@@ -49,6 +52,12 @@ pub enum CliError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Run(#[from] run::RunError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Uninstall(#[from] uninstall::UninstallError),
     #[error("unable to read {}: {error}", path.display())]
     Path { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
@@ -146,6 +155,10 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(migrate::run(&args, &config, &registry))
         }
+        Command::Uninstall(args) => {
+            let (config, registry) = config(Need::Leave)?;
+            block_on(uninstall::run(args, config, registry))
+        }
         Command::Config { command: ConfigCommand::Show { output, .. } } => show_config(&resolved, output),
         Command::Completions { .. } => Ok(Ended::Well),
     }
@@ -186,7 +199,7 @@ fn start_logs(resolved: &Resolved, command: &Command, terminal: &Terminal) -> Re
     Ok(())
 }
 
-fn block_on(work: impl Future<Output = Result<Ended, CliError>>) -> Result<Ended, CliError> {
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let result = runtime.block_on(work);
     // what still reads standard input cannot be waited for

@@ -16,8 +16,9 @@ use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
-use super::api;
+use super::lease::Tenure;
 use super::seen::Seen;
+use super::{api, names_nothing};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::target::FINALIZER;
@@ -43,6 +44,7 @@ pub struct ClusterTarget {
     registry: Arc<Registry>,
     recorder: Recorder,
     events: Mutex<Bucket>,
+    tenure: Option<Tenure>,
 }
 
 struct Bucket {
@@ -57,12 +59,32 @@ impl ClusterTarget {
         let reporter = Reporter { controller: "orloj-operator".to_owned(), instance: Some(instance) };
         let recorder = Recorder::new(client.clone(), reporter);
         let events = Mutex::new(Bucket { tokens: EVENT_BURST, filled: Instant::now() });
-        Self { client, registry, recorder, events }
+        Self { client, registry, recorder, events, tenure: None }
+    }
+
+    /// Writes no longer than this lasts: what an operator that slept past it would put back, nobody takes off again.
+    #[must_use]
+    pub fn within(self, tenure: Option<Tenure>) -> Self {
+        Self { tenure, ..self }
+    }
+
+    /// Takes our finalizer off, and nothing else. `alive`: only where nobody has asked for the deletion meanwhile, which
+    /// would let the resource go with its row still there.
+    pub async fn release(&self, resource: &Resource, alive: bool) -> Result<(), TargetError> {
+        let finalizers = Finalizers::of(&resource.finalizers);
+        let Some(patch) = finalizer_patch(&resource.uid, FinalizerChange::Remove(finalizers)) else {
+            return Ok(());
+        };
+        let patch = if alive { while_alive(patch) } else { patch };
+        self.patch(&resource.id, patch, false).await.map(drop)
     }
 
     async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, TargetError> {
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| TargetError::Refused(error.to_string()))?;
+        if self.tenure.as_ref().is_some_and(Tenure::is_over) {
+            return Err(TargetError::Unreachable("the lease has run out".to_owned()));
+        }
         let (patch, params, name) = (Patch::Json::<()>(patch), PatchParams::default(), &*id.object.name);
         let collection = Request::new(self.api(id).resource_url());
         let request = if status {
@@ -183,7 +205,15 @@ fn finalizer_patch(uid: &str, change: FinalizerChange) -> Option<Value> {
     }
 }
 
-async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
+/// A patch that fails once somebody has asked for the deletion.
+fn while_alive(mut patch: Value) -> Value {
+    if let Some(operations) = patch.as_array_mut() {
+        operations.insert(0, json!({"op": "test", "path": "/metadata/deletionTimestamp", "value": null}));
+    }
+    patch
+}
+
+pub(super) async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
     match tokio::time::timeout(TIMEOUT, call).await {
         Ok(result) => result.map_err(|error| classify(&error)),
         Err(_) => Err(TargetError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
@@ -210,7 +240,7 @@ fn classify(error: &kube::Error) -> TargetError {
 }
 
 fn names_resource(status: &Status) -> bool {
-    status.details.as_ref().is_some_and(|details| !details.name.is_empty())
+    !names_nothing(status)
 }
 
 fn clip(note: &str) -> String {
@@ -223,7 +253,11 @@ fn clip(note: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::client::Body;
+
+    use super::super::lease::{Elector, Timing};
     use super::*;
+    use crate::resource::{KindIndex, ObjectName};
 
     #[test]
     fn a_patch_tests_what_it_believes() {
@@ -234,6 +268,34 @@ mod tests {
         let off = finalizer_patch("u", FinalizerChange::Remove(Finalizers { count: 2, ours: Some(1) })).unwrap();
         assert_eq!(off[1], json!({"op": "test", "path": "/metadata/finalizers/1", "value": FINALIZER}));
         assert_eq!(off[2], json!({"op": "remove", "path": "/metadata/finalizers/1"}));
+    }
+
+    /// Whoever wakes up past its time sends nothing.
+    #[tokio::test]
+    async fn nothing_is_written_when_the_tenure_is_over() {
+        let unsent = tower::service_fn(|request: http::Request<Body>| async move {
+            let text = format!("sent: {request:?}");
+            Err::<http::Response<Body>, _>(std::io::Error::other(text))
+        });
+        let registry = Arc::new(Registry::embedded().unwrap());
+        let timing = Timing { duration: TIMEOUT, renew_deadline: TIMEOUT, retry: TIMEOUT };
+        let elector = Elector::new(Client::new(unsent, "ns"), "ns", "me".to_owned(), timing);
+        // one that never led
+        let tenure = elector.tenure();
+        let target = ClusterTarget::new(Client::new(unsent, "ns"), registry, "me".to_owned()).within(Some(tenure));
+        let id = ResourceId { kind: KindIndex(0), object: ObjectName::new("a", "x") };
+        let finalizer = FinalizerChange::Add(Finalizers::default());
+        let ack = Ack { uid: "u".into(), finalizer, status: None };
+        let error = target.acknowledge(&id, &ack).await.unwrap_err();
+        assert_eq!(error.to_string(), "unable to reach the source: the lease has run out");
+    }
+
+    #[test]
+    fn a_live_resource_is_released_only_while_it_lives() {
+        let off = finalizer_patch("u", FinalizerChange::Remove(Finalizers { count: 1, ours: Some(0) })).unwrap();
+        let alive = while_alive(off.clone());
+        assert_eq!(alive[0], json!({"op": "test", "path": "/metadata/deletionTimestamp", "value": null}));
+        assert_eq!(alive.as_array().unwrap()[1..], off.as_array().unwrap()[..]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! machines. Every write carries the resourceVersion last seen, so two candidates cannot both succeed. A leader that
 //! cannot renew in time gives up by itself; the store's epoch fences what it might still have under way.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -45,12 +46,33 @@ struct Observed {
     since: Instant,
 }
 
+/// How long a leader may act without another renewal. A process that slept past it wakes up in the middle of its work,
+/// before whoever renews the lease has found out.
+#[derive(Clone, Debug)]
+pub struct Tenure(Arc<Mutex<Instant>>);
+
+impl Tenure {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn until(&self, end: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A candidate for leadership.
 pub struct Elector {
     api: Api<Lease>,
     identity: String,
     timing: Timing,
     observed: Option<Observed>,
+    tenure: Tenure,
 }
 
 /// What an attempt came to.
@@ -76,14 +98,24 @@ pub enum Lost {
 impl Elector {
     #[must_use]
     pub fn new(client: Client, namespace: &str, identity: String, timing: Timing) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity, timing, observed: None }
+        Self { api: Api::namespaced(client, namespace), identity, timing, observed: None, tenure: Tenure::new() }
+    }
+
+    /// Begins when this candidate leads, and grows with each renewal.
+    #[must_use]
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
     }
 
     /// Waits until this candidate leads. `standing_by` hears who leads meanwhile. `None` when stopped.
     pub async fn acquire(&mut self, stop: &CancellationToken, mut standing_by: impl FnMut(&str)) -> Option<()> {
         loop {
+            let started = Instant::now();
             match self.attempt(self.timing.renew_deadline).await {
-                Ok(Attempt::Ours) => return Some(()),
+                Ok(Attempt::Ours) => {
+                    self.tenure.until(started + self.timing.renew_deadline);
+                    return Some(());
+                }
                 Ok(Attempt::Theirs) => standing_by(&format!("{} leads", self.holder())),
                 Ok(Attempt::Raced) => standing_by("somebody else was faster"),
                 Err(error) => {
@@ -97,6 +129,30 @@ impl Elector {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// As [`Self::acquire`], but waits for a holder no longer than a dead one's lease can last: one that goes on
+    /// renewing is alive, and named in the error.
+    pub async fn acquire_from_dead(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let failed = match self.attempt(self.timing.renew_deadline).await {
+                Ok(Attempt::Ours) => return Ok(()),
+                Ok(Attempt::Theirs) => format!("{} holds it, and renews it", self.holder()),
+                Ok(Attempt::Raced) => "others write it".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            // renewed for the last time just before it was due, and then run out
+            if started.elapsed() > self.lasts() * 2 + self.timing.retry {
+                return Err(failed);
+            }
+            tokio::time::sleep(self.timing.retry).await;
+        }
+    }
+
+    /// How long the lease lasts as it was last seen.
+    fn lasts(&self) -> Duration {
+        self.observed.as_ref().map_or(self.timing.duration, |observed| lasts(&observed.lease))
     }
 
     /// Renews until stopped or lost. Gives the lease back when stopped.
@@ -120,7 +176,10 @@ impl Elector {
             let started = Instant::now();
             pause = self.timing.retry;
             match self.attempt(left).await {
-                Ok(Attempt::Ours) => renewed = started,
+                Ok(Attempt::Ours) => {
+                    renewed = started;
+                    self.tenure.until(started + self.timing.renew_deadline);
+                }
                 Ok(Attempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
                 // an annotation by somebody will do; whoever took it over shows at the next look, which is soon
                 Ok(Attempt::Raced) => pause = self.timing.retry / 10,
@@ -228,13 +287,17 @@ fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
 
+fn lasts(lease: &Lease) -> Duration {
+    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(15);
+    Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1))
+}
+
 fn decide(observed: &Observed, identity: &str, now: Instant) -> Decision {
     match holder(&observed.lease) {
         None => Decision::Take,
         Some(holder) if holder == identity => Decision::Renew,
         Some(_) => {
-            let seconds = observed.lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(15);
-            let until = observed.since + Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1));
+            let until = observed.since + lasts(&observed.lease);
             if now >= until { Decision::Take } else { Decision::Wait(until) }
         }
     }

@@ -3,15 +3,23 @@
 pub mod acknowledge;
 pub mod client;
 pub mod count;
+pub mod definitions;
+pub mod deployment;
 pub mod lease;
+pub mod list;
 pub mod seen;
 pub mod watch;
 
 use kube::api::{Api, ApiResource};
-use kube::core::DynamicResourceScope;
+use kube::core::{DynamicResourceScope, Status};
 use kube::{Client, Resource};
 
 use crate::registry::Kind;
+
+/// Whether an error of the API server is about the path as a whole: one about an object has its name.
+fn names_nothing(status: &Status) -> bool {
+    status.details.as_ref().is_none_or(|details| details.name.is_empty())
+}
 
 /// The API of a kind, in one namespace or in all.
 #[must_use]

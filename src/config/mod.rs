@@ -4,7 +4,7 @@
 //! [`Resolved::show`] prints them with secrets masked.
 
 mod addr;
-mod duration;
+pub mod duration;
 mod error;
 mod layers;
 mod resolve;
@@ -28,6 +28,9 @@ pub use show::{Row, ShowFormat};
 /// Which checks apply, beyond those of the values themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
+    /// What leader election takes, and a store where there is one: a file that should name it and is not there is no
+    /// fault yet. `uninstall` has to go through without a database.
+    Leave,
     /// No store and no cluster: `render`, `kinds`, or a store given by `--store`.
     Nothing,
     /// A store must be named.
@@ -60,7 +63,7 @@ pub struct Config {
     /// Name in the ledger; where there is none, the uid of namespace kube-system is taken.
     pub cluster_id: Option<String>,
     pub leader_elect: bool,
-    /// Always there where [`Need::Run`] was asked for and `leader_elect` is on.
+    /// Always there where [`Need::Run`] or [`Need::Leave`] was asked for and `leader_elect` is on.
     pub leader_election_namespace: Option<String>,
     pub lease_duration: Duration,
     /// Below `lease_duration`.

@@ -141,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// A secret given inline or by file, but not both.
-    fn secret(&mut self, name: &str) -> Option<SecretSource> {
+    fn secret(&mut self, name: &str, need: Need) -> Option<SecretSource> {
         let file = format!("{name}-file");
         let inline = self.get(name, |found| value::text(found).map(SecretString::from));
         let inline = inline.filter(|secret| !secret.expose_secret().trim().is_empty());
@@ -155,7 +155,9 @@ impl Reader<'_> {
             (Some(secret), None) => Some(SecretSource::Inline(secret)),
             (None, Some(path)) => {
                 // read once for the sake of the error; whoever uses it reads it again
-                if let Err(error) = super::read_secret(&path) {
+                if need != Need::Leave
+                    && let Err(error) = super::read_secret(&path)
+                {
                     self.problem(&file, format!("can't be used: {error}"));
                 }
                 Some(SecretSource::File(path))
@@ -167,7 +169,7 @@ impl Reader<'_> {
     fn store(&mut self, need: Need) -> Option<StoreTarget> {
         let backend = self.choice("storage-backend");
         self.choice("sql-driver");
-        let dsn = self.secret("postgres-dsn");
+        let dsn = self.secret("postgres-dsn", need);
         let path = self.get("sqlite-path", value::path);
         let problems_before = self.problems.0.len();
         let store = match backend? {
@@ -190,7 +192,7 @@ impl Reader<'_> {
 
     fn read(&mut self, need: Need) -> Config {
         let store = self.store(need);
-        let key = self.secret("secret-encryption-key");
+        let key = self.secret("secret-encryption-key", need);
         let config = Config {
             store,
             create_tables: self.require("create-tables", value::switch),
@@ -236,7 +238,8 @@ impl Reader<'_> {
         };
         ordered("renew-deadline", config.renew_deadline, "lease-duration", config.lease_duration);
         ordered("retry-period", config.retry_period, "renew-deadline", config.renew_deadline);
-        if need == Need::Run && config.leader_elect && config.leader_election_namespace.is_none() {
+        if matches!(need, Need::Run | Need::Leave) && config.leader_elect && config.leader_election_namespace.is_none()
+        {
             self.problem(
                 "leader-election-namespace",
                 "is not set, and this is no pod whose namespace could be taken; set it, or --leader-elect=false",

@@ -74,6 +74,8 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 pub const STORE: &str = "Store";
 /// Settings of encryption, likewise.
 pub const ENCRYPTION: &str = "Encryption at rest";
+/// The setting by which a command finds the API server.
+pub const KUBECONFIG: &str = "kubeconfig";
 const CLUSTER: &str = "Cluster";
 const LEADER: &str = "Leader election";
 const PACE: &str = "Pace";
@@ -190,7 +192,7 @@ pub const SETTINGS: &[Setting] = &[
         "FILE",
         setting(
             CLUSTER,
-            "kubeconfig",
+            KUBECONFIG,
             Shape::Path,
             None,
             "Kubeconfig [default: $KUBECONFIG, ~/.kube/config, in cluster]",

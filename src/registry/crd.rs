@@ -84,6 +84,12 @@ impl Kind {
         format!("# Generated from {origin}; do not edit.\n---\n{}", to_yaml(&self.crd()))
     }
 
+    /// Whether the file is one of those that the binary brings along, byte for byte.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        embedded_file(self.digest).is_some()
+    }
+
     fn object_schema(&self) -> Value {
         let reserved = RESERVED_NAMES.map(|name| format!("'{name}'")).join(", ");
         let mut rules = vec![rule_for_new(
@@ -127,11 +133,11 @@ pub fn crds_yaml(registry: &Registry) -> String {
 
 /// Writes one file a kind into a folder, which is made where it is missing. Files that are right already are left
 /// alone, and none is removed. Returns those that were written.
-pub fn write_crds(registry: &Registry, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write_crds<'k>(kinds: impl IntoIterator<Item = &'k Kind>, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
     let failed = |path: &Path, source| WriteError { path: path.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut changed = Vec::new();
-    for kind in registry.kinds() {
+    for kind in kinds {
         let path = folder.join(kind.crd_file());
         let text = kind.crd_yaml();
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {

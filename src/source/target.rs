@@ -16,6 +16,18 @@ pub struct Finalizers {
     pub ours: Option<u16>,
 }
 
+impl Finalizers {
+    /// Of these, in their order.
+    #[must_use]
+    pub fn of(names: &[String]) -> Self {
+        let position = names.iter().position(|name| name == FINALIZER);
+        Self {
+            count: u16::try_from(names.len()).unwrap_or(u16::MAX),
+            ours: position.and_then(|position| u16::try_from(position).ok()),
+        }
+    }
+}
+
 /// What to do about our finalizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinalizerChange {

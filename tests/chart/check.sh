@@ -62,6 +62,11 @@ refused=(
     "operator.kinds=widget.yaml|kinds|object"
     "operator.kinds.widget=kind: Widget|widget|pattern"
     "operator.kinds.widget\.yaml=kind: Widget|widget.yaml|no group"
+    "operator.uninstall.policy=keep|policy|retain"
+    "operator.uninstall.timeout=5m|timeout"
+    "operator.uninstall.timeoutSeconds=5m|timeoutSeconds|integer"
+    "operator.uninstall.storeTimeoutSeconds=0|storeTimeoutSeconds|1"
+    "operator.uninstall.storeTimeoutSeconds=240|operator.uninstall.timeoutSeconds|285"
     "operator.finalizerAtCreation=true|finalizerAtCreation|object"
     "operator.serviceMonitor.interval=soon|interval|pattern"
     "operator.pdb.minAvailable=half|minAvailable|pattern"
@@ -96,7 +101,24 @@ shown=(
     "operator.terminationGracePeriodSeconds=60|terminationGracePeriodSeconds: 60|- --shutdown-timeout=55s"
     "externalPostgres.existingSecret=db,externalPostgres.existingSecretKey=url|secretName: db|- key: url"
     "existingSecret=both|secretName: both|- key: postgres-dsn|- key: secret-encryption-key"
+    "operator.uninstall.policy=delete,operator.uninstall.storeTimeoutSeconds=5|- --policy=delete|- --store-timeout=5s|- --stop-timeout=45s|helm.sh/hook: pre-delete"
+    "operator.uninstall.timeoutSeconds=600|- --timeout=600s|activeDeadlineSeconds: 645"
+    "operator.uninstall.enabled=false,operator.uninstall.timeoutSeconds=1|helm.sh/hook: test"
     "operator.requireEncryption=false|- --require-encryption=false"
+)
+
+# The definition of a kind that operator.kinds replaces is left to the hook.
+tool="operator.kinds.tool\.yaml=group: orloj.dev
+version: v1
+kind: Tool
+plural: tools"
+# Values, and lines that must not be rendered.
+absent=(
+    "operator.uninstall.enabled=false|helm.sh/hook: pre-delete"
+    "$tool|name: tools.orloj.dev"
+    "$tool,operator.rbac.create=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
+    "$tool,operator.installCRDs=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
+    "operator.rbac.create=false|kind: Role|kind: ClusterRoleBinding"
 )
 
 # Values that NOTES.txt has to speak of, and words that it must hold.
@@ -108,6 +130,9 @@ notes=(
     "operator.enabled=true,operator.rbac.create=false|NO ROLES"
     "operator.enabled=true,externalPostgres.existingSecret=db|NO ENCRYPTION KEY: Orloj Secrets are refused"
     "operator.enabled=true,externalPostgres.existingSecret=db,operator.requireEncryption=false|in the clear"
+    "operator.enabled=true,operator.replicaCount=3|rows stay in the database"
+    "operator.enabled=true,operator.uninstall.policy=delete|ROWS ARE REMOVED"
+    "operator.enabled=true,operator.uninstall.enabled=false|LEAVES THE FINALIZER"
     "operator.enabled=true,operator.finalizerAtCreation.enabled=true|NO POLICY FOR THE FINALIZER"
 )
 
@@ -139,6 +164,13 @@ for helm in "${helms[@]}"; do
         "$helm" template orloj-operator chart --set operator.enabled=true --set "${words[0]}" >"$work/shown" || die "$version: ${words[0]}"
         for line in "${words[@]:1}"; do
             sed 's/^ *//' "$work/shown" | grep --fixed-strings --line-regexp -- "$line" >/dev/null || die "$version: ${words[0]}: no line \"$line\""
+        done
+    done
+    for entry in "${absent[@]}"; do
+        IFS='|' read -r -d '' -a words <<<"$entry" || true
+        "$helm" template orloj-operator chart --set operator.enabled=true --set "${words[0]}" >"$work/shown" || die "$version: ${words[0]}"
+        for line in "${words[@]:1}"; do
+            ! sed 's/^ *//' "$work/shown" | grep --fixed-strings --line-regexp -- "${line%$'\n'}" >/dev/null || die "$version: ${words[0]}: a line \"$line\""
         done
     done
 done

@@ -111,12 +111,58 @@ def pod(name, documents):
     check(f"{name}: ends too late", grace + 5 == spec["terminationGracePeriodSeconds"])
     accepted(name, container)
 
-    [job] = of(documents, "Job")
-    files(f"{name}: test", job["spec"]["template"]["spec"])
-    labels = job["spec"]["template"]["metadata"]["labels"].items()
-    check(f"{name}: the test's pod counts as the operator's", not deployment["spec"]["selector"]["matchLabels"].items() <= labels)
+    hooks(name, documents, deployment)
+
+
+def hooks(name, documents, deployment):
+    """Jobs of hooks: what they run, as whom, and that nobody takes their pods for the operator's."""
+    jobs = {job["metadata"]["labels"]["app.kubernetes.io/component"]: job for job in of(documents, "Job")}
+    expected = {"test": "test", "uninstall": "pre-delete"}
+    if of(documents, "ConfigMap"):
+        expected["crds"] = "pre-install,pre-upgrade,pre-rollback"
+    check(f"{name}: hooks {sorted(jobs)}", {key: hook(job) for key, job in jobs.items()} == expected)
     [policy] = of(documents, "NetworkPolicy")
-    check(f"{name}: the test's pod has no NetworkPolicy", policy["spec"]["podSelector"]["matchLabels"].items() <= labels)
+    for component, job in jobs.items():
+        pods = job["spec"]["template"]
+        files(f"{name}: {component}", pods["spec"])
+        labels = pods["metadata"]["labels"].items()
+        check(f"{name}: the pod of {component} counts as the operator's", not deployment["spec"]["selector"]["matchLabels"].items() <= labels)
+        check(f"{name}: the pod of {component} has no NetworkPolicy", policy["spec"]["podSelector"]["matchLabels"].items() <= labels)
+        [container] = pods["spec"]["containers"]
+        parses(f"{name}: {component}", container["args"])
+        # What a hook needs is there when it runs: its own things before it, or for one before the installation, no others.
+        token = any(volume["name"] == "token" for volume in pods["spec"]["volumes"])
+        check(f"{name}: {component}: an account and no token, or the other way round", token == ("serviceAccountName" in pods["spec"]))
+        for each in documents:
+            if hook(each) == hook(job) and each is not job:
+                early = int(each["metadata"]["annotations"]["helm.sh/hook-weight"])
+                check(f"{name}: {each['kind']} {each['metadata']['name']} comes after its Job", early < int(job["metadata"]["annotations"]["helm.sh/hook-weight"]))
+    arguments = dict(argument.removeprefix("--").partition("=")[::2] for argument in jobs["uninstall"]["spec"]["template"]["spec"]["containers"][0]["args"])
+    check(f"{name}: another Deployment is stopped", arguments["deployment"] == deployment["metadata"]["name"])
+    seconds = {key: int(arguments[key].removesuffix("s")) for key in ("timeout", "stop-timeout", "store-timeout")}
+    check(f"{name}: the pods may take longer to end", seconds["stop-timeout"] > deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
+    check(f"{name}: the uninstall is cut off", jobs["uninstall"]["spec"]["activeDeadlineSeconds"] > seconds["timeout"])
+    own = dict(argument.removeprefix("--").partition("=")[::2] for argument in deployment["spec"]["template"]["spec"]["containers"][0]["args"])
+    for key in ("leader-elect", "leader-election-namespace", "namespaces", "cluster-id", "kinds"):
+        check(f"{name}: the uninstall has another {key}", arguments.get(key) == own.get(key))
+    before = [each for each in documents if hook(each) and hook(each).startswith("pre-install")]
+    names = {(each["kind"], each["metadata"]["name"]) for each in before}
+    for job in (job for job in before if job["kind"] == "Job"):
+        spec = job["spec"]["template"]["spec"]
+        needed = {("ServiceAccount", spec["serviceAccountName"])} | {("ConfigMap", volume["configMap"]["name"]) for volume in spec["volumes"] if "configMap" in volume}
+        check(f"{name}: not there yet: {needed - names}", needed <= names)
+
+
+def hook(document):
+    return document["metadata"].get("annotations", {}).get("helm.sh/hook")
+
+
+def parses(name, arguments):
+    """The program knows the command and its arguments."""
+    program = os.environ.get("PROGRAM")
+    if program:
+        said = subprocess.run([program, *arguments, "--help"], env={}, capture_output=True, text=True, check=False)
+        check(f"{name}: the program refuses its arguments: {said.stderr}", said.returncode == 0)
 
 
 def accepted(name, container):
@@ -137,7 +183,8 @@ def accepted(name, container):
 def added(name, documents):
     """The program takes the kind files out of the ConfigMap."""
     program = os.environ.get("PROGRAM")
-    [files] = of(documents, "ConfigMap")
+    files, copy = of(documents, "ConfigMap")
+    check(f"{name}: the hook has other kinds", files["data"] == copy["data"])
     with tempfile.TemporaryDirectory() as folder:
         for file, text in files["data"].items():
             Path(folder, file).write_text(text)
@@ -152,7 +199,7 @@ def files(name, spec):
     volumes = {volume["name"] for volume in spec["volumes"]}
     mounts = {mount["name"] for mount in container["volumeMounts"]}
     check(f"{name}: volumes {volumes ^ mounts} are not mounted, or not there", volumes == mounts)
-    for variable in container["env"]:
+    for variable in container.get("env", []):
         if not variable["name"].startswith("ORLOJ_"):
             continue
         check(f"{name}: {variable['name']} is no file", variable["name"].endswith("_FILE"))
@@ -175,7 +222,11 @@ def main(folder):
     everything = renderings["all"]
     added("all", everything)
     rest = [role for role in of(everything, "ClusterRole") if role["metadata"]["name"].rsplit(":")[-1] not in ("view", "edit", "admin")]
-    check(f"all: rights in the whole cluster: {rest}", not rest and not of(everything, "ClusterRoleBinding"))
+    lasting = [each for each in rest + of(everything, "ClusterRoleBinding") if not hook(each)]
+    check(f"all: rights in the whole cluster: {lasting}", not lasting)
+    for role in rest:
+        names = {name for rule in role["rules"] for name in rule.get("resourceNames", [""])}
+        check(f"all: a hook's rights are not by name: {role}", "" not in names)
     extra = resources(people(everything, "view")[0], "widgets.example.com")
     check("all: nobody may see a kind of operator.kinds", extra == {"widgets"})
     given = {name for role in of(everything, "Role") for name in resources(role, "widgets.example.com")}

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::Flags;
-use crate::config::settings::{ENCRYPTION, SETTINGS, STORE, Setting, Shape};
+use crate::config::settings::{ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, Shape};
 
 /// Which settings a command takes as flags.
 pub trait Selection {
@@ -28,6 +28,18 @@ pub struct WithoutGlobal;
 /// A subcommand that only opens a store.
 #[derive(Debug)]
 pub struct StoreOnly;
+
+/// A subcommand that only calls the API server.
+#[derive(Debug)]
+pub struct ClusterOnly;
+
+impl Selection for ClusterOnly {
+    const IN_LONG_HELP_ONLY: bool = true;
+
+    fn takes(setting: &Setting) -> bool {
+        setting.name == KUBECONFIG
+    }
+}
 
 impl Selection for Everything {
     fn takes(_: &Setting) -> bool {

@@ -4,6 +4,7 @@
 
 mod health;
 mod kinds;
+mod lead;
 mod observe;
 mod wait;
 
@@ -11,38 +12,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::client::{self, ClientError};
 use crate::cluster::count::Count;
-use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
-use crate::cluster::watch;
+use crate::cluster::lease::LEASE_NAME;
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
-use crate::engine::{self, EngineError, Options, Parts, Prune};
+use crate::engine::EngineError;
 use crate::registry::Registry;
 use crate::store::open::StoreUrl;
-use crate::store::{self, Fence, Store, StoreError, Table};
+use crate::store::{self, Store, StoreError, Table};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::{Liveness, Readiness, ReadyHandle};
 use crate::telemetry::server::{self, Admin, ServerError};
 
-use health::WatchHealth;
 use kinds::Kinds;
-use observe::Observed;
-use wait::{broken_off, pause, within_grace};
+use lead::Realm;
+use wait::{pause, within_grace};
 
-/// Events from the source that wait for the engine; small, since each holds a body.
-const EVENT_BUFFER: usize = 64;
-
-/// The engine's loop turns at least once a second; silent for this long, it hangs.
-const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
-
-/// Kept back from `--shutdown-timeout` for giving the lease back, which may take 2 s, and for the end of the process.
-const LAST_WORDS: Duration = Duration::from_secs(4);
-/// As above, for the process alone.
+/// Kept back from `--shutdown-timeout` for the end of the process.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Why the operator stopped, or did not start.
@@ -138,170 +127,15 @@ impl Operator {
         let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
+        let realm = Realm { client, store: Arc::clone(&store), cluster };
         let following = async {
             self.follow_kinds(store.as_ref(), stop).await;
             std::future::pending().await
         };
         tokio::select! {
             biased;
-            result = self.stand(&client, Arc::clone(&store), &cluster, stop) => result,
+            result = self.stand(&realm, stop) => result,
             never = following => never,
-        }
-    }
-
-    /// Leads, once it may.
-    async fn stand(
-        &self,
-        client: &Client,
-        store: Arc<dyn Store>,
-        cluster: &str,
-        stop: &CancellationToken,
-    ) -> Result<(), RunError> {
-        if !self.config.leader_elect {
-            self.leader_ready.ready_with("leader election is off");
-            return self.lead(client, store, cluster, stop.clone()).await;
-        }
-        let namespace = self.config.leader_election_namespace.as_deref();
-        let namespace = namespace.ok_or(RunError::Setup("leader election needs --leader-election-namespace"))?;
-        let timing = Timing {
-            duration: self.config.lease_duration,
-            renew_deadline: self.config.renew_deadline,
-            retry: self.config.retry_period,
-        };
-        let mut elector = Elector::new(client.clone(), namespace, self.identity.clone(), timing);
-        self.metrics.leading(LEASE_NAME, false);
-        tracing::info!(lease = LEASE_NAME, namespace, identity = %self.identity, "standing for leader");
-        // a standby is ready: were it not, a rolling update would wait for ever for the old leader to go
-        let standing_by = |why: &str| self.leader_ready.ready_with(format!("standing by: {why}"));
-        if elector.acquire(stop, standing_by).await.is_none() {
-            return Ok(());
-        }
-        self.metrics.leading(LEASE_NAME, true);
-        tracing::info!(lease = LEASE_NAME, identity = %self.identity, "leading");
-        self.lead_while_held(client, store, cluster, elector, stop).await
-    }
-
-    /// Leads until stopped, and gives the lease back only after the engine has ended; or ends the engine when the
-    /// lease is lost.
-    async fn lead_while_held(
-        &self,
-        client: &Client,
-        store: Arc<dyn Store>,
-        cluster: &str,
-        mut elector: Elector,
-        stop: &CancellationToken,
-    ) -> Result<(), RunError> {
-        let (engine_stop, lease_stop) = (stop.child_token(), CancellationToken::new());
-        let lease = tokio::spawn({
-            let lease_stop = lease_stop.clone();
-            async move { elector.hold(&lease_stop).await }
-        });
-        tokio::pin!(lease);
-        let lead = self.lead(client, store, cluster, engine_stop.clone());
-        let grace = self.config.shutdown_timeout.saturating_sub(LAST_WORDS);
-        let lead = within_grace(lead, stop, grace);
-        tokio::select! {
-            result = lead => {
-                lease_stop.cancel();
-                let _ = (&mut lease).await;
-                self.metrics.leading(LEASE_NAME, false);
-                result.unwrap_or(Ok(()))
-            }
-            lost = &mut lease => {
-                self.metrics.leading(LEASE_NAME, false);
-                engine_stop.cancel();
-                let why = match lost {
-                    Ok(Lost::Taken(why)) => why,
-                    Ok(Lost::Released) => "released".to_owned(),
-                    Err(error) => error.to_string(),
-                };
-                Err(RunError::LeaseLost(why))
-            }
-        }
-    }
-
-    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the lists
-    /// that follow tell what came meanwhile.
-    async fn lead(
-        &self,
-        client: &Client,
-        store: Arc<dyn Store>,
-        cluster: &str,
-        stop: CancellationToken,
-    ) -> Result<(), RunError> {
-        let mut kinds = self.kinds.subscribe();
-        while !stop.is_cancelled() {
-            let registry = Arc::clone(&kinds.borrow_and_update());
-            // anew each time: a commit that hangs while the kinds change must not come after those that follow
-            let Some(fence) = self.take_epoch(store.as_ref(), cluster, &stop).await? else { return Ok(()) };
-            tracing::info!(cluster, epoch = fence.epoch, "writing under a new epoch");
-            let turn = stop.child_token();
-            let work = within_grace(
-                self.sync(client, Arc::clone(&store), registry, fence, &turn),
-                &turn,
-                self.config.shutdown_timeout,
-            );
-            tokio::pin!(work);
-            let ended = tokio::select! {
-                biased;
-                ended = &mut work => ended,
-                Ok(()) = kinds.changed() => {
-                    turn.cancel();
-                    work.await
-                }
-            };
-            ended.unwrap_or(Ok(()))?;
-        }
-        Ok(())
-    }
-
-    async fn sync(
-        &self,
-        client: &Client,
-        store: Arc<dyn Store>,
-        registry: Arc<Registry>,
-        fence: Fence,
-        stop: &CancellationToken,
-    ) -> Result<(), RunError> {
-        let scopes = watch::scopes(&registry, &self.config.namespaces);
-        let (tell, events) = mpsc::channel(EVENT_BUFFER);
-        let health = Arc::new(WatchHealth::new(&registry, &scopes, &self.readiness));
-        let health: Arc<dyn watch::Health> = health;
-        let mut watches = watch::watch(client, &registry, &scopes, &tell, &health, stop);
-        // the watches hold what they need of it: with the last of them the source has ended
-        drop(tell);
-        let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
-        let options = self.options();
-        let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
-        let observer = Observed::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
-        let parts = Parts {
-            target: Arc::new(ClusterTarget::new(client.clone(), Arc::clone(&registry), self.identity.clone())),
-            registry,
-            observer: Arc::new(observer),
-            store,
-            fence,
-            key: self.key.clone(),
-            scopes,
-        };
-        self.leader_ready.ready_with("leading");
-        let engine = engine::run(parts, options, events, stop.clone());
-        tokio::select! {
-            biased;
-            result = engine => Ok(result?),
-            why = broken_off(&mut watches, stop) => Err(EngineError::Internal(why).into()),
-        }
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            batch_size: self.config.batch_size,
-            api_concurrency: self.config.api_concurrency,
-            status_interval: self.config.status_sync_interval,
-            sweep_interval: self.config.sweep_interval,
-            require_encryption: self.config.require_encryption,
-            prune: Prune::Yes,
-            prune_unowned: true,
-            ..Options::default()
         }
     }
 
@@ -357,38 +191,18 @@ impl Operator {
             }
         }
     }
+}
 
-    /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one
-    /// must not depose the others. What writes for the whole cluster has the cluster to itself.
-    fn term(&self, cluster: &str) -> String {
-        if self.config.namespaces.is_empty() {
-            return cluster.to_owned();
-        }
-        let lease = self.config.leader_election_namespace.as_ref().filter(|_| self.config.leader_elect);
-        let own = lease.cloned().unwrap_or_else(|| self.config.namespaces.join(","));
-        format!("{cluster}/{own}")
+/// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one must
+/// not depose the others. What writes for the whole cluster has the cluster to itself.
+#[must_use]
+pub fn term(config: &Config, cluster: &str) -> String {
+    if config.namespaces.is_empty() {
+        return cluster.to_owned();
     }
-
-    async fn take_epoch(
-        &self,
-        store: &dyn Store,
-        cluster: &str,
-        stop: &CancellationToken,
-    ) -> Result<Option<Fence>, RunError> {
-        let term = self.term(cluster);
-        loop {
-            match store.take_leadership(&term, &self.identity).await {
-                Ok(fence) => return Ok(Some(Fence { cluster: cluster.to_owned(), ..fence })),
-                Err(error) => {
-                    tracing::warn!(%error, "unable to take the next epoch; will try again");
-                    self.leader_ready.waiting(error.to_string());
-                }
-            }
-            if !pause(stop).await {
-                return Ok(None);
-            }
-        }
-    }
+    let lease = config.leader_election_namespace.as_ref().filter(|_| config.leader_elect);
+    let own = lease.cloned().unwrap_or_else(|| config.namespaces.join(","));
+    format!("{cluster}/{own}")
 }
 
 /// Where the configured store is.
@@ -402,7 +216,8 @@ pub fn store_url(target: &StoreTarget) -> Result<StoreUrl, RunError> {
 }
 
 /// Names this process in the lease, in Events and in the ledger.
-fn identity() -> String {
+#[must_use]
+pub fn identity() -> String {
     let host =
         ["POD_NAME", "HOSTNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     format!("{}_{:08x}", host.as_deref().unwrap_or("orloj-operator"), rand::random::<u32>())

@@ -51,6 +51,7 @@ enum Meanwhile {
 struct Server {
     holder: String,
     version: u32,
+    seconds: u32,
     meanwhile: Meanwhile,
     writes: u32,
 }
@@ -61,7 +62,7 @@ impl Server {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {"name": LEASE_NAME, "namespace": "ns", "resourceVersion": self.version.to_string()},
-            "spec": {"holderIdentity": self.holder, "leaseDurationSeconds": 15},
+            "spec": {"holderIdentity": self.holder, "leaseDurationSeconds": self.seconds},
         })
     }
 
@@ -109,7 +110,7 @@ const TIMING: Timing = Timing {
 
 /// A leader, and the server that holds its lease.
 async fn leader() -> (Elector, Arc<Mutex<Server>>) {
-    let server = Server { holder: String::new(), version: 1, meanwhile: Meanwhile::Nothing, writes: 0 };
+    let server = Server { holder: String::new(), version: 1, seconds: 15, meanwhile: Meanwhile::Nothing, writes: 0 };
     let server = Arc::new(Mutex::new(server));
     let shared = Arc::clone(&server);
     let client = Client::new(tower::service_fn(move |request| answer(Arc::clone(&shared), request)), "ns");
@@ -121,7 +122,7 @@ async fn leader() -> (Elector, Arc<Mutex<Server>>) {
 #[tokio::test]
 async fn a_lease_that_somebody_else_wrote_to_is_still_ours() {
     let (mut elector, server) = leader().await;
-    let stop = CancellationToken::new();
+    let (stop, tenure) = (CancellationToken::new(), elector.tenure());
     let ended = tokio::spawn({
         let stop = stop.clone();
         async move { elector.hold(&stop).await }
@@ -133,6 +134,7 @@ async fn a_lease_that_somebody_else_wrote_to_is_still_ours() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+    assert!(!tenure.is_over());
     stop.cancel();
     assert_eq!(ended.await.unwrap(), Lost::Released);
 }
@@ -152,6 +154,7 @@ async fn a_lease_that_changed_hands_is_lost_at_once() {
 #[tokio::test]
 async fn giving_up_comes_no_later_than_the_deadline() {
     let (mut elector, server) = leader().await;
+    assert!(!elector.tenure().is_over());
     server.lock().unwrap().meanwhile = Meanwhile::Silent;
     let started = Instant::now();
     let lost = elector.hold(&CancellationToken::new()).await;
@@ -159,4 +162,30 @@ async fn giving_up_comes_no_later_than_the_deadline() {
     let over = started.elapsed().saturating_sub(TIMING.renew_deadline);
     // attempts of a second each would end 0.6 s too late
     assert!(over < Duration::from_millis(400), "{over:?}");
+    assert!(elector.tenure().is_over());
+}
+
+/// A lease that is not renewed is taken once it has run out, and one that is belongs to somebody alive.
+#[tokio::test]
+async fn the_lease_of_the_dead_alone_is_taken() {
+    let (mut elector, server) = leader().await;
+    server.lock().unwrap().holder = "other".to_owned();
+    let short = Timing { duration: Duration::from_secs(1), ..TIMING };
+    elector.timing = short;
+    server.lock().unwrap().seconds = 1;
+    server.lock().unwrap().version += 1;
+    assert_eq!(elector.acquire_from_dead().await, Ok(()));
+    assert_eq!(server.lock().unwrap().holder, "me");
+
+    server.lock().unwrap().holder = "other".to_owned();
+    let renewing = Arc::clone(&server);
+    let renews = tokio::spawn(async move {
+        loop {
+            renewing.lock().unwrap().version += 1;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let why = elector.acquire_from_dead().await.unwrap_err();
+    assert_eq!(why, "other holds it, and renews it");
+    renews.abort();
 }

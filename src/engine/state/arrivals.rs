@@ -9,7 +9,7 @@ use crate::desired::{LAST_APPLIED, retains};
 use crate::engine::index::{Entry, Uid};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
-use crate::source::target::{FINALIZER, Finalizers};
+use crate::source::target::Finalizers;
 use crate::source::{Scope, SourceEvent};
 use crate::status::{Status, Verdict};
 use crate::store::Fingerprint;
@@ -84,7 +84,7 @@ impl State {
             && (entry.verdict.is_some() || queued || entry.flags.busy());
         if recreated || !older {
             entry.observed = observed;
-            entry.finalizers = finalizers_of(&resource);
+            entry.finalizers = Finalizers::of(&resource.finalizers);
         }
         entry.uid = uid;
         entry.flags.set_released(entry.flags.released() && resource.deleting && !recreated);
@@ -151,9 +151,7 @@ impl State {
     }
 
     fn removal(&self, resource: &Resource) -> Work {
-        let key = self.registry.kind(resource.id.kind).scoped_key(resource);
-        // no row stands under a key that no store takes; one that the ledger knows is found by the resource
-        let key = if key.contains('\0') { resource.id.object.to_string() } else { key };
+        let key = self.registry.kind(resource.id.kind).removal_key(resource);
         Work::Remove { key, retain: retains(resource) }
     }
 
@@ -204,13 +202,5 @@ impl State {
         if let Some(entry) = self.index.get_mut(id) {
             entry.verdict = Some(Arc::clone(&verdict));
         }
-    }
-}
-
-fn finalizers_of(resource: &Resource) -> Finalizers {
-    let position = resource.finalizers.iter().position(|finalizer| finalizer == FINALIZER);
-    Finalizers {
-        count: u16::try_from(resource.finalizers.len()).unwrap_or(u16::MAX),
-        ours: position.and_then(|position| u16::try_from(position).ok()),
     }
 }

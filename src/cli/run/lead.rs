@@ -1,0 +1,199 @@
+//! From standing for leader to the engine's end: under the lease, under an epoch, by the kinds that there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::health::WatchHealth;
+use super::observe::Observed;
+use super::wait::{broken_off, pause, within_grace};
+use super::{Operator, RunError, term};
+use crate::cluster::acknowledge::ClusterTarget;
+use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
+use crate::cluster::watch;
+use crate::engine::{self, EngineError, Options, Parts, Prune};
+use crate::registry::Registry;
+use crate::store::{Fence, Store};
+
+/// Events from the source that wait for the engine; small, since each holds a body.
+const EVENT_BUFFER: usize = 64;
+
+/// The engine's loop turns at least once a second; silent for this long, it hangs.
+const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
+
+/// Kept back from `--shutdown-timeout` for giving the lease back, which may take 2 s, and for the end of the process.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+
+/// What is led.
+pub struct Realm {
+    pub client: Client,
+    pub store: Arc<dyn Store>,
+    /// Its name in the ledger.
+    pub cluster: String,
+}
+
+impl Operator {
+    /// Leads, once it may.
+    pub(super) async fn stand(&self, realm: &Realm, stop: &CancellationToken) -> Result<(), RunError> {
+        if !self.config.leader_elect {
+            self.leader_ready.ready_with("leader election is off");
+            return self.lead(realm, None, stop.clone()).await;
+        }
+        let namespace = self.config.leader_election_namespace.as_deref();
+        let namespace = namespace.ok_or(RunError::Setup("leader election needs --leader-election-namespace"))?;
+        let timing = Timing {
+            duration: self.config.lease_duration,
+            renew_deadline: self.config.renew_deadline,
+            retry: self.config.retry_period,
+        };
+        let mut elector = Elector::new(realm.client.clone(), namespace, self.identity.clone(), timing);
+        self.metrics.leading(LEASE_NAME, false);
+        tracing::info!(lease = LEASE_NAME, namespace, identity = %self.identity, "standing for leader");
+        // a standby is ready: were it not, a rolling update would wait for ever for the old leader to go
+        let standing_by = |why: &str| self.leader_ready.ready_with(format!("standing by: {why}"));
+        if elector.acquire(stop, standing_by).await.is_none() {
+            return Ok(());
+        }
+        self.metrics.leading(LEASE_NAME, true);
+        tracing::info!(lease = LEASE_NAME, identity = %self.identity, "leading");
+        self.lead_while_held(realm, elector, stop).await
+    }
+
+    /// Leads until stopped, and gives the lease back only after the engine has ended; or ends the engine when the
+    /// lease is lost.
+    async fn lead_while_held(
+        &self,
+        realm: &Realm,
+        mut elector: Elector,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        let tenure = elector.tenure();
+        let (engine_stop, lease_stop) = (stop.child_token(), CancellationToken::new());
+        let lease = tokio::spawn({
+            let lease_stop = lease_stop.clone();
+            async move { elector.hold(&lease_stop).await }
+        });
+        tokio::pin!(lease);
+        let lead = self.lead(realm, Some(tenure), engine_stop.clone());
+        let grace = self.config.shutdown_timeout.saturating_sub(LAST_WORDS);
+        let lead = within_grace(lead, stop, grace);
+        tokio::select! {
+            result = lead => {
+                lease_stop.cancel();
+                let _ = (&mut lease).await;
+                self.metrics.leading(LEASE_NAME, false);
+                result.unwrap_or(Ok(()))
+            }
+            lost = &mut lease => {
+                self.metrics.leading(LEASE_NAME, false);
+                engine_stop.cancel();
+                let why = match lost {
+                    Ok(Lost::Taken(why)) => why,
+                    Ok(Lost::Released) => "released".to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                Err(RunError::LeaseLost(why))
+            }
+        }
+    }
+
+    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the lists
+    /// that follow tell what came meanwhile.
+    async fn lead(&self, realm: &Realm, tenure: Option<Tenure>, stop: CancellationToken) -> Result<(), RunError> {
+        let mut kinds = self.kinds.subscribe();
+        while !stop.is_cancelled() {
+            let registry = Arc::clone(&kinds.borrow_and_update());
+            // anew each time: a commit that hangs while the kinds change must not come after those that follow
+            let Some(fence) = self.take_epoch(realm, &stop).await else { return Ok(()) };
+            tracing::info!(cluster = realm.cluster, epoch = fence.epoch, "writing under a new epoch");
+            let turn = stop.child_token();
+            let work = within_grace(
+                self.sync(realm, tenure.clone(), registry, fence, &turn),
+                &turn,
+                self.config.shutdown_timeout,
+            );
+            tokio::pin!(work);
+            let ended = tokio::select! {
+                biased;
+                ended = &mut work => ended,
+                Ok(()) = kinds.changed() => {
+                    turn.cancel();
+                    work.await
+                }
+            };
+            ended.unwrap_or(Ok(()))?;
+        }
+        Ok(())
+    }
+
+    async fn sync(
+        &self,
+        realm: &Realm,
+        tenure: Option<Tenure>,
+        registry: Arc<Registry>,
+        fence: Fence,
+        stop: &CancellationToken,
+    ) -> Result<(), RunError> {
+        let scopes = watch::scopes(&registry, &self.config.namespaces);
+        let (tell, events) = mpsc::channel(EVENT_BUFFER);
+        let health = Arc::new(WatchHealth::new(&registry, &scopes, &self.readiness));
+        let health: Arc<dyn watch::Health> = health;
+        let mut watches = watch::watch(&realm.client, &registry, &scopes, &tell, &health, stop);
+        // the watches hold what they need of it: with the last of them the source has ended
+        drop(tell);
+        let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
+        let options = self.options();
+        let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
+        let observer = Observed::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
+        let target = ClusterTarget::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
+        let parts = Parts {
+            target: Arc::new(target.within(tenure)),
+            registry,
+            observer: Arc::new(observer),
+            store: Arc::clone(&realm.store),
+            fence,
+            key: self.key.clone(),
+            scopes,
+        };
+        self.leader_ready.ready_with("leading");
+        let engine = engine::run(parts, options, events, stop.clone());
+        tokio::select! {
+            biased;
+            result = engine => Ok(result?),
+            why = broken_off(&mut watches, stop) => Err(EngineError::Internal(why).into()),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            batch_size: self.config.batch_size,
+            api_concurrency: self.config.api_concurrency,
+            status_interval: self.config.status_sync_interval,
+            sweep_interval: self.config.sweep_interval,
+            require_encryption: self.config.require_encryption,
+            prune: Prune::Yes,
+            prune_unowned: true,
+            ..Options::default()
+        }
+    }
+
+    /// `None` when stopped.
+    async fn take_epoch(&self, realm: &Realm, stop: &CancellationToken) -> Option<Fence> {
+        let term = term(&self.config, &realm.cluster);
+        loop {
+            match realm.store.take_leadership(&term, &self.identity).await {
+                Ok(fence) => return Some(Fence { cluster: realm.cluster.clone(), ..fence }),
+                Err(error) => {
+                    tracing::warn!(%error, "unable to take the next epoch; will try again");
+                    self.leader_ready.waiting(error.to_string());
+                }
+            }
+            if !pause(stop).await {
+                return None;
+            }
+        }
+    }
+}
