@@ -98,7 +98,8 @@ fn verdicts(objects: &[Value]) -> Vec<Verdicts> {
     let (expressions, _) = expressions.split_once("\n```\n").unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("  healthCheckExprs:{expressions}\n")).unwrap();
-    let input: String = objects.iter().map(|object| format!("{object}\n")).collect();
+    let lines: Vec<_> = objects.iter().map(Value::to_string).collect();
+    let input = lines.join("\n");
     let said = output(gitops().args(["health", CONFIG_MAP]).arg(file.path()), &input);
     let of = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
