@@ -43,7 +43,7 @@ bench: ## measure speed and memory, release build (ONLY=rows,memory: only these;
 	$(RELEASE)/examples/bench $(if $(KEEP),--keep) $(ONLY)
 
 .PHONY: lint
-lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile and chart (CHECKS=shell: only that)
+lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile, workflows and chart (CHECKS=shell: only that)
 	tests/ci/lint.sh $(CHECKS)
 
 .PHONY: generate
@@ -53,6 +53,7 @@ generate: ## write again what is generated: crds/, the schema of a kind file, th
 	mv kinds/kind.schema.json.new kinds/kind.schema.json
 	tests/chart/generate.sh $(PROGRAM)
 	tests/chart/values_table.py
+	tests/chart/artifacthub.py
 
 .PHONY: image
 image: ## build the container image (IMAGE=name:tag)

@@ -332,3 +332,53 @@ fn modules_use_only_those_above_them() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// The chart's pages and those of the examples.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files("chart/docs");
+    pages.push(root().join("chart/README.md"));
+    pages.push(root().join("examples/gitops/README.md"));
+    assert!(pages.len() > 4, "{pages:?}");
+    pages
+}
+
+#[test]
+fn pages_name_what_there_is() {
+    let values = yaml(&read("chart/values.yaml"));
+    let args: String = files("src/cli").iter().map(read).collect();
+    let kinds: String = files("kinds").iter().map(read).collect();
+    let foreign = "all-namespaces certificate-identity certificate-oidc-issuer field-selector for from-file namespace \
+                   no-hooks output patch-file replicas reset-then-reuse-values reuse-values server-side set tail \
+                   take-ownership timeout values version";
+    // the page on it is true where there is one
+    let has_uninstall = values.pointer("/operator/uninstall").is_some();
+    for page in pages() {
+        let text = read(&page);
+        let name = page.display();
+        for value in find_all(r"\b((?:operator|externalPostgres)(?:\.[a-zA-Z]+)+)\b", &text) {
+            let there = values.pointer(&format!("/{}", value.replace('.', "/"))).is_some();
+            let pending = value.starts_with("operator.uninstall.") && !has_uninstall;
+            assert!(there || pending || value == "operator.yaml", "{name}: the chart has no value {value}");
+        }
+        for flag in find_all(r"(?m)(?:^|[\s`(])--([a-z][a-z-]+)", &text) {
+            let own = args.contains(&format!("{}:", flag.replace('-', "_"))) || settings::find(&flag).is_some();
+            let pending = flag == "policy" && !has_uninstall;
+            assert!(own || pending || foreign.split_whitespace().any(|one| one == flag), "{name}: --{flag}");
+        }
+        for command in find_all(r"(?:`|\| |\n|runs `)orloj-operator ([a-z]+)", &text) {
+            let pending = command == "uninstall" && !has_uninstall;
+            assert!(pending || section("Commands").contains(&format!("| `{command}")), "{name}: no command {command}");
+        }
+        for path in find_all(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", &text) {
+            let there = page.parent().is_some_and(|folder| folder.join(&path).exists());
+            assert!(there, "{name}: {path} is not there");
+        }
+        for path in find_all(r"`((?:src|tests|kinds|examples|crds|chart)/[\w./-]*)`", &text) {
+            assert!(root().join(&path).exists(), "{name}: {path} is not there");
+        }
+        for annotation in find_all(r"`(orloj\.dev/[a-z-]+)`", &text) {
+            let there = source().contains(&format!("\"{annotation}\"")) || kinds.contains(&format!(" {annotation}\n"));
+            assert!(there, "{name}: {annotation} is in no source file and no kind");
+        }
+    }
+}

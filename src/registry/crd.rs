@@ -201,9 +201,13 @@ fn column(column: &PrinterColumn) -> Value {
 
 /// Upstream's four fields, as free as upstream's, so that a status that the original wrote passes; and conditions as
 /// the Kubernetes API conventions constrain them.
+///
+/// Without the default a new resource that no operator has looked at yet would have no status, and what has none is
+/// done for kstatus, so for Flux: it would go on before the row is there.
 fn status_schema() -> Value {
     json!({
         "type": "object",
+        "default": {"observedGeneration": -1},
         "description": "What became of the resource; written by the operator alone.",
         "properties": {
             "phase": {
@@ -214,7 +218,7 @@ fn status_schema() -> Value {
             "observedGeneration": {
                 "type": "integer",
                 "format": "int64",
-                "description": "metadata.generation that this status speaks of.",
+                "description": "metadata.generation that this status speaks of; -1 before there is one.",
             },
             "lastSyncedAt": {
                 "type": "string",

