@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use crate::bed::eventually;
 use crate::site::{self, IMAGE, PATIENCE, Site};
 
+fn probe(failures: u32) -> Value {
+    let get = json!({"path": "/healthz", "port": "health"});
+    json!({"httpGet": get, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": failures})
+}
+
 /// A pod of the program that syncs nothing, and can still be probed: it waits for a cluster's definitions.
 fn pod(name: &str, change: impl FnOnce(&mut Value)) -> Value {
     let mut pod = json!({
@@ -21,8 +26,8 @@ fn pod(name: &str, change: impl FnOnce(&mut Value)) -> Value {
                 "env": [{"name": "ORLOJ_POSTGRES_DSN_FILE", "value": "/etc/dsn/dsn"}],
                 "ports": [{"name": "health", "containerPort": 8081}],
                 "volumeMounts": [{"name": "dsn", "mountPath": "/etc/dsn"}],
-                "livenessProbe": {"httpGet": {"path": "/healthz", "port": "health"}, "periodSeconds": 1, "failureThreshold": 4},
-                "readinessProbe": {"httpGet": {"path": "/healthz", "port": "health"}, "periodSeconds": 1},
+                // Patient, as the machine may be busy.
+                "startupProbe": probe(90), "livenessProbe": probe(10), "readinessProbe": probe(3),
                 "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": true},
             }],
         },
@@ -109,7 +114,14 @@ fn what_is_wrong_shows() {
         })
     };
     create(site, namespace, &with("path", "/readinessProbe/httpGet/path", json!("/nothing")));
-    create(site, namespace, &with("port", "/ports/0/containerPort", json!(8082)));
+    create(
+        site,
+        namespace,
+        &pod("port", |pod| {
+            pod["spec"]["containers"][0]["ports"][0]["containerPort"] = json!(8082);
+            pod["spec"]["containers"][0]["startupProbe"] = probe(3);
+        }),
+    );
     create(site, namespace, &with("unmounted", "/volumeMounts/0/mountPath", json!("/etc/elsewhere")));
     create(site, namespace, &with("image", "/image", json!("ghcr.io/orlojhq/orloj-operator:other")));
     create(site, namespace, &with("command", "/args", json!(["--no-such-flag"])));
@@ -124,12 +136,8 @@ fn what_is_wrong_shows() {
     create(site, namespace, &pod("whole", |_| {}));
 
     wait(site, namespace, "whole", "it is ready", ready);
-    wait(site, namespace, "port", "its liveness probe restarts it", |pod| restarts(pod) > 0);
-    // The program looks for its account only once the store is there; the file is what counts here.
-    wait(site, namespace, "no-token", "it is ready", ready);
-    let token = format!("/proc/{}/root/run/secrets", site.node.pid(namespace, "no-token"));
-    assert!(!std::path::Path::new(&token).exists());
-    for name in ["unmounted", "command"] {
+    wait(site, namespace, "port", "its startup probe restarts it", |pod| restarts(pod) > 0);
+    for name in ["unmounted", "command", "no-token"] {
         let ended = wait(site, namespace, name, "it ends, and is started again", |pod| restarts(pod) > 0);
         assert!(!ready(&ended), "{name}");
     }

@@ -61,6 +61,22 @@ impl<'a> Release<'a> {
         self.helm.run(common.iter().chain(args))
     }
 
+    /// Installs the chart beside others: without the definitions, and for these namespaces only.
+    pub fn install_within(&self, namespaces: &[&str], args: &[&str]) -> Output {
+        self.within("install", namespaces, args)
+    }
+
+    /// Upgrades such a release.
+    pub fn upgrade_within(&self, namespaces: &[&str], args: &[&str]) -> Output {
+        self.within("upgrade", namespaces, args)
+    }
+
+    fn within(&self, command: &str, namespaces: &[&str], args: &[&str]) -> Output {
+        let watched = format!("operator.watchNamespaces={{{}}}", namespaces.join(","));
+        let more = ["--set", &watched, "--set", "operator.installCRDs=false,operator.statusSyncInterval=1s"];
+        self.helm(command, &[&more, args, &["--wait", "--timeout", "90s"]].concat())
+    }
+
     /// A helm command about this release alone.
     pub fn helm_plain(&self, command: &str, args: &[&str]) -> Output {
         self.helm.run([command, NAME].iter().chain(args).chain(&["--namespace", &self.namespace]))

@@ -50,7 +50,7 @@ pub fn owners(pod: &Pod) -> Owners {
 fn user(pod: &Pod) -> u32 {
     let own = only(pod).ok().and_then(|container| container.security_context.as_ref()?.run_as_user);
     let user = own.or_else(|| pod_spec(pod).security_context.as_ref()?.run_as_user);
-    user.and_then(|user| u32::try_from(user).ok()).unwrap_or_else(image::user)
+    user.and_then(|user| u32::try_from(user).ok()).unwrap_or_else(|| image::user().0)
 }
 
 /// Where probes come in.
@@ -89,6 +89,8 @@ impl Setup<'_> {
         if context.run_as_non_root.or(of_pod.run_as_non_root) == Some(true) && owners.user == 0 {
             return Err("container has runAsNonRoot and image will run as root".to_owned());
         }
+        // As the image's list of users says: root's group for those it does not know.
+        let group = if owners.user == image::user().0 { i64::from(image::user().1) } else { 0 };
         let more = of_pod.supplemental_groups.unwrap_or_default();
         let groups: Vec<i64> = owners.group.map(i64::from).into_iter().chain(more).collect();
         let name = fields::name(self.pod);
@@ -107,7 +109,7 @@ impl Setup<'_> {
             "folder": container.working_dir.as_deref().unwrap_or("/"),
             "realUsers": owners.real,
             "user": owners.user,
-            "group": context.run_as_group.or(of_pod.run_as_group).unwrap_or(0),
+            "group": context.run_as_group.or(of_pod.run_as_group).unwrap_or(group),
             "groups": groups,
             "noNewPrivileges": context.allow_privilege_escalation == Some(false),
             "argv": argv,

@@ -29,10 +29,11 @@ pub fn entry_point() -> Vec<String> {
     serde_json::from_str(instruction("ENTRYPOINT")).expect("ENTRYPOINT is a list")
 }
 
-/// `USER`, by number.
-pub fn user() -> u32 {
-    let user = instruction("USER").split(':').next().and_then(|user| user.parse().ok());
-    user.expect("USER is a number")
+/// `USER`, by numbers: user and group.
+pub fn user() -> (u32, u32) {
+    let numbers = instruction("USER").split_once(':').map(|(user, group)| (user.parse(), group.parse()));
+    let Some((Ok(user), Ok(group))) = numbers else { panic!("USER is two numbers") };
+    (user, group)
 }
 
 impl Image {

@@ -92,7 +92,7 @@ impl Worker {
     /// Lives as long as the pod.
     pub fn run(mut self) {
         while self.tick() {
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(100));
         }
         self.shared.handles().remove(&self.key());
         let _ = std::fs::remove_dir_all(&self.folder);
