@@ -20,6 +20,8 @@ use super::{apiserver, controller_manager, metrics, ports};
 pub struct ControlPlaneOptions {
     /// Namespace deletion, garbage collection and `ServiceAccounts` of new namespaces need it.
     pub controller_manager: bool,
+    /// Whether it also makes pods of Deployments and Jobs, and counts them: for a [`super::Node`].
+    pub workloads: bool,
     /// Appended to kube-apiserver's arguments; the last one of a name wins.
     pub apiserver_args: Vec<String>,
     /// Appended to etcd's arguments.
@@ -28,7 +30,7 @@ pub struct ControlPlaneOptions {
 
 impl Default for ControlPlaneOptions {
     fn default() -> Self {
-        Self { controller_manager: true, apiserver_args: Vec::new(), etcd_args: Vec::new() }
+        Self { controller_manager: true, workloads: false, apiserver_args: Vec::new(), etcd_args: Vec::new() }
     }
 }
 
@@ -80,7 +82,7 @@ impl ControlPlane {
         let apiserver = apiserver::start(&setup, admin.clone());
         let controller_manager = options.controller_manager.then(|| {
             let user = kubeconfig("controllers", &authority.client("system:kube-controller-manager", None));
-            controller_manager::start(folder.path(), &user, &authority, &token_keys)
+            controller_manager::start(folder.path(), &user, &authority, &token_keys, options.workloads)
         });
         Self { controller_manager, apiserver, etcd, admin, port, authority, folder }
     }

@@ -41,10 +41,18 @@ pub fn post(port: u16, path: &str, json: &str) -> Result<Response, String> {
 // HTTP/1.0: the server may not answer in chunks, and closes when it is done.
 fn exchange(port: u16, request: &str) -> Result<Response, String> {
     let answer = talk(port, request).map_err(|error| format!("127.0.0.1:{port}: {error}"))?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("127.0.0.1:{port}: no HTTP: {answer:?}"))?;
+    parse(&answer).map_err(|error| format!("127.0.0.1:{port}: {error}"))
+}
+
+/// An answer as it came over the wire.
+///
+/// # Errors
+/// Where it is not HTTP.
+pub fn parse(answer: &[u8]) -> Result<Response, String> {
+    let answer = String::from_utf8_lossy(answer);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no HTTP: {answer:?}"))?;
     let status = head.split_whitespace().nth(1).and_then(|code| code.parse().ok());
-    let status = status.ok_or_else(|| format!("127.0.0.1:{port}: no status: {head:?}"))?;
+    let status = status.ok_or_else(|| format!("no status: {head:?}"))?;
     Ok(Response { status, body: body.to_owned() })
 }
 
