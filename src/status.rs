@@ -15,6 +15,9 @@ pub mod conditions {
     pub const SYNCED: &str = "Synced";
     /// orlojd has taken the resource up.
     pub const READY: &str = "Ready";
+    /// The resource is refused as it stands: there only while that is so. What kstatus, by which Flux waits, takes for
+    /// a failure; without it a refused resource looks as if it were on its way.
+    pub const STALLED: &str = "Stalled";
 }
 
 /// Condition reasons: one word each, stable, told in the README.
@@ -75,6 +78,13 @@ pub struct Words {
     pub ready: Condition,
 }
 
+impl Words {
+    fn is_stalled(&self) -> bool {
+        let waits = [reasons::STORE_UNAVAILABLE, reasons::SUSPENDED].contains(&&*self.synced.reason);
+        !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
+    }
+}
+
 /// Status, reason and message of one condition; `status` empty means absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Condition {
@@ -126,8 +136,10 @@ impl Status {
         let since = |old: &Condition, new: &Condition, since: i64| {
             if old.status == new.status && since > 0 { since } else { now }
         };
+        // what waits for the store has not been looked at: whoever compares generations must not take it for done
+        let waits = matches!(verdict, Verdict::Unavailable);
         Self {
-            observed_generation: generation,
+            observed_generation: if waits { self.observed_generation } else { generation },
             last_synced_at: if synced_at > 0 { synced_at } else { self.last_synced_at },
             synced_since: since(&self.words.synced, &words.synced, self.synced_since),
             ready_since: since(&self.words.ready, &words.ready, self.ready_since),
@@ -162,6 +174,12 @@ impl Status {
                 self.condition(conditions::READY, &self.words.ready, self.ready_since),
             ],
         });
+        if self.words.is_stalled()
+            && let Some(conditions) = status["conditions"].as_array_mut()
+        {
+            let stalled = Condition { status: "True".into(), ..self.words.synced.clone() };
+            conditions.push(self.condition(conditions::STALLED, &stalled, self.synced_since));
+        }
         if !self.words.phase.is_empty() {
             status["phase"] = json!(&*self.words.phase);
         }
@@ -356,6 +374,9 @@ mod tests {
         assert_eq!(&*down.words.phase, "Ready");
         assert_eq!(&*down.words.ready.status, "True");
         assert_eq!((&*down.words.synced.status, &*down.words.synced.reason), ("False", "StoreUnavailable"));
+        let edited = down.next(&Verdict::Unavailable, 2, 100, 300);
+        assert_eq!((edited.observed_generation, edited.condition_generation), (1, 2));
+        assert_eq!(edited.next(&ready("Ready"), 2, 400, 400).observed_generation, 2);
     }
 
     #[test]
@@ -367,6 +388,23 @@ mod tests {
         assert_eq!(status["conditions"][0]["reason"], "Invalid");
         assert_eq!(status["conditions"][1]["status"], "False");
         assert_eq!(status["lastSyncedAt"], Value::Null);
+        let stalled = &status["conditions"][2];
+        assert_eq!(
+            (&stalled["type"], &stalled["status"], &stalled["reason"]),
+            (&json!("Stalled"), &json!("True"), &json!("Invalid"))
+        );
+    }
+
+    #[test]
+    fn only_what_is_refused_is_stalled() {
+        let verdict = Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
+        let failed = Status::default().next(&verdict, 1, 0, 100);
+        let count = |status: &Status| status.to_json()["conditions"].as_array().map_or(0, Vec::len);
+        assert_eq!(count(&failed), 3);
+        assert_eq!(Status::from_json(&failed.to_json()), failed);
+        for other in [ready("Ready"), ready("Error"), Verdict::Unavailable, Verdict::Suspended] {
+            assert_eq!(count(&failed.next(&other, 1, 0, 200)), 2, "{other:?}");
+        }
     }
 
     #[test]

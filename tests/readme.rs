@@ -350,24 +350,19 @@ fn pages_name_what_there_is() {
     let foreign = "all-namespaces certificate-identity certificate-oidc-issuer field-selector for from-file namespace \
                    no-hooks output patch-file replicas reset-then-reuse-values reuse-values server-side set tail \
                    take-ownership timeout values version";
-    // the page on it is true where there is one
-    let has_uninstall = values.pointer("/operator/uninstall").is_some();
     for page in pages() {
         let text = read(&page);
         let name = page.display();
         for value in find_all(r"\b((?:operator|externalPostgres)(?:\.[a-zA-Z]+)+)\b", &text) {
             let there = values.pointer(&format!("/{}", value.replace('.', "/"))).is_some();
-            let pending = value.starts_with("operator.uninstall.") && !has_uninstall;
-            assert!(there || pending || value == "operator.yaml", "{name}: the chart has no value {value}");
+            assert!(there || value == "operator.yaml", "{name}: the chart has no value {value}");
         }
         for flag in find_all(r"(?m)(?:^|[\s`(])--([a-z][a-z-]+)", &text) {
             let own = args.contains(&format!("{}:", flag.replace('-', "_"))) || settings::find(&flag).is_some();
-            let pending = flag == "policy" && !has_uninstall;
-            assert!(own || pending || foreign.split_whitespace().any(|one| one == flag), "{name}: --{flag}");
+            assert!(own || foreign.split_whitespace().any(|one| one == flag), "{name}: --{flag}");
         }
         for command in find_all(r"(?:`|\| |\n|runs `)orloj-operator ([a-z]+)", &text) {
-            let pending = command == "uninstall" && !has_uninstall;
-            assert!(pending || section("Commands").contains(&format!("| `{command}")), "{name}: no command {command}");
+            assert!(section("Commands").contains(&format!("| `{command}")), "{name}: no command {command}");
         }
         for path in find_all(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", &text) {
             let there = page.parent().is_some_and(|folder| folder.join(&path).exists());

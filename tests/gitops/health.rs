@@ -74,9 +74,10 @@ impl Memories {
     }
 
     fn tell(&self, name: &str, verdicts: &[Verdict]) {
-        let mut status = Status::default();
         for verdict in verdicts {
-            status = status.next(verdict, 1, NOW, NOW);
+            let object = self.get(name);
+            let generation = object["metadata"]["generation"].as_i64().unwrap();
+            let status = Status::from_json(&object["status"]).next(verdict, generation, NOW, NOW);
             let patch = json!([{"op": "add", "path": "/status", "value": status.to_json()}]).to_string();
             let args = ["patch", "omem", name, "--subresource=status", "--type=json", "-p", &patch];
             self.plane.kubectl(args).expect_ok();
@@ -130,6 +131,13 @@ fn flux_and_argo_cd_say_what_the_table_says() {
     memories.patch("edited", r#"{"spec": {"type": "vector"}}"#);
     names.push("edited, not looked at yet".to_owned());
     objects.push(memories.get("edited"));
+
+    memories.create("edited-outage");
+    memories.tell("edited-outage", &[runtime("Ready")]);
+    memories.patch("edited-outage", r#"{"spec": {"type": "vector"}}"#);
+    memories.tell("edited-outage", &[Verdict::Unavailable]);
+    names.push("store unreachable, ready before, then edited".to_owned());
+    objects.push(memories.get("edited-outage"));
 
     memories.create("deleted");
     memories.tell("deleted", &[runtime("Ready")]);
