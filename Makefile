@@ -27,6 +27,7 @@ demo-cluster: ## the same with a real API server and Postgres (built once, about
 	tests/controlplane/build.sh >/dev/null
 	tests/controlplane/build.sh kube-controller-manager >/dev/null
 	tests/controlplane/postgres.sh >/dev/null
+	tests/chart/helm.sh >/dev/null
 	$(CARGO) build --locked --bin orloj-operator --example demo-cluster
 	$(dir $(PROGRAM))examples/demo-cluster
 

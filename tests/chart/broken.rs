@@ -4,8 +4,8 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::bed::HelmLine;
 use crate::bed::eventually;
-use crate::helm::Line;
 use crate::lifecycle::{copy_chart, edit};
 use crate::release::Release;
 use crate::site::{self, PATIENCE};
@@ -137,7 +137,7 @@ fn check(mistake: &Mistake) {
     let site = site::shared();
     let namespace = format!("broken-{}", mistake.name);
     // They need no others, and the helms differ little in what they send.
-    let release = Release::prepare(site, Line::Three, &namespace);
+    let release = Release::prepare(site, HelmLine::Three, &namespace);
     let copy = copy_chart(release.helm.folder(), "broken");
     edit(&copy.join(mistake.file), |text| text.replace(mistake.from, mistake.to));
     let tool = json!({
@@ -158,7 +158,10 @@ fn check(mistake: &Mistake) {
         let status = site.kubectl(["-n", &namespace, "get", "tool", "search", "-o", "jsonpath={.status}"]).expect_ok();
         assert_eq!(status, "", "{}", mistake.name);
     } else {
-        assert!(release.ready_pods().is_empty(), "{}: {}", mistake.name, symptoms(&release));
+        // While nobody leads yet a pod stands by, and is ready.
+        eventually(PATIENCE, mistake.name, || {
+            if release.ready_pods().is_empty() { Ok(()) } else { Err(symptoms(&release)) }
+        });
     }
     release.expect(release.helm_plain("uninstall", &[]));
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::bed::HelmLine;
 use crate::bed::eventually;
-use crate::helm::Line;
 use crate::release::{NAME, Release};
 use crate::site::{PROGRAM, Site};
 
@@ -20,15 +20,15 @@ const WAIT: &[&str] = &["--wait", "--timeout", "90s"];
 
 #[test]
 fn helm_3() {
-    lifecycle(Line::Three);
+    lifecycle(HelmLine::Three);
 }
 
 #[test]
 fn helm_4() {
-    lifecycle(Line::Four);
+    lifecycle(HelmLine::Four);
 }
 
-fn lifecycle(line: Line) {
+fn lifecycle(line: HelmLine) {
     let site = Site::start();
     let release = Release::prepare(&site, line, "orloj-system");
     let older = older_chart(&release);

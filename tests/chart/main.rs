@@ -9,7 +9,6 @@
 mod bed;
 
 mod broken;
-mod helm;
 mod lifecycle;
 mod node;
 mod release;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bed::{self, Database, Output, Scratch, eventually};
-use crate::helm::{Helm, Line};
+use crate::bed::{Helm, HelmLine};
 use crate::site::{PATIENCE, Site};
 
 /// 64 hex digits.
@@ -32,7 +32,7 @@ pub struct Writes {
 
 impl<'a> Release<'a> {
     /// Everything that `helm install` wants to find: a namespace, orlojd's tables, and the Secret of the chart's README.
-    pub fn prepare(site: &'a Site, line: Line, namespace: &str) -> Self {
+    pub fn prepare(site: &'a Site, line: HelmLine, namespace: &str) -> Self {
         let database = bed::postgres().database();
         database.apply_orlojd_schema();
         site.namespace(namespace);

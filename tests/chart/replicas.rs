@@ -7,8 +7,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::bed::HelmLine;
 use crate::bed::{TableWrites, eventually};
-use crate::helm::Line;
 use crate::release::{NAME, Release};
 use crate::site::{self, PATIENCE, Site};
 
@@ -22,7 +22,7 @@ fn the_other_one_takes_over() {
     let site = site::shared();
     monitors(site);
     site.namespace(DESK);
-    let release = Release::prepare(site, Line::Four, "chart-replicas");
+    let release = Release::prepare(site, HelmLine::Four, "chart-replicas");
     // A change of leader within seconds.
     let lease = "operator.extraArgs={--lease-duration=6s,--renew-deadline=5s,--retry-period=500ms}";
     let monitor = "operator.serviceMonitor.enabled=true,operator.serviceMonitor.labels.release=prometheus";

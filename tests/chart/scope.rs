@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::bed::HelmLine;
 use crate::bed::{Kubectl, eventually};
-use crate::helm::Line;
 use crate::release::{NAME, Release};
 use crate::site::{self, PATIENCE, Site};
 
@@ -28,7 +28,7 @@ fn nothing_outside_is_touched_or_read() {
     }
     let outside = || site.kubectl(["-n", "scope-out", "get", "memory", "notes", "-o", "json"]).expect_ok();
     let before = outside();
-    let release = Release::prepare(site, Line::Three, "chart-scope");
+    let release = Release::prepare(site, HelmLine::Three, "chart-scope");
     // With a name for the cluster there is no right outside at all.
     let name = ["--set", "operator.clusterId=blue"];
     release.expect(release.install_within(&["scope-in"], &name));
@@ -68,7 +68,7 @@ fn a_finalizer_from_birth() {
     for namespace in ["birth", "birth-elsewhere"] {
         site.namespace(namespace);
     }
-    let release = Release::prepare(site, Line::Four, "chart-birth");
+    let release = Release::prepare(site, HelmLine::Four, "chart-birth");
     let with = |replicas: &str, policy: &str| {
         ["--set".to_owned(), format!("operator.replicaCount={replicas},operator.finalizerAtCreation.enabled={policy}")]
     };

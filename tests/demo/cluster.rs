@@ -70,8 +70,8 @@ fn run() -> Result<(), Stop> {
     let mut show = Show::new(&STOPPED);
     show.title("orloj-operator: from kubectl to the rows that orlojd reads");
     show.step("A cluster and a database", "etcd, kube-apiserver, kube-controller-manager and Postgres, of our own")?;
-    let mut world = World::start(&mut show)?;
-    install(&mut show, &mut world)?;
+    let world = World::start(&mut show)?;
+    install(&mut show, &world)?;
     let rows = apply(&mut show, &world)?;
     edit(&mut show, &world)?;
     map(&mut show, &world)?;
@@ -82,10 +82,25 @@ fn run() -> Result<(), Stop> {
     Ok(())
 }
 
-fn install(show: &mut Show, world: &mut World) -> Result<(), Stop> {
-    show.step("CRDs and rights", "The program prints both, from the files in kinds/.")?;
-    world.apply_crds(show)?;
-    world.apply_rights(show)?;
+fn install(show: &mut Show, world: &World) -> Result<(), Stop> {
+    show.step(
+        "The operator, by its chart",
+        "The commands of README's quick start. Its pod runs on a stand-in for a node.",
+    )?;
+    world.quick_start(show, "where it lives", "kubectl create namespace orloj-system")?;
+    world.quick_start(
+        show,
+        "where the database is, and orlojd's key",
+        "kubectl --namespace orloj-system create secret",
+    )?;
+    world.quick_start(show, "definitions, rights, Deployment", "helm install")?;
+    world.quick_start(show, "does the database answer?", "helm test")?;
+    world.kubectl(show, "what runs", &["get", "-n", "orloj-system", "deployments,pods"])?;
+    let ready = world.ask(8081, "/readyz?verbose")?;
+    show.command("what it says of itself", "curl localhost:8081/readyz?verbose", &ready.body);
+    show.claim("it is ready", ready.status == 200)?;
+
+    show.step("Its rights", "The program prints them from the files in kinds/, and the chart brings them.")?;
     let account = "--as=system:serviceaccount:orloj-system:orloj-operator";
     let may =
         world.kubectl(show, "it may patch tools", &["auth", "can-i", "patch", "tools.orloj.dev", "-A", account])?;
@@ -95,26 +110,21 @@ fn install(show: &mut Show, world: &mut World) -> Result<(), Stop> {
         "and not delete them",
         &["auth", "can-i", "delete", "tools.orloj.dev", "-A", account],
     )?;
-    show.claim("that it may not", may.trim() == "no")?;
-
-    show.step("The operator", "As its own ServiceAccount, with those rights and no others.")?;
-    world.start_operator(show)?;
-    let ready = world.operator().health("/readyz?verbose").map(|answer| answer.body).unwrap_or_default();
-    show.command("what it says of itself", "curl localhost:8081/readyz?verbose", &ready);
-    show.claim("it is ready", world.operator().ready())
+    show.claim("that it may not", may.trim() == "no")
 }
 
 /// Returns how many rows there are then.
 fn apply(show: &mut Show, world: &World) -> Result<usize, Stop> {
     show.step("Resources become rows", "All eight kinds: a support desk, described in examples/README.md.")?;
-    world.kubectl(show, "where they live", &["create", "namespace", "support"])?;
-    let applied = world.kubectl(show, "all files", &["apply", "--server-side", "-f", "examples/"])?;
+    world.quick_start(show, "where they live", "kubectl create namespace support")?;
+    let applied = world.quick_start(show, "all files", "kubectl apply")?;
     let resources = applied.lines().filter(|line| !line.is_empty()).count();
+    world.quick_start(show, "waits for one", "kubectl wait")?;
     show.wait("all resources are acknowledged", || world.synced("support") == resources)?;
     let all = world.plurals();
     let kinds = world.kinds_of("support");
     show.claim(&format!("{resources} resources of {kinds} kinds, all of them Synced"), kinds == 8)?;
-    world.kubectl(show, "what kubectl says of some", &["get", "-n", "support", "agents,agentsystems,tools"])?;
+    world.quick_start(show, "what kubectl says", "kubectl get")?;
     let tables = "select name, status_phase, payload->'metadata'->>'generation' as generation from";
     let query = format!("{tables} agents union all {tables} agent_systems union all {tables} tools order by 1");
     world.psql(show, "and the rows beside it", &query, &["name", "status_phase", "generation"])?;

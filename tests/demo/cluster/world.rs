@@ -2,43 +2,46 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use orloj_operator::cluster::lease::LEASE_NAME;
 use orloj_operator::registry::Registry;
-use orloj_operator::registry::crd::crds_yaml;
-use orloj_operator::registry::rbac::{RbacOptions, rbac_yaml};
 use serde_json::Value;
 
-use crate::bed::{ControlPlane, ControlPlaneOptions, Database, Operator, Output, Postgres, PostgresOptions};
+use crate::bed::{
+    ControlPlane, ControlPlaneOptions, Database, Helm, HelmLine, Image, Node, Output, Postgres, PostgresOptions,
+    Response, Scratch,
+};
 use crate::show::{Show, Stop, table, typed};
 
-/// Whether the program prints CRDs and rights itself; else the library functions behind its commands do.
-const PROGRAM_PRINTS: bool = false;
-
 const SYSTEM: &str = "orloj-system";
-const ACCOUNT: &str = "orloj-operator";
+const README: &str = include_str!("../../../README.md");
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
 pub struct World {
-    // before the servers that it talks to
-    operator: Option<Operator>,
+    // Each before the servers that it talks to.
+    node: Node,
     cluster: ControlPlane,
+    helm: Helm,
     pub database: Database,
     registry: Registry,
     _postgres: Postgres,
+    _folder: Scratch,
 }
 
 impl World {
     pub fn start(show: &mut Show) -> Result<Self, Stop> {
-        let cluster = ControlPlane::start(&ControlPlaneOptions::default());
+        let cluster = ControlPlane::start(&ControlPlaneOptions { workloads: true, ..ControlPlaneOptions::default() });
         show.go_on()?;
         let postgres = Postgres::start(&PostgresOptions::default());
         show.go_on()?;
         let database = postgres.database();
         database.apply_orlojd_schema();
         let registry = Registry::embedded().map_err(|error| Stop::Claim(error.to_string()))?;
-        let world = Self { operator: None, cluster, database, registry, _postgres: postgres };
+        let image = concat!("ghcr.io/orlojhq/orloj-operator:", env!("CARGO_PKG_VERSION"));
+        let node = Node::start(&cluster, Image { name: image.to_owned(), program: binary() }, &[postgres.port()]);
+        let helm = Helm::new(HelmLine::Four, &cluster.admin_kubeconfig());
+        let folder = work_folder(&database);
+        let world = Self { node, cluster, helm, database, registry, _postgres: postgres, _folder: folder };
         let kubeconfig = world.cluster.admin_kubeconfig();
         show.command(
             "to look around from another terminal",
@@ -56,67 +59,25 @@ impl World {
         Ok(world)
     }
 
-    pub fn apply_crds(&self, show: &Show) -> Result<(), Stop> {
-        show.typed("the CRDs", "orloj-operator kinds crds | kubectl apply --server-side -f -");
-        let text = if PROGRAM_PRINTS { printed(&["kinds", "crds"])? } else { crds_yaml(&self.registry) };
-        self.applied(show, &text)?;
-        let crds: Vec<String> = self.registry.kinds().iter().map(|kind| format!("crd/{}", kind.names.crd())).collect();
-        let mut wait = vec!["wait", "--for=condition=Established", "--timeout=60s"];
-        wait.extend(crds.iter().map(String::as_str));
-        self.kubectl_quietly(&wait)?;
-        show.claim(&format!("{} kinds, served", crds.len()), crds.len() == 8)
-    }
-
-    pub fn apply_rights(&self, show: &Show) -> Result<(), Stop> {
-        self.kubectl(show, "the operator's namespace", &["create", "namespace", SYSTEM])?;
-        show.typed(
-            "its rights",
-            "orloj-operator kinds rbac --namespace orloj-system | kubectl apply --server-side -f -",
-        );
-        let text = if PROGRAM_PRINTS {
-            printed(&["kinds", "rbac", "--namespace", SYSTEM])?
-        } else {
-            let options = RbacOptions {
-                namespace: SYSTEM.to_owned(),
-                service_account: ACCOUNT.to_owned(),
-                lease: LEASE_NAME.to_owned(),
-                namespaces: Vec::new(),
-            };
-            rbac_yaml(&self.registry, &options)
+    /// Runs one of README's commands, which has to succeed.
+    pub fn quick_start(&self, show: &Show, why: &str, begins: &str) -> Result<String, Stop> {
+        show.go_on()?;
+        let commands = quick_start();
+        let command = commands.iter().find(|command| command.starts_with(begins));
+        let command = command.ok_or_else(|| Stop::Claim(format!("README's quick start has \"{begins}\"")))?;
+        show.typed(why, command);
+        let mut words = command.split_whitespace();
+        let output = match words.next() {
+            Some("helm") => self.helm.run(words),
+            _ => self.cluster.kubectl(words),
         };
-        self.applied(show, &text)
+        self.shown(show, output)
     }
 
-    fn applied(&self, show: &Show, text: &str) -> Result<(), Stop> {
-        let output = self.cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], text);
-        self.shown(show, output).map(drop)
-    }
-
-    pub fn start_operator(&mut self, show: &Show) -> Result<(), Stop> {
-        let kubeconfig = self.cluster.service_account_kubeconfig(SYSTEM, ACCOUNT);
-        let key = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
-        show.typed("the database's address and the key come from the environment", "orloj-operator run");
-        let operator = Operator::at(binary())
-            .kubeconfig(&kubeconfig)
-            .env("ORLOJ_POSTGRES_DSN", self.database.dsn())
-            .env("ORLOJ_SECRET_ENCRYPTION_KEY", key)
-            .env("ORLOJ_OPERATOR_NAMESPACE", SYSTEM)
-            .env("ORLOJ_OPERATOR_STATUS_SYNC_INTERVAL", "1s")
-            .env("ORLOJ_OPERATOR_LOG_FORMAT", "human")
-            .arg("run")
-            .start();
-        self.operator = Some(operator);
-        show.wait("the operator is ready", || {
-            let operator = self.operator();
-            assert!(operator.process().exited().is_none(), "the operator has ended:\n{}", operator.log());
-            operator.ready()
-        })?;
-        Show::output(&self.operator().log());
-        Ok(())
-    }
-
-    pub fn operator(&self) -> &Operator {
-        self.operator.as_ref().expect("the operator was started")
+    /// What the one pod of the operator answers on a port.
+    pub fn ask(&self, port: u16, path: &str) -> Result<Response, Stop> {
+        let [pod] = &self.node.pods(SYSTEM)[..] else { return Err(Stop::Claim("one pod runs".to_owned())) };
+        self.node.get(SYSTEM, pod, port, path).map_err(Stop::Claim)
     }
 
     /// Shows a kubectl command that has to succeed.
@@ -140,13 +101,8 @@ impl World {
         if output.ok {
             return Ok(output.stdout);
         }
-        let log = self.operator.as_ref().map(Operator::log).unwrap_or_default();
-        Err(Stop::Claim(format!("kubectl failed: {}\n{log}", output.stderr)))
-    }
-
-    fn kubectl_quietly(&self, args: &[&str]) -> Result<String, Stop> {
-        let output = self.cluster.kubectl(args);
-        if output.ok { Ok(output.stdout) } else { Err(Stop::Claim(format!("kubectl failed: {}", output.stderr))) }
+        let log = self.node.logs(SYSTEM);
+        Err(Stop::Claim(format!("the command failed: {}\n{log}", output.stderr)))
     }
 
     /// Shows a query and its rows under these column names.
@@ -208,19 +164,34 @@ impl World {
         let now = || (self.row_versions(), self.cluster.kubectl(["get", "-A", plurals, columns]).stdout);
         let before = now();
         // longer than the interval at which rows are read back
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(6));
         before == now()
     }
 }
 
-/// What the program prints.
-fn printed(args: &[&str]) -> Result<String, Stop> {
-    let output = Command::new(binary()).args(args).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| Stop::Claim(format!("unable to run the program: {error}")))?;
-    if !output.status.success() {
-        return Err(Stop::Claim(format!("orloj-operator {} failed", args.join(" "))));
+/// The commands of README's quick start, as they stand there.
+fn quick_start() -> Vec<String> {
+    let start = README.find("## Quick start in a cluster").unwrap_or_default();
+    let section = README[start..].split("\n## ").next().unwrap_or_default();
+    let blocks = section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
+    let text: String = blocks.collect::<String>().replace("\\\n", " ");
+    let plain =
+        |line: &str| line.split('#').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines().map(plain).collect()
+}
+
+/// Where the reader stands: the repository's folders that are named, and the two files. Becomes the current folder.
+fn work_folder(database: &Database) -> Scratch {
+    let folder = Scratch::new("work");
+    for part in ["chart", "examples"] {
+        let source = PathBuf::from(REPOSITORY).join(part);
+        std::os::unix::fs::symlink(source, folder.path().join(part)).expect("a link can be made");
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    folder.write("postgres-dsn", &database.dsn());
+    let key = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+    folder.write("secret-encryption-key", &key);
+    std::env::set_current_dir(folder.path()).expect("the folder is there");
+    folder
 }
 
 /// Beside this program's folder.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
-use crate::bed::{Output, Scratch};
+use super::kubectl::Output;
+use super::scratch::Scratch;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/helm.sh");
 
 /// One of the two, for one cluster.
 #[derive(Clone)]
@@ -17,20 +20,24 @@ pub struct Helm {
 
 /// Which helm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum HelmLine {
     Three,
     Four,
 }
 
 impl Helm {
-    pub fn new(line: Line, kubeconfig: &Path) -> Self {
+    /// For the cluster of this kubeconfig. Fetches helm first where it is missing.
+    ///
+    /// # Panics
+    /// Where it cannot be fetched.
+    pub fn new(line: HelmLine, kubeconfig: &Path) -> Self {
         static PROGRAMS: OnceLock<Vec<PathBuf>> = OnceLock::new();
         let programs = PROGRAMS.get_or_init(|| {
-            let output = Command::new("tests/chart/helm.sh").stderr(Stdio::inherit()).output().expect("helm.sh runs");
+            let output = Command::new(SCRIPT).stderr(Stdio::inherit()).output().expect("helm.sh runs");
             assert!(output.status.success(), "helm.sh failed");
             String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
         });
-        let program = programs[usize::from(line == Line::Four)].clone();
+        let program = programs[usize::from(line == HelmLine::Four)].clone();
         Self { program, kubeconfig: kubeconfig.to_owned(), home: Arc::new(Scratch::new("helm")) }
     }
 
@@ -40,6 +47,9 @@ impl Helm {
     }
 
     /// Runs it.
+    ///
+    /// # Panics
+    /// Where it cannot be run.
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HELM_")) {
