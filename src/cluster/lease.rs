@@ -95,6 +95,11 @@ pub enum Lost {
     Taken(String),
 }
 
+/// Whether the rights are missing: an outage ends by itself, this does not.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
+}
+
 impl Elector {
     #[must_use]
     pub fn new(client: Client, namespace: &str, identity: String, timing: Timing) -> Self {
@@ -107,8 +112,13 @@ impl Elector {
         self.tenure.clone()
     }
 
-    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile. `None` when stopped.
-    pub async fn acquire(&mut self, stop: &CancellationToken, mut standing_by: impl FnMut(&str)) -> Option<()> {
+    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile, or, as an error, why this one may never lead.
+    /// `None` when stopped.
+    pub async fn acquire(
+        &mut self,
+        stop: &CancellationToken,
+        mut standing_by: impl FnMut(Result<&str, &str>),
+    ) -> Option<()> {
         loop {
             let started = Instant::now();
             match self.attempt(self.timing.renew_deadline).await {
@@ -116,10 +126,11 @@ impl Elector {
                     self.tenure.until(started + self.timing.renew_deadline);
                     return Some(());
                 }
-                Ok(Attempt::Theirs) => standing_by(&format!("{} leads", self.holder())),
-                Ok(Attempt::Raced) => standing_by("somebody else was faster"),
+                Ok(Attempt::Theirs) => standing_by(Ok(&format!("{} leads", self.holder()))),
+                Ok(Attempt::Raced) => standing_by(Ok("somebody else was faster")),
                 Err(error) => {
-                    standing_by(&format!("unable to reach the lease {LEASE_NAME}: {error}"));
+                    let why = format!("unable to reach the lease {LEASE_NAME}: {error}");
+                    standing_by(if is_refusal(&error) { Err(&why) } else { Ok(&why) });
                     tracing::warn!(%error, lease = LEASE_NAME, "unable to reach the lease; will try again");
                 }
             }

@@ -48,7 +48,7 @@ const MISTAKES: &[Mistake] = &[
         from: "  - leases\n  verbs:\n  - create\n",
         to: "  - leases\n  verbs:\n  - list\n",
         symptom: "cannot create resource",
-        ready: true,
+        ready: false,
     },
     Mistake {
         name: "other-account",

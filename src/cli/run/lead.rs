@@ -53,7 +53,10 @@ impl Operator {
         self.metrics.leading(LEASE_NAME, false);
         tracing::info!(lease = LEASE_NAME, namespace, identity = %self.identity, "standing for leader");
         // a standby is ready: were it not, a rolling update would wait for ever for the old leader to go
-        let standing_by = |why: &str| self.leader_ready.ready_with(format!("standing by: {why}"));
+        let standing_by = |state: Result<&str, &str>| match state {
+            Ok(why) => self.leader_ready.ready_with(format!("standing by: {why}")),
+            Err(why) => self.leader_ready.waiting(format!("rights on the Lease: {why}")),
+        };
         if elector.acquire(stop, standing_by).await.is_none() {
             return Ok(());
         }

@@ -46,8 +46,8 @@ impl Api {
         self.send(Method::POST, path, "application/json", object)
     }
 
-    pub fn patch_status(&self, path: &str, patch: &Value) -> Result<Value, Refused> {
-        self.send(Method::PATCH, &format!("{path}/status"), "application/strategic-merge-patch+json", patch)
+    pub fn patch_status(&self, path: &str, status: &Value) -> Result<Value, Refused> {
+        self.send(Method::PATCH, &format!("{path}/status"), "application/strategic-merge-patch+json", status)
     }
 
     /// Removes a pod that has ended, and no other of its name.

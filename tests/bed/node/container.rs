@@ -82,7 +82,7 @@ impl Setup<'_> {
         let env = self.environment(container)?;
         let expand = |words: &Option<Vec<String>>| words.iter().flatten().map(|word| expanded(word, &env)).collect();
         let (command, args): (Vec<String>, Vec<String>) = (expand(&container.command), expand(&container.args));
-        let argv = [if command.is_empty() { image::entry_point() } else { command }, args].concat();
+        let words = [if command.is_empty() { image::entry_point() } else { command }, args].concat();
         let context = container.security_context.clone().unwrap_or_default();
         let of_pod = pod_spec(self.pod).security_context.clone().unwrap_or_default();
         let owners = owners(self.pod);
@@ -112,7 +112,7 @@ impl Setup<'_> {
             "group": context.run_as_group.or(of_pod.run_as_group).unwrap_or(group),
             "groups": groups,
             "noNewPrivileges": context.allow_privilege_escalation == Some(false),
-            "argv": argv,
+            "argv": words,
             "env": env,
             "hostname": name,
             "address": self.address,

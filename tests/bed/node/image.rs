@@ -19,9 +19,9 @@ const DOCKERFILE: &str = include_str!("../../../Dockerfile");
 const LIBRARIES: &[&str] = &["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ssl"];
 
 fn instruction(name: &str) -> &'static str {
-    let lines = DOCKERFILE.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let mut lines = DOCKERFILE.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     // Of several stages the last one counts.
-    lines.last().unwrap_or_else(|| panic!("the Dockerfile has no {name}"))
+    lines.next_back().unwrap_or_else(|| panic!("the Dockerfile has no {name}"))
 }
 
 /// `ENTRYPOINT`.

@@ -202,7 +202,9 @@ fn run(shared: &Arc<Shared>) {
         // While the API server is away everything stays as it is.
         if let Some(pods) = shared.api.pods() {
             let (bound, free): (Vec<Pod>, Vec<Pod>) = pods.into_iter().partition(is_bound);
-            free.iter().for_each(|pod| bind(shared, pod));
+            for pod in &free {
+                bind(shared, pod);
+            }
             let ours = bound.into_iter().filter(is_ours).map(|pod| (fields::uid(&pod).to_owned(), pod));
             *shared.pods() = ours.collect();
         }

@@ -39,7 +39,7 @@ pub enum State {
         message: String,
         retry: Instant,
     },
-    Running(Running),
+    Running(Box<Running>),
     /// `again`: when it is started again, if it is.
     Ended {
         code: i32,
@@ -145,14 +145,14 @@ impl Worker {
         let handle = Handle { door: container::door(&self.folder), log, process: Arc::clone(&process) };
         self.shared.handles().insert(self.key(), handle);
         let container = container::only(&self.pod).map_err(|error| ("CreateContainerError".to_owned(), error))?;
-        Ok(State::Running(Running {
+        Ok(State::Running(Box::new(Running {
             process,
             started: status::now(),
             startup: container.startup_probe.as_ref().map(Watcher::new),
             readiness: container.readiness_probe.as_ref().map(Watcher::new),
             liveness: container.liveness_probe.as_ref().map(Watcher::new),
             passed: false,
-        }))
+        })))
     }
 
     /// A running container: has it ended, what do the probes say, are its volumes fresh?
