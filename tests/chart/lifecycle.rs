@@ -1,5 +1,6 @@
 //! From `helm install` to `helm uninstall`, and nothing is written that says nothing new.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::bed::HelmLine;
 use crate::bed::eventually;
 use crate::release::{NAME, Release};
-use crate::site::{PROGRAM, Site};
+use crate::site::Site;
 
 /// Where the examples live, as their manifests say.
 const DESK: &str = "support";
@@ -15,8 +16,18 @@ const DESK: &str = "support";
 /// Resources of `examples/`.
 const RESOURCES: usize = 26;
 
+/// After one was deleted and two of other kinds were added.
+const LEFT: usize = RESOURCES - 1 + 2;
+
 /// Long enough for a busy machine.
 const WAIT: &[&str] = &["--wait", "--timeout", "90s"];
+
+/// One more kind.
+const KINDS: &[&str] = &["--set-file", "operator.kinds.widget\\.yaml=tests/kinds/widget.yaml"];
+
+/// Where the chart's own kinds are stored.
+const TABLES: [&str; 8] =
+    ["agents", "agent_systems", "tools", "mcp_servers", "model_endpoints", "memories", "agent_policies", "secrets"];
 
 #[test]
 fn helm_3() {
@@ -55,12 +66,8 @@ fn lifecycle(line: HelmLine) {
     quiet("rollback");
 
     one_more_kind(&release);
-    site.kubectl(["delete", "--wait=false", "-n", DESK, "tool", "log-search"]).expect_ok();
-    eventually(Duration::from_secs(30), "its row goes", || {
-        let left = release.database.psql("select count(*) from tools where name = 'support/log-search'");
-        if left == "0" { Ok(()) } else { Err(left) }
-    });
-    uninstall(&release);
+    uninstall_and_come_back(&release);
+    uninstall_with_the_rows(&release);
 }
 
 /// `examples/`, until all of it stands in the database.
@@ -69,9 +76,7 @@ fn fill(release: &Release<'_>) {
     site.kubectl(["create", "namespace", DESK]).expect_ok();
     site.kubectl(["apply", "--server-side", "-f", "examples/"]).expect_ok();
     site.wait_synced(DESK, RESOURCES);
-    let rows =
-        ["agents", "agent_systems", "tools", "mcp_servers", "model_endpoints", "memories", "agent_policies", "secrets"];
-    let count: usize = rows.iter().map(|table| release.count_rows(table).parse::<usize>().unwrap_or(0)).sum();
+    let count: usize = TABLES.iter().map(|table| release.count_rows(table).parse::<usize>().unwrap_or(0)).sum();
     assert_eq!(count, RESOURCES);
     let values =
         release.database.psql("select string_agg(value, ' ') from secrets, jsonb_each_text(payload->'spec'->'data')");
@@ -112,46 +117,85 @@ pub fn edit(path: &Path, change: impl FnOnce(&str) -> String) {
     std::fs::write(path, changed).expect("a copy can be written");
 }
 
+/// Its definition and its rights come with it.
 fn one_more_kind(release: &Release<'_>) {
-    let site = release.site;
-    // The definition of the new kind is nobody's but the user's.
-    apply_definitions(site, "tests/kinds");
-    let kind = ["--set-file", "operator.kinds.widget\\.yaml=tests/kinds/widget.yaml"];
-    release.expect(release.helm("upgrade", &[&kind, WAIT].concat()));
-    let widget = "apiVersion: widgets.example.com/v1alpha1\nkind: Widget\nmetadata: {name: shelf, namespace: support}\n\
-                  spec: {size: small}\n";
-    site.apply(widget);
-    site.kubectl(["wait", "-n", DESK, "--for=condition=Synced", "widget/shelf", "--timeout=60s"]).expect_ok();
-    assert_eq!(release.database.psql("select size from widgets"), "small");
+    release.expect(release.helm("upgrade", &[KINDS, WAIT].concat()));
+    sync_one_more(release, "Widget", "widget", "widgets");
+
+    // The next one comes to the pods that run.
+    let pods = release.ready_pods();
+    let text = std::fs::read_to_string("tests/kinds/widget.yaml").expect("the kind file is there");
+    let text = text.replace("Widget", "Gadget").replace("widget", "gadget").replace("[wd]", "[gd]");
+    let file = release.helm.folder().join("gadget.yaml");
+    std::fs::write(&file, text).expect("the folder can be written");
+    let more = format!("operator.kinds.gadget\\.yaml={}", file.display());
+    release.expect(release.helm("upgrade", &[KINDS, &["--set-file", &more], WAIT].concat()));
+    sync_one_more(release, "Gadget", "gadget", "gadgets");
+    assert_eq!(release.ready_pods(), pods, "no pod was restarted");
 }
 
-fn apply_definitions(site: &Site, kinds: &str) {
-    let output = Command::new(PROGRAM).args(["kinds", "crds", "--kinds", kinds]).output().expect("the program runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let extra = text.split("---\n").filter(|document| document.contains("widgets.example.com"));
-    site.apply(&extra.collect::<Vec<_>>().join("---\n"));
+fn sync_one_more(release: &Release<'_>, kind: &str, singular: &str, table: &str) {
+    let site = release.site;
+    site.apply(&format!(
+        "apiVersion: {singular}s.example.com/v1alpha1\nkind: {kind}\nmetadata: {{name: shelf, namespace: {DESK}}}\n\
+         spec: {{size: small}}\n"
+    ));
+    let wait = ["wait", "-n", DESK, "--for=condition=Synced", &format!("{singular}/shelf"), "--timeout=60s"];
+    release.expect(site.kubectl(wait));
+    assert_eq!(release.database.psql(&format!("select size from {table}")), "small");
 }
 
-/// What is left is what shall be left, and it can be removed.
-fn uninstall(release: &Release<'_>) {
-    let site = release.site;
-    // While the operator is there, it takes its finalizer off what goes.
-    site.kubectl(["delete", "namespace", DESK, "--timeout=60s"]).expect_ok();
-    assert_eq!(release.count_rows("tools"), "0");
+/// By default nothing is lost: rows stay as they are, resources lose the finalizer. An operator that comes back finds all
+/// as it was.
+fn uninstall_and_come_back(release: &Release<'_>) {
+    let rows = row_versions(release);
     release.expect(release.helm_plain("uninstall", WAIT));
-    let left = [
-        "get",
-        "deployment,service,configmap,role,rolebinding,pdb,networkpolicy",
-        "-n",
-        &release.namespace,
-        "-o",
-        "name",
-    ];
-    let left = site.kubectl(left).expect_ok();
-    assert_eq!(left.trim(), "configmap/kube-root-ca.crt");
-    let global = site.kubectl(["get", "clusterrole,clusterrolebinding", "-o", "name"]).expect_ok();
-    assert!(!global.contains("orloj"), "{global}");
-    everything_can_go(site, Duration::from_mins(1));
+    nothing_is_left(release);
+    assert_eq!(row_versions(release), rows, "a row was written");
+    let finalizers = ["get", "orloj", "-A", "-o", "jsonpath={.items[*].metadata.finalizers}"];
+    assert_eq!(release.site.kubectl(finalizers).expect_ok(), "");
+    // nobody is there to sync it: its row goes when somebody is
+    release.site.kubectl(["delete", "-n", DESK, "tool", "log-search", "--timeout=30s"]).expect_ok();
+
+    release.expect(release.helm("install", &[KINDS, WAIT].concat()));
+    release.site.wait_synced(DESK, LEFT);
+    eventually(Duration::from_secs(30), "the row of what was deleted goes", || {
+        let left = release.database.psql("select count(*) from tools where name = 'support/log-search'");
+        if left == "0" { Ok(()) } else { Err(left) }
+    });
+    release.quiet_writes();
+    let mut left = rows;
+    left.remove("tools support/log-search");
+    assert_eq!(row_versions(release), left, "a row was written");
+}
+
+/// Each row by table and name, with the transaction that wrote it.
+fn row_versions(release: &Release<'_>) -> BTreeMap<String, String> {
+    let selects = TABLES.map(|table| format!("select '{table} ' || name, xmin::text from {table}"));
+    let text = release.database.psql(&selects.join(" union all "));
+    let row = |line: &str| line.split_once('\t').map(|(name, version)| (name.to_owned(), version.to_owned()));
+    text.lines().filter_map(row).collect()
+}
+
+/// With `delete` the rows go, and the resources stay.
+fn uninstall_with_the_rows(release: &Release<'_>) {
+    release.expect(release.helm("upgrade", &[KINDS, &["--set", "operator.uninstall.policy=delete"], WAIT].concat()));
+    release.expect(release.helm_plain("uninstall", WAIT));
+    nothing_is_left(release);
+    assert_eq!(row_versions(release), BTreeMap::new());
+    assert_eq!(release.site.items(&["orloj", "-n", DESK]).map(|items| items.len()), Ok(LEFT));
+    everything_can_go(release.site, Duration::from_secs(60));
+}
+
+/// Of the release, hooks included.
+fn nothing_is_left(release: &Release<'_>) {
+    let site = release.site;
+    let kinds = "deployment,pod,job,service,serviceaccount,configmap,role,rolebinding,pdb,networkpolicy";
+    let left = site.kubectl(["get", kinds, "-n", &release.namespace, "-o", "name"]).expect_ok();
+    assert_eq!(left.lines().collect::<Vec<_>>(), ["serviceaccount/default", "configmap/kube-root-ca.crt"]);
+    let global = "clusterrole,clusterrolebinding,mutatingadmissionpolicy,mutatingadmissionpolicybinding";
+    let left = site.kubectl(["get", global, "-o", "name"]).expect_ok();
+    assert!(!left.contains("orloj"), "{left}");
 }
 
 /// Nothing hangs in Terminating: all resources, then all definitions, can be deleted in time.

@@ -9,6 +9,7 @@
 mod bed;
 
 mod broken;
+mod leaving;
 mod lifecycle;
 mod node;
 mod release;

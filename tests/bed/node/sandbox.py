@@ -170,6 +170,12 @@ async def pump(reader, writer):
 
 
 async def join(reader, writer, connection):
+    # At the end open connections are cancelled, which is no error, but asyncio would print it as one.
+    with contextlib.suppress(asyncio.CancelledError):
+        await relay(reader, writer, connection)
+
+
+async def relay(reader, writer, connection):
     try:
         far_reader, far_writer = await connection
     except OSError:
