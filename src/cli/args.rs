@@ -3,16 +3,18 @@
 //! The flags of settings are made from the table in [`crate::config::settings`], so that a setting is described once.
 //! No subcommand means `run`, as with the original.
 
+mod commands;
 mod golang_flags;
 mod setting_flags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::config::Flags;
+pub use commands::{ExportArgs, ManifestFormat, PlanArgs, PlanFormat, RenderArgs};
 use golang_flags::rewrite;
 use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
 
@@ -29,6 +31,11 @@ Examples:
     orloj-operator sync examples/ --store sqlite:orloj.db
   Install the custom resource definitions:
     orloj-operator kinds crds | kubectl apply --server-side -f -";
+
+/// The one setting of which the last does not win: whoever gives two directories wants both.
+const KINDS: &str = "kinds";
+
+const PLAN: &str = "plan";
 
 const CONFIG_HELP: &str = "Configuration file (YAML), with the flags' names as keys [env: ORLOJ_OPERATOR_CONFIG]";
 
@@ -56,8 +63,12 @@ pub enum Command {
     Run(RunArgs),
     /// Sync manifests from files and directories into a store, with no cluster
     Sync(SyncArgs),
+    /// Show what a sync would do, and write nothing
+    Plan(PlanArgs),
     /// Show what the store holds
     Get(GetArgs),
+    /// Turn rows into manifests that kubectl applies
+    Export(ExportArgs),
     /// Print the payload that would be stored, or the error, as one JSON line for each resource
     Render(RenderArgs),
     /// Show the kinds and what is generated from them
@@ -171,17 +182,6 @@ pub enum OutputFormat {
     Json,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Prints {\"payload\": …} or {\"error\": \"…\"} for each resource, in the order of the input.
-
-Example:
-  kubectl get KIND -A -o yaml | orloj-operator render -")]
-pub struct RenderArgs {
-    /// Manifest files or directories; - is standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum KindsCommand {
     /// List the kinds, their tables and their names
@@ -241,7 +241,19 @@ impl Cli {
     /// Parses a command line whose first item is the program's name; single-dash flags are read as Go reads them.
     /// An error can be help or version: [`clap::Error::exit`] does the right thing.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(rewrite(args))
+        let args = rewrite(args);
+        if golang_flags::occurrences(&args, KINDS) > 1 {
+            let text = format!("--{KINDS} was given more than once: put all files into one directory");
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+        }
+        Self::try_parse_from(args)
+    }
+
+    /// The subcommand that a command line names, however wrong the rest of it is.
+    #[must_use]
+    pub fn names_plan(args: impl IntoIterator<Item = OsString>) -> bool {
+        let lenient = Self::command().ignore_errors(true).try_get_matches_from(rewrite(args));
+        lenient.is_ok_and(|matches| matches.subcommand_name() == Some(PLAN))
     }
 
     /// The flags of settings that were given, wherever they stood.
@@ -250,7 +262,9 @@ impl Cli {
         let inner = match &self.command {
             Some(Command::Run(args)) => args.settings.flags(),
             Some(Command::Sync(args)) => args.settings.flags(),
+            Some(Command::Plan(args)) => args.flags(),
             Some(Command::Get(args)) => args.settings.flags(),
+            Some(Command::Export(args)) => args.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
             Some(Command::Render(_) | Command::Kinds { .. } | Command::Completions { .. }) | None => Flags::default(),
@@ -339,6 +353,10 @@ mod tests {
         for line in [
             "sync a b --store sqlite:x.db --watch --prune --owner me",
             "render -",
+            "plan a --prune --store sqlite:x.db",
+            "plan --cluster --namespaces a --store sqlite:x.db",
+            "plan --schema",
+            "export tools -n a -l tier=1 --out x --force --reveal -o json",
             "kinds crds",
             "kinds rbac -n orloj",
             "kinds schema",
@@ -348,8 +366,33 @@ mod tests {
         ] {
             read(line);
         }
-        for line in ["sync", "render", "kinds", "get", "bogus", "--no-such-flag"] {
+        for line in [
+            "sync",
+            "plan",
+            "plan a --cluster",
+            "plan --cluster --prune",
+            "plan --cluster --owner a",
+            "export --force",
+            "render",
+            "kinds",
+            "get",
+            "bogus",
+            "--no-such-flag",
+            "--kinds a kinds list --kinds=b",
+        ] {
             assert!(try_read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_plan_is_known_for_a_plan() {
+        let names_plan =
+            |line: &str| Cli::names_plan(std::iter::once("x").chain(line.split_whitespace()).map(OsString::from));
+        for line in ["plan", "plan --bogus", "--kinds k plan a --cluster", "-log-level debug plan --store"] {
+            assert!(names_plan(line), "{line}");
+        }
+        for line in ["", "sync plan --bogus", "--kinds plan sync", "get plan"] {
+            assert!(!names_plan(line), "{line}");
         }
     }
 

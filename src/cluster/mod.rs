@@ -4,6 +4,7 @@ pub mod acknowledge;
 pub mod client;
 pub mod count;
 pub mod lease;
+pub mod list;
 pub mod seen;
 pub mod watch;
 

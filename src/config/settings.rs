@@ -74,7 +74,8 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 pub const STORE: &str = "Store";
 /// Settings of encryption, likewise.
 pub const ENCRYPTION: &str = "Encryption at rest";
-const CLUSTER: &str = "Cluster";
+/// Settings of the cluster that is looked at.
+pub const CLUSTER: &str = "Cluster";
 const LEADER: &str = "Leader election";
 const PACE: &str = "Pace";
 const HTTP: &str = "Metrics and health";

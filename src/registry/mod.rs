@@ -168,6 +168,10 @@ fn folder_files(folder: &Path) -> Result<Vec<(String, String)>, RegistryError> {
             files.push((path.display().to_string(), text));
         }
     }
+    if files.is_empty() {
+        let text = "holds no kind file: give the directory whose *.yaml or *.yml files are kinds".to_owned();
+        return Err(RegistryError { problems: vec![Problem::of_file(folder.display().to_string(), text)] });
+    }
     files.sort();
     Ok(files)
 }

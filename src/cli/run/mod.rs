@@ -204,7 +204,7 @@ impl Operator {
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
-        let options = self.options();
+        let options = options(&self.config);
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
         let observer = Observed::new(&self.registry, metrics, heartbeat, store_ready, options.store_grace);
         let parts = Parts {
@@ -222,19 +222,6 @@ impl Operator {
             biased;
             result = engine => Ok(result?),
             why = broken_off(&mut watches, &stop) => Err(EngineError::Internal(why).into()),
-        }
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            batch_size: self.config.batch_size,
-            api_concurrency: self.config.api_concurrency,
-            status_interval: self.config.status_sync_interval,
-            sweep_interval: self.config.sweep_interval,
-            require_encryption: self.config.require_encryption,
-            prune: Prune::Yes,
-            prune_unowned: true,
-            ..Options::default()
         }
     }
 
@@ -319,6 +306,20 @@ impl Operator {
                 return Ok(None);
             }
         }
+    }
+}
+
+/// How the engine works on a cluster.
+pub fn options(config: &Config) -> Options {
+    Options {
+        batch_size: config.batch_size,
+        api_concurrency: config.api_concurrency,
+        status_interval: config.status_sync_interval,
+        sweep_interval: config.sweep_interval,
+        require_encryption: config.require_encryption,
+        prune: Prune::Yes,
+        prune_unowned: true,
+        ..Options::default()
     }
 }
 

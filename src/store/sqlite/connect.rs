@@ -52,6 +52,18 @@ pub(super) struct Pools {
 }
 
 impl Pools {
+    /// Connects on first use. The file's journal mode is left as it is.
+    pub(super) fn open_read_only(options: &SqliteOptions) -> Self {
+        let file = SqliteConnectOptions::new()
+            .filename(&options.path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("query_only", "on")
+            .disable_statement_logging();
+        let pool = || SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+        let readers = pool().connect_lazy_with(file);
+        Self { writer: readers.clone(), readers }
+    }
+
     /// Creates the file where there is none.
     pub(super) async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
         let synchronous = if options.full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
