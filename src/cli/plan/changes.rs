@@ -74,7 +74,7 @@ pub struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// What of the row's payload would change, but for its counters. Empty where the row is new or goes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
 }
 

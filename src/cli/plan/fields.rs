@@ -23,7 +23,7 @@ pub struct Field {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// The values are secret, and shown as `***`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub masked: bool,
 }
 

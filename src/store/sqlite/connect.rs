@@ -53,9 +53,16 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Connects on first use. The file's journal mode is left as it is.
+    ///
+    /// The last connection to a file brings what its log holds into it, reader or not, unless its handle is read-only.
+    /// Where there is no log such a handle would leave an empty one behind.
     pub(super) fn open_read_only(options: &SqliteOptions) -> Self {
+        let mut log = options.path.clone().into_os_string();
+        log.push("-wal");
+        let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
         let file = SqliteConnectOptions::new()
             .filename(&options.path)
+            .read_only(has_log)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("query_only", "on")
             .disable_statement_logging();
