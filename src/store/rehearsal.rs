@@ -30,6 +30,14 @@ pub struct RowChange {
     pub after: Option<StoredRow>,
 }
 
+impl RowChange {
+    /// As they stand and as they would be.
+    #[must_use]
+    pub fn payloads(&self) -> (Option<&Value>, Option<&Value>) {
+        (self.before.as_ref().map(|row| &row.payload), self.after.as_ref().map(|row| &row.payload))
+    }
+}
+
 /// The other store, and what is different here.
 pub struct Rehearsal {
     store: Arc<dyn Store>,
@@ -73,7 +81,9 @@ impl Rehearsal {
             let page = store.ledger(cluster, from, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some((last.kind.clone(), last.key.clone()));
-            page.into_iter().for_each(|entry| overlay.put(entry));
+            for entry in page {
+                overlay.put(entry);
+            }
         }
         let salt = prospect.salt.unwrap_or_else(rand::random);
         Ok(Self { store, prospect, salt, cluster: cluster.to_owned(), overlay: Mutex::new(overlay) })
@@ -265,9 +275,10 @@ impl Store for Rehearsal {
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
         let mut after = after.map(str::to_owned);
         loop {
-            let page = match self.is_absent(table) {
-                true => Vec::new(),
-                false => self.store.rows(table, after.as_deref(), limit).await?,
+            let page = if self.is_absent(table) {
+                Vec::new()
+            } else {
+                self.store.rows(table, after.as_deref(), limit).await?
             };
             let size = usize::try_from(limit).unwrap_or(usize::MAX);
             let end = page.last().filter(|_| page.len() >= size).map(|row| row.key.clone());
@@ -337,13 +348,5 @@ impl Store for Rehearsal {
         let overlay = self.lock();
         owners.extend(keys.iter().filter_map(|key| overlay.owner(kind, key)).cloned());
         Ok(owners)
-    }
-}
-
-/// A payload, for whoever compares rows.
-impl RowChange {
-    #[must_use]
-    pub fn payloads(&self) -> (Option<&Value>, Option<&Value>) {
-        (self.before.as_ref().map(|row| &row.payload), self.after.as_ref().map(|row| &row.payload))
     }
 }

@@ -41,11 +41,11 @@ fn comparable(rows: Rows) -> Rows {
 }
 
 /// Rows of every kind, exported, applied and synced: they change in nothing but who owns them.
-fn accepted_payloads_come_back(stage: Stage) {
+fn accepted_payloads_come_back(stage: &mut Stage) {
     stage.migrate();
     let rows = rest_rows(fit);
     assert_eq!(rows.len(), 8);
-    rows.iter().for_each(|(name, rows)| stage.put(kind(name), rows));
+    stage.put_all(&rows);
     let before = stage.rows();
     assert_eq!(before.len(), 288);
 
@@ -78,7 +78,7 @@ fn accepted_payloads_come_back(stage: Stage) {
 }
 
 /// With marks of every sort, and a target namespace.
-fn what_a_sync_wrote_comes_back(stage: Stage) {
+fn what_a_sync_wrote_comes_back(stage: &mut Stage) {
     let memory = |name: &str, extra: &str| {
         format!(
             "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {{name: {name}, namespace: team-a{extra}}}\nspec: {{type: vector}}\n"
@@ -125,7 +125,7 @@ fn what_a_sync_wrote_comes_back(stage: Stage) {
     }
 }
 
-fn sealed_values_need_the_key(mut stage: Stage) {
+fn sealed_values_need_the_key(stage: &mut Stage) {
     let secret = |name: &str| {
         format!(
             "apiVersion: orloj.dev/v1\nkind: Secret\nmetadata: {{name: {name}}}\nspec:\n  stringData: {{value: pl4nted}}\n"
@@ -251,7 +251,7 @@ fn rows_that_a_cluster_cannot_hold_are_named() {
     let all: Vec<&Value> = rows.values().flat_map(BTreeMap::values).flatten().collect();
     let bad = all.iter().filter(|row| !is_fit(row)).count();
     assert!(bad > 20, "{bad}");
-    rows.iter().for_each(|(name, rows)| stage.put(kind(name), rows));
+    stage.put_all(&rows);
     let ran = stage.run("export --out x --reveal").expect(1);
     assert_eq!(ran.err.matches("error: ").count(), bad);
     assert!(ran.err.contains(&format!("{} written, 0 unchanged", all.len() - bad)), "{}", ran.err);

@@ -37,7 +37,7 @@ fn exported_rows_come_back_through_a_cluster() {
         fit(payload);
         payload["metadata"]["namespace"] = namespace.clone().into();
     });
-    rows.iter().for_each(|(name, rows)| stage.put(kind(name), rows));
+    stage.put_all(&rows);
     let before = stage.rows();
 
     let exported = stage.run("export --reveal").expect(0);

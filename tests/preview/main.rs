@@ -25,13 +25,13 @@ macro_rules! on_both {
         mod on_sqlite {
             $(#[test]
             fn $name() {
-                $crate::$module::$name($crate::stage::Stage::sqlite());
+                $crate::$module::$name(&mut $crate::stage::Stage::sqlite());
             })*
         }
         mod on_postgres {
             $(#[test]
             fn $name() {
-                $crate::$module::$name($crate::stage::Stage::postgres());
+                $crate::$module::$name(&mut $crate::stage::Stage::postgres());
             })*
         }
     };

@@ -23,7 +23,7 @@ fn told(plan: &Value) -> Vec<String> {
     changes.map(|change| [word(change, "action"), word(change, "kind"), word(change, "key")].join(" ")).collect()
 }
 
-fn every_action_is_told(mut stage: Stage) {
+fn every_action_is_told(stage: &mut Stage) {
     stage.desk.key = Some(KEY.to_owned());
     let secret = |value: &str| {
         format!(
@@ -108,7 +108,7 @@ fn every_action_is_told(mut stage: Stage) {
 }
 
 /// And stays without.
-fn a_store_without_a_ledger_is_empty(stage: Stage) {
+fn a_store_without_a_ledger_is_empty(stage: &mut Stage) {
     stage.manifests(&[memory("a", "vector")]);
     let mark = stage.mark();
     let plan = stage.plan("--prune").expect(2).json();

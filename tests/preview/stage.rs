@@ -99,6 +99,13 @@ impl Stage {
         self.put_and(kind, rows, || {});
     }
 
+    /// Rows of many kinds, by kind.
+    pub fn put_all(&self, rows: &BTreeMap<String, BTreeMap<String, Option<Value>>>) {
+        for (name, rows) in rows {
+            self.put(kind(name), rows);
+        }
+    }
+
     /// And does something before the store is closed.
     pub fn put_and(&self, kind: &Kind, rows: &BTreeMap<String, Option<Value>>, then: impl FnOnce()) {
         let store = self.store();

@@ -17,13 +17,13 @@ use crate::config::Flags;
 
 Nothing is written: not to the store, not to the cluster; reading suffices as a right. Secret values show as ***.
 Exit code: 0 if nothing would change, 2 if something would, 1 if a resource would be refused or the plan cannot be made.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct PlanArgs {
     /// Manifest files, and directories to read all .yaml, .yml and .json files from; - is standard input
     #[arg(required_unless_present_any = ["cluster", "schema"], value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Plan what the operator would do with the resources of a cluster
-    #[arg(long, conflicts_with_all = ["paths", "prune", "owner"])]
+    #[arg(conflicts_with_all = ["paths", "prune", "owner"])]
+    #[arg(long)]
     pub cluster: bool,
     #[arg(long, value_name = "URL", help = STORE_HELP)]
     pub store: Option<SecretString>,
@@ -66,7 +66,6 @@ impl PlanArgs {
 
 Secret values are exported as ***, which every later sync refuses, unless --reveal is given.
 Exit code: 0 if every row was exported, 1 if one was not, 2 if nothing could be done.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ExportArgs {
     /// Kinds, by name, plural or short name (see `orloj-operator kinds list`) [default: all]
     #[arg(id = "wanted", value_name = "KIND")]

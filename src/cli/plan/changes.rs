@@ -82,7 +82,7 @@ pub struct Change {
 #[derive(Debug, Default)]
 pub struct Changes {
     /// By kind, in the registry's order, and key.
-    pub changes: Vec<(Option<ResourceId>, Change)>,
+    pub all: Vec<(Option<ResourceId>, Change)>,
     pub unchanged: usize,
     pub suspended: usize,
 }
@@ -120,7 +120,7 @@ impl<'a> Account<'a> {
         }
         found.extend(self.left_over().into_iter().map(|(kind, change)| (kind, None, change)));
         found.sort_by(|(kind, _, a), (other, _, b)| (kind, &a.key, a.action).cmp(&(other, &b.key, b.action)));
-        settled.changes = found.into_iter().map(|(_, id, change)| (id, change)).collect();
+        settled.all = found.into_iter().map(|(_, id, change)| (id, change)).collect();
         settled
     }
 
@@ -137,7 +137,9 @@ impl<'a> Account<'a> {
             }
             Word::Removed => self.take_if(id.kind, &fate.key, |row| row.after.is_none()).map(|row| {
                 let gone = change(Action::Delete, &row.key);
-                Change { note: Some(format!("{} is gone", id.object)), ..gone }
+                let object = id.object.to_string();
+                let resource = if object == row.key { "its resource" } else { &object };
+                Change { note: Some(format!("{resource} is gone")), ..gone }
             }),
             Word::Retained => {
                 let row = self.take(id.kind, &fate.key);

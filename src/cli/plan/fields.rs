@@ -1,5 +1,7 @@
 //! What differs between two payloads, field by field.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,13 +60,11 @@ impl Step<'_> {
     }
 }
 
+/// Hears of a difference.
+type Tell<'t> = dyn FnMut(&[Step<'_>], Option<&Value>, Option<&Value>) + 't;
+
 /// Goes down as far as both sides are of one shape.
-fn compare<'v>(
-    path: &mut Vec<Step<'v>>,
-    before: Option<&'v Value>,
-    after: Option<&'v Value>,
-    tell: &mut dyn FnMut(&[Step<'v>], Option<&Value>, Option<&Value>),
-) {
+fn compare<'v>(path: &mut Vec<Step<'v>>, before: Option<&'v Value>, after: Option<&'v Value>, tell: &mut Tell<'_>) {
     match (before, after) {
         (before, after) if before == after => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
@@ -91,12 +91,13 @@ fn compare<'v>(
 fn text(path: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in path {
-        match step {
-            Step::Index(index) => text += &format!("[{index}]"),
-            Step::Key(key) if !is_plain(key) => text += &format!("[{}]", Value::from(*key)),
-            Step::Key(key) if text.is_empty() => text += key,
-            Step::Key(key) => text += &format!(".{key}"),
-        }
+        // writing to a String cannot fail
+        let _ = match step {
+            Step::Index(index) => write!(text, "[{index}]"),
+            Step::Key(key) if !is_plain(key) => write!(text, "[{}]", Value::from(*key)),
+            Step::Key(key) if text.is_empty() => write!(text, "{key}"),
+            Step::Key(key) => write!(text, ".{key}"),
+        };
     }
     text
 }

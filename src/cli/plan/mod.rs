@@ -68,10 +68,8 @@ pub async fn run(
     if !prospect.missing.is_empty() {
         return Err(CliError::StoreIncomplete { missing: prospect.missing, hint: store::NOT_READY });
     }
-    let source = match args.cluster {
-        true => cluster::source(&config, &registry).await?,
-        false => files(&args, &config, &registry, &stop),
-    };
+    let source =
+        if args.cluster { cluster::source(&config, &registry).await? } else { files(&args, &config, &registry, &stop) };
     let rehearsal = Arc::new(Rehearsal::on(store, prospect, &source.owner).await?);
     let owner = source.owner.clone();
     let rehearsed = rehearse(source, &rehearsal, &registry, key.clone(), &stop, terminal).await?;
@@ -168,8 +166,8 @@ impl Rehearsed {
                 fate.error = fate.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let Changes { changes, unchanged, suspended } = account.settle(fates);
-        let changes: Vec<Change> = changes
+        let Changes { all, unchanged, suspended } = account.settle(fates);
+        let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {
                 (Some((reader, known)), Some(id)) => placed(reader, known, &id, change),

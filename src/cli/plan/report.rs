@@ -1,6 +1,7 @@
 //! A plan for people, or as JSON.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -95,7 +96,8 @@ impl Plan {
             text += rest.join("  ").trim_end();
             text += "\n";
             for field in &change.fields {
-                text += &format!("    {}\n", field_line(field));
+                // writing to a String cannot fail
+                let _ = writeln!(text, "    {}", field_line(field));
             }
         }
         text + &self.sum() + "\n"
@@ -125,17 +127,18 @@ impl Plan {
         if self.summary.suspended > 0 {
             parts.push(format!("{} suspended", self.summary.suspended));
         }
-        let mut sum = format!("{resources} resource{}: {}", if resources == 1 { "" } else { "s" }, parts.join(", "));
+        let plural = if resources == 1 { "" } else { "s" };
+        let mut sum = vec![format!("{resources} resource{plural}: {}", parts.join(", "))];
         if self.summary.skipped > 0 {
-            sum += &format!("; {} of other groups skipped", self.summary.skipped);
+            sum.push(format!("{} of other groups skipped", self.summary.skipped));
         }
         if !self.problems.is_empty() {
-            sum += &format!("; {} unreadable", self.problems.len());
+            sum.push(format!("{} unreadable", self.problems.len()));
         }
         if self.summary.incomplete {
-            sum += "; nothing would be deleted, since what cannot be read may be what is missing";
+            sum.push("nothing would be deleted, since what cannot be read may be what is missing".to_owned());
         }
-        sum
+        sum.join("; ")
     }
 }
 
@@ -180,9 +183,12 @@ fn escaped(c: char) -> Vec<char> {
 }
 
 fn place(file: Option<&str>, line: Option<usize>, column: Option<usize>) -> String {
-    let Some(file) = file else { return String::new() };
-    let numbers: String = [line, column].iter().flatten().map(|number| format!(":{number}")).collect();
-    format!("{file}{numbers}: ")
+    match (file, line, column) {
+        (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+        (Some(file), Some(line), None) => format!("{file}:{line}: "),
+        (Some(file), None, _) => format!("{file}: "),
+        (None, ..) => String::new(),
+    }
 }
 
 /// The JSON Schema of a plan in JSON.

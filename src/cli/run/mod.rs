@@ -310,6 +310,7 @@ impl Operator {
 }
 
 /// How the engine works on a cluster.
+#[must_use]
 pub fn options(config: &Config) -> Options {
     Options {
         batch_size: config.batch_size,

@@ -120,7 +120,7 @@ pub(super) async fn prospect(
                 return Ok((prospect, Some(foreign)));
             }
         }
-        if found.present && !ours || !found.present && !ours && !create_orlojd_tables {
+        if !ours && (found.present || !create_orlojd_tables) {
             continue;
         }
         if !found.present {
