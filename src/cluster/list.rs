@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::api;
 use super::seen::Seen;
 use crate::registry::Registry;
-use crate::resource::{KindIndex, Resource};
+use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
 
 /// Objects in one page of a list.
@@ -25,20 +25,28 @@ pub fn unversioned(resource: Resource) -> Resource {
     Resource { version: 0, ..resource }
 }
 
-/// Tells all lists, one after another. Answers what could not be listed and why; nothing of that counts as gone.
+/// What was listed.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub resources: Vec<ResourceId>,
+    /// What could not be listed, and why.
+    pub problems: Vec<String>,
+}
+
+/// Tells all lists, one after another. Nothing counts as gone of what could not be listed.
 pub async fn list(
     client: Client,
     registry: Arc<Registry>,
     scopes: Vec<(KindIndex, Scope)>,
     tell: mpsc::Sender<SourceEvent>,
-) -> Vec<String> {
-    let (mut problems, mut incomplete) = (Vec::new(), Vec::new());
+) -> Listing {
+    let (mut listing, mut incomplete) = (Listing::default(), Vec::new());
     for (kind, scope) in &scopes {
         if tell.send(SourceEvent::ListStarted { kind: *kind, scope: scope.clone() }).await.is_err() {
-            return problems;
+            return listing;
         }
-        if let Err(why) = pages(&client, &registry, *kind, scope, &tell).await {
-            problems.push(describe(&registry, *kind, scope, &why));
+        if let Err(why) = pages(&client, &registry, *kind, scope, &tell, &mut listing.resources).await {
+            listing.problems.push(describe(&registry, *kind, scope, &why));
             incomplete.push(*kind);
         }
     }
@@ -49,7 +57,7 @@ pub async fn list(
     for (kind, scope) in scopes {
         let _ = tell.send(SourceEvent::ListEnded { kind, scope }).await;
     }
-    problems
+    listing
 }
 
 async fn pages(
@@ -58,6 +66,7 @@ async fn pages(
     kind: KindIndex,
     scope: &Scope,
     tell: &mpsc::Sender<SourceEvent>,
+    resources: &mut Vec<ResourceId>,
 ) -> Result<(), kube::Error> {
     let namespace = match scope {
         Scope::All => None,
@@ -70,6 +79,7 @@ async fn pages(
         let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
         for seen in page.items {
             let resource = Box::new(unversioned(seen.into_resource(kind)));
+            resources.push(resource.id.clone());
             if tell.send(SourceEvent::Listed(resource)).await.is_err() {
                 return Ok(());
             }

@@ -79,9 +79,6 @@ fn every_action_is_told(stage: &mut Stage) {
     assert_eq!((&refused["file"], &refused["line"]), (&"m/005.yaml".into(), &4.into()));
     assert_eq!(change("prod/moves")["from"], "team-a/moves");
     assert_eq!((&plan["summary"]["suspended"], &plan["summary"]["unchanged"]), (&1.into(), &0.into()));
-    assert!(
-        !stage.url.contains(&plan["store"].as_str().unwrap().replace("postgres://", "x")) || plan["store"] == stage.url
-    );
 
     // without --prune nothing goes
     let kept = told(&stage.plan("").expect(1).json());

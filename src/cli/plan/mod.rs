@@ -8,6 +8,7 @@ mod cluster;
 mod fields;
 mod report;
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -15,13 +16,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::args::PlanArgs;
+use super::sync::line::Fate;
 use super::sync::observe::Observed;
 use super::sync::{self, EVENT_BUFFER, OWNER, Tally};
 use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, store};
+use crate::cluster::list::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::engine::codec::Codec;
-use crate::engine::{self, Options, Parts, Target};
+use crate::engine::{self, EngineError, Options, Parts, Target};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
 use crate::source::directory::{self, Directory, Heard, Known};
@@ -44,8 +47,8 @@ struct Source {
     owner: String,
     events: mpsc::Receiver<SourceEvent>,
     heard: mpsc::UnboundedReceiver<Heard>,
-    /// Reads the resources; its answer is what could not be read.
-    reading: JoinHandle<Vec<String>>,
+    /// Reads the resources; of files it answers nothing.
+    reading: JoinHandle<Listing>,
     files: Option<(Reader, Known)>,
 }
 
@@ -73,9 +76,6 @@ pub async fn run(
     let rehearsal = Arc::new(Rehearsal::on(store, prospect, &source.owner).await?);
     let owner = source.owner.clone();
     let rehearsed = rehearse(source, &rehearsal, &registry, key.clone(), &stop, terminal).await?;
-    if stop.is_cancelled() {
-        return Err(CliError::Usage("interrupted".to_owned()));
-    }
     let fingerprinter = Arc::new(Fingerprinter::new(rehearsal.salt().await?, key.as_ref()));
     let codec = Codec::new(fingerprinter, Vault::new(key));
     let account = Account::new(&registry, &codec, rehearsal.changes());
@@ -85,7 +85,7 @@ pub async fn run(
 /// What came of a rehearsal.
 struct Rehearsed {
     tally: Tally,
-    unread: Vec<String>,
+    listing: Listing,
     files: Option<(Reader, Known)>,
 }
 
@@ -114,9 +114,12 @@ async fn rehearse(
     let progress = terminal.progress("planning", None);
     let (tally, result) = sync::gather(engine, source.heard, noted, Some(progress)).await;
     result?;
-    // waits for standard input no more than the engine did
-    let unread = if stop.is_cancelled() { Vec::new() } else { source.reading.await.unwrap_or_default() };
-    Ok(Rehearsed { tally, unread, files: source.files })
+    if stop.is_cancelled() {
+        // the source may still wait for standard input
+        return Err(CliError::Usage("interrupted: there is no plan".to_owned()));
+    }
+    let listing = source.reading.await.map_err(|error| EngineError::Internal(error.to_string()))?;
+    Ok(Rehearsed { tally, listing, files: source.files })
 }
 
 fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> Source {
@@ -134,7 +137,7 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
         heard,
         reading: tokio::spawn(async move {
             sync::read(directory, false, stop).await;
-            Vec::new()
+            Listing::default()
         }),
         files: Some((Reader::new(Arc::clone(registry)), known)),
     }
@@ -142,18 +145,21 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
 
 impl Rehearsed {
     fn plan(self, account: Account<'_>, store: String, owner: String, prunes: bool) -> Plan {
-        let Self { mut tally, unread, files } = self;
+        let Self { mut tally, listing, files } = self;
         let mut fates: Vec<_> = tally.fates.drain().collect();
-        let mut resources = fates.len();
-        if let Some((_, known)) = &files {
-            // what cannot be read is told as a problem
+        let all: Vec<_> = match &files {
+            Some((_, known)) => known.in_order(),
+            None => listing.resources.into_iter().map(|id| (id, true)).collect(),
+        };
+        let resources = all.len();
+        if files.is_some() {
+            // told as problems
             fates.retain(|(_, fate)| !fate.is_unreadable());
-            let told: std::collections::HashSet<_> = fates.iter().map(|(id, _)| id.clone()).collect();
-            let all = known.in_order();
-            resources = all.len();
-            let untouched = all.into_iter().filter(|(id, readable)| *readable && !told.contains(id));
-            fates.extend(untouched.map(|(id, _)| (id, sync::line::Fate::unchanged())));
         }
+        let told: HashSet<_> = fates.iter().map(|(id, _)| id.clone()).collect();
+        // the engine asks the store about what it does not know already
+        let untouched = all.into_iter().filter(|(id, readable)| *readable && !told.contains(id));
+        fates.extend(untouched.map(|(id, _)| (id, Fate::unchanged())));
         fates.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (id, fate) in &mut fates {
             if let Some((_, known)) = &files
@@ -174,11 +180,12 @@ impl Rehearsed {
                 _ => change,
             })
             .collect();
-        let mut actions = std::collections::BTreeMap::new();
+        let mut actions = BTreeMap::new();
         for change in &changes {
             *actions.entry(change.action).or_default() += 1;
         }
-        let problems = tally.problems.into_iter().map(problem).chain(unread.into_iter().map(nameless)).collect();
+        let problems =
+            tally.problems.into_iter().map(problem).chain(listing.problems.into_iter().map(nameless)).collect();
         let summary = Summary {
             resources,
             actions,
