@@ -11,7 +11,9 @@ use crate::stage::{KEY, Stage, kind};
 
 const KINDS: [&str; 3] = ["Memory", "Tool", "Secret"];
 const NAMESPACES: [&str; 2] = ["a", "b"];
-const NAMES: [&str; 3] = ["x", "y", "z"];
+/// Few, so that resources meet.
+const NAMES: [&str; 2] = ["x", "y"];
+const LABELS: [&str; 3] = ["x", "y", "z"];
 
 /// A manifest.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ struct History {
 fn item() -> impl Strategy<Value = Item> {
     let place = (0..KINDS.len(), 0..NAMESPACES.len(), 0..NAMES.len());
     let content = prop_oneof![8 => 0..3_usize, 1 => Just(3)];
-    let target = prop::option::weighted(0.3, 0..NAMESPACES.len());
+    let target = prop::option::weighted(0.4, 0..NAMESPACES.len());
     let flags = (prop::bool::weighted(0.1), prop::bool::weighted(0.15), prop::bool::weighted(0.04));
     (place, target, flags, content).prop_map(|(place, target, flags, content)| Item {
         kind: place.0,
@@ -75,7 +77,7 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 fn folder() -> impl Strategy<Value = Vec<Item>> {
-    prop::collection::vec(item(), 0..9)
+    prop::collection::vec(item(), 0..10)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -110,7 +112,7 @@ impl Item {
         if self.retained {
             annotations.insert("orloj.dev/deletion-policy", "retain");
         }
-        let labels = if self.unreadable { json!({"tier": 1}) } else { json!({"tier": NAMES[self.content % 3]}) };
+        let labels = if self.unreadable { json!({"tier": 1}) } else { json!({"tier": LABELS[self.content % 3]}) };
         json!({
             "apiVersion": "orloj.dev/v1",
             "kind": KINDS[self.kind],
@@ -132,7 +134,7 @@ fn spec(kind: usize, content: usize) -> Value {
         ("Memory", 3) => json!({"type": ["vector"]}),
         ("Memory", content) => json!({"type": levels[content]}),
         ("Tool", content) => json!({"type": "http", "endpoint": "https://x.example", "risk_level": levels[content],
-            "capabilities": (0..content).map(|at| NAMES[(at + content) % 3]).collect::<Vec<_>>()}),
+            "capabilities": (0..content).map(|at| LABELS[(at + content) % 3]).collect::<Vec<_>>()}),
         (_, 3) => json!({"data": {"k": "%"}}),
         (_, content) => json!({"data": {"k": values[content], "same": "c2FtZQ=="}}),
     }

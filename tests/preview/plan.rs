@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::foretold;
 use crate::on_both;
 use crate::program::memory;
 use crate::stage::{KEY, Stage, kind};
@@ -191,6 +192,25 @@ fn exit_codes_tell_a_failure_from_a_change() {
         broken.err.contains("error: m/b.yaml:1:") && broken.out.contains("1 unreadable; nothing would be deleted"),
         "{broken:?}"
     );
+}
+
+/// A resource that is refused under its new key has left the old one all the same.
+#[test]
+fn a_row_that_goes_with_a_conflict_is_told() {
+    let stage = Stage::sqlite();
+    let memory = |namespace: &str, target: &str| {
+        format!(
+            "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {{name: notes, namespace: {namespace}, annotations: {{{target}}}}}\nspec: {{type: vector}}\n"
+        )
+    };
+    stage.manifests(&[memory("a", ""), memory("b", "")]);
+    stage.sync("").expect(0);
+    stage.manifests(&[memory("a", ""), memory("b", "orloj.dev/target-namespace: a")]);
+    let before = stage.rows();
+    let planned = stage.plan("").expect(1);
+    assert_eq!(told(&planned.json()), ["delete Memory b/notes", "refuse Memory b/notes"]);
+    let synced = stage.sync("").expect(1);
+    foretold::check(&planned, &synced, &before, &stage.rows());
 }
 
 /// What a process that was killed has left in the log is read, and left there.
