@@ -9,6 +9,7 @@
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`desired`]: a resource turned into the row that should stand for it
 //! - [`crypto`]: secret values at rest, keyed fingerprints
+//! - [`export`]: a row turned back into the manifest of a resource
 //! - [`status`]: what a resource's status says
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`plan`]: pure decisions
@@ -26,6 +27,7 @@ pub mod config;
 pub mod crypto;
 pub mod desired;
 pub mod engine;
+pub mod export;
 pub mod golang;
 pub mod normalize;
 pub mod plan;

@@ -100,9 +100,13 @@ fn render_keeps_the_order_of_its_input() {
     assert_eq!(lines[0]["payload"]["metadata"]["name"], "a");
     assert_eq!(lines[0]["payload"]["status"]["phase"], "Pending");
     assert!(lines[0]["payload"]["metadata"].get("resourceVersion").is_none());
-    assert!(lines[1]["error"].as_str().unwrap().starts_with("<stdin>:8:"), "{}", lines[1]);
-    assert_eq!(lines[2], serde_json::json!({"error": "metadata.name \"status\" is a reserved subresource name"}));
-    assert_eq!(lines[3], serde_json::json!({"error": "metadata.name is required"}));
+    let error = |line: &Value| (line["error"].as_str().unwrap().to_owned(), line["file"].clone(), line["line"].clone());
+    let (why, file, line) = error(&lines[1]);
+    assert!(why.starts_with("unable to read the document: "), "{why}");
+    assert_eq!((file, line, &lines[1]["column"]), ("-".into(), 8.into(), &5.into()));
+    let reserved = "metadata.name \"status\" is a reserved subresource name".to_owned();
+    assert_eq!(error(&lines[2]), (reserved, "-".into(), 14.into()));
+    assert_eq!(error(&lines[3]), ("metadata.name is required".to_owned(), "-".into(), 21.into()));
     assert_eq!(lines[4]["payload"]["metadata"]["labels"]["x"], "a\u{2028}b");
     assert!(!text.out.contains('\u{2028}'));
     assert!(lines[5]["error"].as_str().unwrap().contains("did you mean Tool?"), "{}", lines[5]);
@@ -119,13 +123,41 @@ fn render_keeps_the_order_of_its_input() {
     assert!(missing.out.is_empty() && missing.err.contains("unable to read none.yaml"), "{missing:?}");
 }
 
+#[test]
+fn render_tells_file_and_line_and_masks_secrets() {
+    let desk = Desk::new();
+    desk.write("a.yaml", &format!("{}---\n{}", memory("a", "vector"), memory("b", "[vector]")));
+    let secret =
+        "apiVersion: orloj.dev/v1\nkind: Secret\nmetadata: {name: api}\nspec:\n  stringData: {value: pl4nted}\n";
+    desk.write("b.yaml", secret);
+    let ran = desk.run("render m").expect(1);
+    let lines = ran.json_lines();
+    assert_eq!((&lines[1]["file"], &lines[1]["line"]), (&"m/a.yaml".into(), &13.into()), "{ran:?}");
+    assert_eq!(lines[2]["payload"]["spec"]["data"]["value"], "***");
+    assert!(!format!("{ran:?}").contains("cGw0bnRlZA=="));
+    let shown = desk.run("render m --reveal").expect(1);
+    assert_eq!(shown.json_lines()[2]["payload"]["spec"]["data"]["value"], "cGw0bnRlZA==");
+}
+
+#[test]
+fn one_folder_of_kinds_that_holds_some() {
+    let desk = Desk::new();
+    for words in ["kinds list --kinds a --kinds=b", "--kinds a kinds list --kinds b", "-kinds a -kinds b"] {
+        let twice = desk.run(words).expect(2);
+        assert!(twice.err.contains("--kinds was given more than once: put all files into one directory"), "{twice:?}");
+    }
+    desk.write("readme.txt", "");
+    let empty = desk.run("kinds list --kinds m").expect(2);
+    assert!(empty.err.contains("m: holds no kind file: give the directory whose *.yaml"), "{empty:?}");
+}
+
 /// What the original gives for some hundreds of resources is what `render` prints.
 #[test]
 fn render_meets_the_vectors() {
     let vectors: Vec<Value> =
         include_str!("vectors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let input: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
-    let streamed = run_with_input(program().args(["render", "-"]), &input.join("\n---\n"));
+    let streamed = run_with_input(program().args(["render", "--reveal", "-"]), &input.join("\n---\n"));
     let lines = streamed.json_lines();
     assert_eq!(lines.len(), vectors.len());
     let mut other_words = 0;
@@ -137,8 +169,12 @@ fn render_meets_the_vectors() {
     // where two faults are equally good the original tells either (tests/vectors.rs knows which)
     assert!(other_words < 20, "{other_words} errors in other words");
     let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": vectors.iter().map(|v| &v["in"]).collect::<Vec<_>>()});
-    let listed = run_with_input(program().args(["render", "-"]), &list.to_string());
-    assert_eq!(listed.out, streamed.out);
+    let listed = run_with_input(program().args(["render", "--reveal", "-"]), &list.to_string());
+    // the list is one line
+    let plain = |ran: &program::Ran| -> Vec<(Value, Value)> {
+        ran.json_lines().into_iter().map(|mut line| (line["payload"].take(), line["error"].take())).collect()
+    };
+    assert_eq!(plain(&listed), plain(&streamed));
 }
 
 #[test]
@@ -185,8 +221,8 @@ fn get_shows_rows_as_table_json_and_yaml() {
 
 #[test]
 fn commands_that_need_a_store_say_how_to_name_one() {
-    for words in ["sync .", "get memory", "migrate"] {
-        let wrong = ran(words).expect(2);
+    for (words, code) in [("sync .", 2), ("plan .", 1), ("export", 2), ("get memory", 2), ("migrate", 2)] {
+        let wrong = ran(words).expect(code);
         assert!(wrong.err.contains("postgres-dsn") && wrong.err.contains("sqlite"), "{wrong:?}");
     }
     let wrong = ran("sync . --store mysql://u:pl4nted@h/d").expect(2);

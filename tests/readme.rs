@@ -99,7 +99,7 @@ fn the_settings_are_those_of_the_program() {
 /// Every flag that is mentioned anywhere: one of the program or of kubectl.
 #[test]
 fn flags_exist() {
-    let help = read("src/cli/args.rs");
+    let help = read("src/cli/args.rs") + &read("src/cli/args/commands.rs");
     // a flag of clap's is a field with `long`
     let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();

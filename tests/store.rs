@@ -5,6 +5,8 @@
 mod bed;
 #[path = "store/postgres.rs"]
 mod postgres;
+#[path = "store/rehearsal.rs"]
+mod rehearsal;
 #[path = "store/suite.rs"]
 mod suite;
 
@@ -47,6 +49,7 @@ on_both![
     a_newer_ledger_goes_on_being_written,
     an_update_leaves_created_at_and_spec_hash_alone,
     batches_side_by_side_all_arrive,
+    a_rehearsal_reads_as_if_it_had_been_written,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

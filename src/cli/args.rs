@@ -3,19 +3,23 @@
 //! The flags of settings are made from the table in [`crate::config::settings`], so that a setting is described once.
 //! No subcommand means `run`, as with the original.
 
+mod commands;
 mod golang_flags;
 mod setting_flags;
+mod uninstall;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 use crate::config::{Flags, duration};
+pub use commands::{ExportArgs, ManifestFormat, PlanArgs, PlanFormat, RenderArgs};
 use golang_flags::rewrite;
 use setting_flags::{ClusterOnly, Everything, SettingFlags, StoreOnly, WithoutGlobal};
+pub use uninstall::{RowPolicy, UninstallArgs};
 
 const EXAMPLES: &str = "\
 Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as \
@@ -30,6 +34,11 @@ Examples:
     orloj-operator sync examples/ --store sqlite:orloj.db
   Install the custom resource definitions:
     orloj-operator kinds crds | kubectl apply --server-side -f -";
+
+/// The one setting of which the last does not win: whoever gives two directories wants both.
+const KINDS: &str = "kinds";
+
+const PLAN: &str = "plan";
 
 const CONFIG_HELP: &str = "Configuration file (YAML), with the flags' names as keys [env: ORLOJ_OPERATOR_CONFIG]";
 
@@ -57,8 +66,12 @@ pub enum Command {
     Run(RunArgs),
     /// Sync manifests from files and directories into a store, with no cluster
     Sync(SyncArgs),
+    /// Show what a sync would do, and write nothing
+    Plan(PlanArgs),
     /// Show what the store holds
     Get(GetArgs),
+    /// Turn rows into manifests that kubectl applies
+    Export(ExportArgs),
     /// Print the payload that would be stored, or the error, as one JSON line for each resource
     Render(RenderArgs),
     /// Show the kinds and what is generated from them
@@ -174,60 +187,6 @@ pub enum OutputFormat {
     Json,
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Prints {\"payload\": …} or {\"error\": \"…\"} for each resource, in the order of the input.
-
-Example:
-  kubectl get KIND -A -o yaml | orloj-operator render -")]
-pub struct RenderArgs {
-    /// Manifest files or directories; - is standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  Rows stay:                orloj-operator uninstall --deployment orloj-operator --leader-election-namespace orloj-system
-  Rows go:                  orloj-operator uninstall --policy delete
-
-The settings must be those of the operator: store, namespaces, kinds, cluster id. Resources and their definitions stay in \
-either case; `helm uninstall` runs this by itself. It may be interrupted, and run again.
-
-Exit code: 0 if no resource has the operator's finalizer any more, also where the store could not be reached, which is \
-told; 1 if one still has it; 2 if nothing could be done.")]
-pub struct UninstallArgs {
-    /// What becomes of the rows
-    #[arg(long, value_enum, default_value_t, value_name = "POLICY")]
-    pub policy: RowPolicy,
-    /// The operator's Deployment, to be scaled to 0 first; its namespace is --leader-election-namespace
-    #[arg(long, value_name = "NAME")]
-    pub deployment: Option<String>,
-    /// `MutatingAdmissionPolicyBinding` to delete first: it puts the finalizer onto new resources
-    #[arg(long, value_name = "NAME")]
-    pub finalizer_policy: Option<String>,
-    /// How long to wait for the Deployment's pods to end
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
-    pub stop_timeout: Duration,
-    /// How long to wait for a store that cannot be reached, all in all; then finalizers come off without it
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration::parse)]
-    pub store_timeout: Duration,
-    /// How long all of it may take
-    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration::parse)]
-    pub timeout: Duration,
-    #[command(flatten)]
-    settings: SettingFlags<WithoutGlobal>,
-}
-
-/// What becomes of the rows of an operator that goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum RowPolicy {
-    /// They stay as they are, with the ledger, for orlojd and for a later operator
-    #[default]
-    Retain,
-    /// They go, but for those of resources with `orloj.dev/deletion-policy: retain`
-    Delete,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum KindsCommand {
     /// List the kinds, their tables and their names
@@ -309,7 +268,19 @@ impl Cli {
     /// Parses a command line whose first item is the program's name; single-dash flags are read as Go reads them.
     /// An error can be help or version: [`clap::Error::exit`] does the right thing.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(rewrite(args))
+        let args = rewrite(args);
+        if golang_flags::occurrences(&args, KINDS) > 1 {
+            let text = format!("--{KINDS} was given more than once: put all files into one directory");
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+        }
+        Self::try_parse_from(args)
+    }
+
+    /// The subcommand that a command line names, however wrong the rest of it is.
+    #[must_use]
+    pub fn names_plan(args: impl IntoIterator<Item = OsString>) -> bool {
+        let lenient = Self::command().ignore_errors(true).try_get_matches_from(rewrite(args));
+        lenient.is_ok_and(|matches| matches.subcommand_name() == Some(PLAN))
     }
 
     /// The flags of settings that were given, wherever they stood.
@@ -318,9 +289,11 @@ impl Cli {
         let inner = match &self.command {
             Some(Command::Run(args)) => args.settings.flags(),
             Some(Command::Sync(args)) => args.settings.flags(),
+            Some(Command::Plan(args)) => args.flags(),
             Some(Command::Get(args)) => args.settings.flags(),
+            Some(Command::Export(args)) => args.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
-            Some(Command::Uninstall(args)) => args.settings.flags(),
+            Some(Command::Uninstall(args)) => args.flags(),
             Some(Command::Kinds { command: KindsCommand::Crds(args) }) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
             Some(Command::Render(_) | Command::Kinds { .. } | Command::Completions { .. }) | None => Flags::default(),
@@ -409,6 +382,10 @@ mod tests {
         for line in [
             "sync a b --store sqlite:x.db --watch --prune --owner me",
             "render -",
+            "plan a --prune --store sqlite:x.db",
+            "plan --cluster --namespaces a --store sqlite:x.db",
+            "plan --schema",
+            "export tools -n a -l tier=1 --out x --force --reveal -o json",
             "kinds crds",
             "kinds crds widget --only-extra --apply --force-conflicts --timeout 5s --kubeconfig k",
             "uninstall --policy delete --deployment x --namespaces a,b --timeout 1m30s",
@@ -425,13 +402,31 @@ mod tests {
             "uninstall --timeout 5",
             "kinds crds --apply --out d",
             "sync",
+            "plan",
+            "plan a --cluster",
+            "plan --cluster --prune",
+            "plan --cluster --owner a",
+            "export --force",
             "render",
             "kinds",
             "get",
             "bogus",
             "--no-such-flag",
+            "--kinds a kinds list --kinds=b",
         ] {
             assert!(try_read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_plan_is_known_for_a_plan() {
+        let names_plan =
+            |line: &str| Cli::names_plan(std::iter::once("x").chain(line.split_whitespace()).map(OsString::from));
+        for line in ["plan", "plan --bogus", "--kinds k plan a --cluster", "-log-level debug plan --store"] {
+            assert!(names_plan(line), "{line}");
+        }
+        for line in ["", "sync plan --bogus", "--kinds plan sync", "get plan"] {
+            assert!(!names_plan(line), "{line}");
         }
     }
 

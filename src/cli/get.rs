@@ -17,7 +17,8 @@ use crate::store::{Store, StoredRow};
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
 
-const MASK: &str = "***";
+/// What stands for a value that is not shown.
+pub const MASK: &str = "***";
 
 pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> Result<Ended, CliError> {
     let kinds = kinds(registry, &args.kind)?;
@@ -49,7 +50,8 @@ pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> R
     Ok(Ended::Well)
 }
 
-fn kinds<'r>(registry: &'r Registry, word: &str) -> Result<Vec<&'r Kind>, CliError> {
+/// The kinds that a word means.
+pub fn kinds<'r>(registry: &'r Registry, word: &str) -> Result<Vec<&'r Kind>, CliError> {
     if word == "all" {
         return Ok(registry.kinds().iter().collect());
     }

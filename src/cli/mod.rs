@@ -1,12 +1,15 @@
 //! The command line: one file a command, and what they share.
 //!
-//! Exit codes: 0 all is well, 1 something is wrong with a resource, 2 the command could not run.
+//! Exit codes: 0 all is well, 1 something is wrong with a resource, 2 the command could not run. Those of `plan` are
+//! what others of its sort have: 0 no change, 1 something is wrong, 2 changes.
 
 pub mod args;
+mod export;
 mod get;
 mod kinds;
 mod migrate;
 mod output;
+mod plan;
 mod render;
 pub mod run;
 mod store;
@@ -79,6 +82,8 @@ pub enum Ended {
     Well,
     /// A resource is invalid, refused or not there.
     Badly,
+    /// A plan has something to do.
+    Changes,
 }
 
 impl Ended {
@@ -90,22 +95,26 @@ impl Ended {
 /// The program: reads the command line, runs the command, tells what went wrong.
 #[must_use]
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // a script that asks whether there are changes must not take a failure for them
+    let failed = ExitCode::from(if Cli::names_plan(args.clone()) { 1 } else { 2 });
     let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
             // nobody is left to tell when that fails
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return if error.use_stderr() { failed } else { ExitCode::SUCCESS };
         }
     };
     match dispatch(cli) {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Badly) => ExitCode::from(1),
+        Ok(Ended::Changes) => ExitCode::from(2),
         // whoever read our output has read enough
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(2)
+            failed
         }
     }
 }
@@ -142,11 +151,19 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(sync::run(args, config, registry, &terminal))
         }
+        Command::Plan(args) => {
+            let (config, registry) = config(if args.schema { Need::Nothing } else { need(args.store.as_ref()) })?;
+            block_on(plan::run(args, config, registry, &terminal))
+        }
+        Command::Export(args) => {
+            let (config, registry) = config(need(args.store.as_ref()))?;
+            block_on(export::run(&args, &config, &registry))
+        }
         Command::Get(args) => {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(get::run(&args, &config, &registry))
         }
-        Command::Render(args) => render::run(&args.paths, &config(Need::Nothing)?.1),
+        Command::Render(args) => render::run(&args, &config(Need::Nothing)?.1),
         Command::Kinds { command } => {
             let (config, registry) = config(Need::Nothing)?;
             kinds::run(&command, &config, &registry)

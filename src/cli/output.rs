@@ -31,11 +31,14 @@ pub fn json_line(value: &impl Serialize) -> io::Result<()> {
 }
 
 pub fn yaml(value: &impl Serialize) -> io::Result<()> {
+    line(yaml_text(value)?.trim_end())
+}
+
+/// A YAML document, with a line's end at its end.
+pub fn yaml_text(value: &impl Serialize) -> io::Result<String> {
     // a long word, such as an encrypted value, stays on the line of its key
     let options = serde_saphyr::ser_options! { folded_wrap_chars: 1 << 20 };
-    let text =
-        serde_saphyr::to_string_with_options(value, options).map_err(|error| io::Error::other(error.to_string()))?;
-    line(text.trim_end())
+    serde_saphyr::to_string_with_options(value, options).map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// Columns below a header, with no ruling and no white space at the ends of lines.

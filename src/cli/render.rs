@@ -1,23 +1,46 @@
 //! `render`: the payload that would be stored, or the error, one JSON line for each resource read.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 
+use super::args::RenderArgs;
+use super::get::MASK;
 use super::{CliError, Ended, check_paths, output};
-use crate::registry::Registry;
-use crate::resource::Resource;
-use crate::source::manifest::{Found, Reader, files};
+use crate::registry::{Kind, Registry};
+use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
 
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(untagged)]
 enum Line {
-    Payload(Value),
-    Error(String),
+    Payload {
+        payload: Value,
+    },
+    Error {
+        error: String,
+        file: String,
+        /// From 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        line: Option<usize>,
+        /// From 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        column: Option<usize>,
+    },
+}
+
+impl Line {
+    fn error(file: &Path, line: usize, column: usize, error: String) -> Self {
+        let some = |number: usize| (number > 0).then_some(number);
+        Self::Error { error, file: file.display().to_string(), line: some(line), column: some(column) }
+    }
+
+    fn unreadable(error: ManifestError) -> Self {
+        Self::error(&error.file, error.line, error.column, error.text)
+    }
 }
 
 /// Compact JSON on one line for every reader: some take U+0085, U+2028 and U+2029 for the end of it.
@@ -40,31 +63,32 @@ impl Formatter for OneLine {
 }
 
 /// Nothing is held but the document at hand.
-pub fn run(paths: &[PathBuf], registry: &Arc<Registry>) -> Result<Ended, CliError> {
-    check_paths(paths)?;
+pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<Ended, CliError> {
+    check_paths(&args.paths)?;
     let reader = Reader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut well = true;
-    let mut clear = false;
+    let mut hidden = false;
     let mut result = Ok(());
     let mut write = |line: Line| {
-        well &= matches!(line, Line::Payload(_));
+        well &= matches!(line, Line::Payload { .. });
         line.serialize(&mut Serializer::with_formatter(&mut out, OneLine)).map_err(io::Error::from)?;
         out.write_all(b"\n")
     };
-    files::walk(paths, &mut |entry| {
+    files::walk(&args.paths, &mut |entry| {
         if result.is_err() {
             return;
         }
         match entry {
-            Err(error) => result = write(Line::Error(error.to_string())),
+            Err(error) => result = write(Line::unreadable(error)),
             Ok(file) => reader.read_file(&file, &mut |found| {
                 result = match found {
                     Found::Foreign => Ok(()),
-                    Found::Error(error) => write(Line::Error(error.to_string())),
+                    Found::Error(error) => write(Line::unreadable(error)),
                     Found::Manifest(manifest) => {
-                        clear |= registry.kind(manifest.resource.id.kind).sensitive;
-                        write(line(registry, &manifest.resource))
+                        let kind = registry.kind(manifest.resource.id.kind);
+                        hidden |= kind.sensitive && !args.reveal;
+                        write(line(&reader, kind, &manifest, args.reveal))
                     }
                 };
                 result.is_ok()
@@ -73,16 +97,24 @@ pub fn run(paths: &[PathBuf], registry: &Arc<Registry>) -> Result<Ended, CliErro
     });
     result?;
     out.flush()?;
-    if clear && io::stderr().is_terminal() {
-        output::note("note: secret values are shown as they are before encryption");
+    if hidden && io::stderr().is_terminal() {
+        output::note("note: secret values are shown as ***; --reveal shows them");
     }
     Ok(Ended::well_if(well))
 }
 
-fn line(registry: &Registry, resource: &Resource) -> Line {
-    let kind = registry.kind(resource.id.kind);
-    match kind.desired(resource) {
-        Ok(desired) => Line::Payload(kind.payload(&desired, None, &Value::Null)),
-        Err(invalid) => Line::Error(invalid.text),
+fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> Line {
+    match kind.desired(&manifest.resource) {
+        Ok(desired) => {
+            let mut payload = kind.payload(&desired, None, &Value::Null);
+            if let Some(data) = kind.secret_data_mut(&mut payload).filter(|_| !reveal) {
+                data.values_mut().for_each(|value| *value = MASK.into());
+            }
+            Line::Payload { payload }
+        }
+        Err(invalid) => {
+            let (line, column) = reader.locate(&manifest.place, &invalid.text);
+            Line::error(&manifest.place.file, line, column, invalid.text)
+        }
     }
 }

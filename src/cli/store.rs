@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{CliError, run};
 use crate::config::{Config, StoreTarget};
 use crate::registry::Registry;
-use crate::store::open::{StoreUrl, open};
+use crate::store::open::{StoreUrl, open_read_only};
 use crate::store::{Store, Table};
 
 /// `--store` where given, else the configured one.
@@ -26,12 +26,12 @@ pub fn url(given: Option<&SecretString>, config: &Config) -> Result<StoreUrl, Cl
     }
 }
 
-/// A store to read from: a SQLite file is not created.
+/// A store to read from, which has to be there.
 pub async fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, CliError> {
     if let StoreUrl::Sqlite(options) = url {
         options.path.metadata().map_err(|error| CliError::Path { path: options.path.clone(), error })?;
     }
-    Ok(open(url).await?)
+    Ok(open_read_only(url).await?)
 }
 
 pub fn tables(registry: &Registry) -> Vec<Table> {

@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod lease;
 pub mod list;
 pub mod seen;
+pub mod survey;
 pub mod watch;
 
 use kube::api::{Api, ApiResource};

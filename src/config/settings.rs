@@ -76,7 +76,8 @@ pub const STORE: &str = "Store";
 pub const ENCRYPTION: &str = "Encryption at rest";
 /// The setting by which a command finds the API server.
 pub const KUBECONFIG: &str = "kubeconfig";
-const CLUSTER: &str = "Cluster";
+/// Settings of the cluster that is looked at.
+pub const CLUSTER: &str = "Cluster";
 const LEADER: &str = "Leader election";
 const PACE: &str = "Pace";
 const HTTP: &str = "Metrics and health";

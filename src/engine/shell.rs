@@ -52,7 +52,9 @@ pub(super) struct Shell {
     batches: JoinSet<(Committed, Instant)>,
     calls: JoinSet<Returned>,
     readings: mpsc::Receiver<Reading>,
-    owners: (mpsc::Sender<Owners>, mpsc::Receiver<Owners>),
+    owners: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
+    /// Questions to the ledger that are not answered yet.
+    asking: usize,
     reader: Option<Reader>,
     /// What runs until the engine stops: an end before is a fault.
     background: JoinSet<()>,
@@ -79,6 +81,9 @@ struct Owners {
     /// Nobody owns these, in no cluster.
     orphans: Vec<RowFact>,
 }
+
+/// The ledger's answer.
+type Asked = Result<Owners, StoreError>;
 
 /// A call to the source that came back.
 struct Returned {
@@ -129,6 +134,7 @@ impl Shell {
             calls: JoinSet::new(),
             readings,
             owners: mpsc::channel(16),
+            asking: 0,
             reader: Some(reader),
             background: JoinSet::new(),
             source_ended: false,
@@ -151,7 +157,9 @@ impl Shell {
         self.started = Instant::now();
         let stop_reading = self.stop.child_token();
         let _guard = stop_reading.clone().drop_guard();
-        if let Some(reader) = self.reader.take().filter(|_| !self.options.until_idle) {
+        if !self.options.until_idle
+            && let Some(reader) = self.reader.take()
+        {
             let (tick, sweep) = (self.options.status_interval, self.options.sweep_interval);
             self.background.spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
         }
@@ -160,8 +168,14 @@ impl Shell {
         let stop = self.stop.clone();
         loop {
             self.dispatch();
-            if self.options.until_idle && self.state.idle() && self.events.is_empty() {
-                return Ok(());
+            if self.options.until_idle && self.state.idle() && self.events.is_empty() && self.asking == 0 {
+                if self.swept_after_lists || !self.options.prune_unowned {
+                    return Ok(());
+                }
+                // now that all resources are known, rows that belong to none can be told
+                self.swept_after_lists = true;
+                self.sweep().await?;
+                continue;
             }
             let room = self.has_room();
             let due = self.next_due();
@@ -171,12 +185,7 @@ impl Shell {
                 Some(done) = self.batches.join_next(), if !self.batches.is_empty() => self.on_batch(joined(done)?)?,
                 Some(done) = self.calls.join_next(), if !self.calls.is_empty() => self.on_call(joined(done)?),
                 Some(reading) = self.readings.recv() => self.on_reading(reading)?,
-                Some(owners) = self.owners.1.recv() => {
-                    self.state.on_owners(owners.kind, owners.ours, moment());
-                    if self.options.prune_unowned {
-                        self.state.on_orphans(owners.kind, owners.orphans, moment());
-                    }
-                }
+                Some(asked) = self.owners.1.recv() => self.on_owners(asked)?,
                 Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
                     joined(ended)?;
                     return Err(EngineError::Internal("rows are read back no more".to_owned()));
@@ -206,6 +215,11 @@ impl Shell {
                 self.state.remember(entry);
             }
         }
+        self.sweep().await
+    }
+
+    /// Reads all rows, and waits for the end of that.
+    async fn sweep(&mut self) -> Result<(), EngineError> {
         let Some(reader) = self.reader.take() else { return Ok(()) };
         let sweep = tokio::spawn(async move {
             reader.sweep().await;
@@ -371,23 +385,37 @@ impl Shell {
     }
 
     /// Asks the ledger who owns rows that no resource here is known to have.
-    fn look_for_owners(&self, kind: KindIndex, strays: Vec<RowFact>) {
+    fn look_for_owners(&mut self, kind: KindIndex, strays: Vec<RowFact>) {
+        self.asking += 1;
         let store = Arc::clone(&self.parts.store);
         let tell = self.owners.0.clone();
         let name = self.parts.registry.kind(kind).names.kind.clone();
         let cluster = self.parts.fence.cluster.clone();
         tokio::spawn(async move {
             let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
-            match store.owners(&name, &keys).await {
-                Ok(owners) => {
-                    let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
-                    let orphans = strays.into_iter().filter(|row| !owned.contains(&row.key)).collect();
-                    let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
-                    let _ = tell.send(Owners { kind, ours, orphans }).await;
-                }
-                Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
-            }
+            let asked = store.owners(&name, &keys).await.map(|owners| {
+                let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
+                let orphans = strays.into_iter().filter(|row| !owned.contains(&row.key)).collect();
+                let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
+                Owners { kind, ours, orphans }
+            });
+            let _ = tell.send(asked).await;
         });
+    }
+
+    fn on_owners(&mut self, asked: Asked) -> Result<(), EngineError> {
+        self.asking = self.asking.saturating_sub(1);
+        match asked {
+            Ok(owners) => {
+                self.state.on_owners(owners.kind, owners.ours, moment());
+                if self.options.prune_unowned {
+                    self.state.on_orphans(owners.kind, owners.orphans, moment());
+                }
+            }
+            Err(error) if self.options.until_idle => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
+        }
+        Ok(())
     }
 
     /// Whether more may queue for the store.

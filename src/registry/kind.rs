@@ -69,6 +69,15 @@ pub struct Kind {
     pub(crate) program: Program,
 }
 
+impl Kind {
+    /// Whether a value at this path of a payload is never shown: all of the spec of a kind with secrets, since one that
+    /// is not stored yet, or stored by others, may hold a secret anywhere in it.
+    #[must_use]
+    pub fn hides(&self, path: &[&str]) -> bool {
+        self.sensitive && path.first().copied() == self.program.secret.first().map(|first| &**first)
+    }
+}
+
 /// What is done to a resource of a kind.
 #[derive(Debug)]
 pub(crate) struct Program {

@@ -176,6 +176,10 @@ pub fn files_of(folder: &Path) -> Result<KindFiles, RegistryError> {
             files.push((path.display().to_string(), text));
         }
     }
+    if files.is_empty() {
+        let text = "holds no kind file: give the directory whose *.yaml or *.yml files are kinds".to_owned();
+        return Err(RegistryError { problems: vec![Problem::of_file(folder.display().to_string(), text)] });
+    }
     files.sort();
     Ok(files)
 }

@@ -7,6 +7,7 @@ mod check;
 mod client;
 pub mod open;
 pub mod postgres;
+pub mod rehearsal;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -171,6 +172,17 @@ pub struct Fence {
     pub holder: String,
 }
 
+/// A store as it would be after a migration, for those who only look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prospect {
+    /// Names of tables that the migration would make: they hold nothing yet.
+    pub absent: Vec<String>,
+    /// What would still be missing after it, as [`Store::missing`] tells it.
+    pub missing: Vec<String>,
+    /// Of the ledger; `None` where there is no ledger, or one that nobody has written to.
+    pub salt: Option<[u8; 32]>,
+}
+
 /// How an error is to be answered; decides retry, condition reason and metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreErrorClass {
@@ -222,6 +234,10 @@ pub trait Store: Send + Sync {
     /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
     async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
 
+    /// What [`Self::migrate`] would make and what would still be missing then. Writes nothing, and asks for no more
+    /// privileges than reading needs.
+    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError>;
+
     /// Random salt of the ledger, made once: part of every fingerprint's key.
     async fn salt(&self) -> Result<[u8; 32], StoreError>;
 
@@ -246,8 +262,13 @@ pub trait Store: Send + Sync {
     /// after a first sync that is every row there is. What was told before an error is not all.
     async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError>;
 
+    /// The rows of these keys that are there, in any order.
+    async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError>;
+
     /// One row by key.
-    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError>;
+    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {
+        Ok(self.rows_of(table, &[key.to_owned()]).await?.pop())
+    }
 
     /// The store's clock, microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64, StoreError>;

@@ -56,6 +56,14 @@ pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     })
 }
 
+/// Opens a store to read it. Nothing is made, a SQLite file least of all; whatever would write fails.
+pub async fn open_read_only(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match url {
+        StoreUrl::Postgres(source) => Arc::new(PostgresStore::open_read_only(source.clone()).await?),
+        StoreUrl::Sqlite(options) => Arc::new(SqliteStore::open_read_only(options)),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,5 +8,5 @@ pub mod readiness;
 pub mod server;
 
 pub use metrics::Metrics;
-pub use progress::Terminal;
+pub use progress::{Progress, Terminal};
 pub use readiness::{Liveness, Readiness};

@@ -184,7 +184,7 @@ fn uninstall_with_the_rows(release: &Release<'_>) {
     nothing_is_left(release);
     assert_eq!(row_versions(release), BTreeMap::new());
     assert_eq!(release.site.items(&["orloj", "-n", DESK]).map(|items| items.len()), Ok(LEFT));
-    everything_can_go(release.site, Duration::from_secs(60));
+    everything_can_go(release.site, Duration::from_mins(1));
 }
 
 /// Of the release, hooks included.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use orloj_operator::store::{
-    Changes, Decide, Fence, LedgerEntry, Request, Snapshot, Store, StoreError, StoredRow, Table, Tell,
+    Changes, Decide, Fence, LedgerEntry, Prospect, Request, Snapshot, Store, StoreError, StoredRow, Table, Tell,
 };
 use serde_json::Value;
 
@@ -41,6 +41,10 @@ impl Store for Memory {
 
     async fn migrate(&self, _: &[Table], _: bool) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn prospect(&self, _: &[Table], _: bool) -> Result<Prospect, StoreError> {
+        Ok(Prospect { salt: Some([7; 32]), ..Prospect::default() })
     }
 
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
@@ -114,8 +118,9 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn row(&self, _: &Table, _: &str) -> Result<Option<StoredRow>, StoreError> {
-        Ok(None)
+    async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
+        let rows = self.rows(table, None, 0).await?;
+        Ok(rows.into_iter().filter(|row| keys.contains(&row.key)).collect())
     }
 
     async fn now(&self) -> Result<i64, StoreError> {

@@ -24,6 +24,12 @@ fn is_go_flag(arg: &str) -> bool {
     matches!(name, "config" | "version" | "help") || settings::find(name).is_some()
 }
 
+/// How often a flag is given.
+pub(super) fn occurrences(args: &[OsString], name: &str) -> usize {
+    let given = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str()?.strip_prefix("--"));
+    given.filter(|given| given.split('=').next() == Some(name)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::Flags;
-use crate::config::settings::{ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, Shape};
+use crate::config::settings::{CLUSTER, ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, Shape};
 
 /// Which settings a command takes as flags.
 pub trait Selection {
@@ -58,6 +58,18 @@ impl Selection for StoreOnly {
 
     fn takes(setting: &Setting) -> bool {
         [STORE, ENCRYPTION].contains(&setting.heading)
+    }
+}
+
+/// A subcommand that opens a store and may look at a cluster.
+#[derive(Debug)]
+pub struct StoreAndCluster;
+
+impl Selection for StoreAndCluster {
+    const IN_LONG_HELP_ONLY: bool = true;
+
+    fn takes(setting: &Setting) -> bool {
+        [STORE, ENCRYPTION, CLUSTER].contains(&setting.heading)
     }
 }
 

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::health::WatchHealth;
 use super::observe::Observed;
 use super::wait::{broken_off, pause, within_grace};
-use super::{Operator, RunError, term};
+use super::{Operator, RunError, options, term};
 use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
 use crate::cluster::watch;
-use crate::engine::{self, EngineError, Options, Parts, Prune};
+use crate::engine::{self, EngineError, Parts};
 use crate::registry::Registry;
 use crate::store::{Fence, Store};
 
@@ -148,7 +148,7 @@ impl Operator {
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
-        let options = self.options();
+        let options = options(&self.config);
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
         let observer = Observed::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
         let target = ClusterTarget::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
@@ -167,19 +167,6 @@ impl Operator {
             biased;
             result = engine => Ok(result?),
             why = broken_off(&mut watches, stop) => Err(EngineError::Internal(why).into()),
-        }
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            batch_size: self.config.batch_size,
-            api_concurrency: self.config.api_concurrency,
-            status_interval: self.config.status_sync_interval,
-            sweep_interval: self.config.sweep_interval,
-            require_encryption: self.config.require_encryption,
-            prune: Prune::Yes,
-            prune_unowned: true,
-            ..Options::default()
         }
     }
 

@@ -19,7 +19,7 @@ use crate::cluster::count::Count;
 use crate::cluster::lease::LEASE_NAME;
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Options, Prune};
 use crate::registry::Registry;
 use crate::store::open::StoreUrl;
 use crate::store::{self, Store, StoreError, Table};
@@ -203,6 +203,21 @@ pub fn term(config: &Config, cluster: &str) -> String {
     let lease = config.leader_election_namespace.as_ref().filter(|_| config.leader_elect);
     let own = lease.cloned().unwrap_or_else(|| config.namespaces.join(","));
     format!("{cluster}/{own}")
+}
+
+/// How the engine works on a cluster.
+#[must_use]
+pub fn options(config: &Config) -> Options {
+    Options {
+        batch_size: config.batch_size,
+        api_concurrency: config.api_concurrency,
+        status_interval: config.status_sync_interval,
+        sweep_interval: config.sweep_interval,
+        require_encryption: config.require_encryption,
+        prune: Prune::Yes,
+        prune_unowned: true,
+        ..Options::default()
+    }
 }
 
 /// Where the configured store is.

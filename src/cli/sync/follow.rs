@@ -84,7 +84,8 @@ impl<'s> Follow<'s> {
                     return Ok(());
                 }
                 let fates = items.into_iter().filter_map(|item| {
-                    let fate = Fate::of(item.settled).filter(|fate| fate.word != Word::Unchanged)?;
+                    let fate =
+                        Fate::of(item.settled).filter(|fate| fate.word != Word::Unchanged && !fate.is_unreadable())?;
                     Some((ResourceId { kind, object: item.object }, fate))
                 });
                 let lines = line::lines(self.session, fates.collect()).await?;

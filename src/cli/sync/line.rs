@@ -70,18 +70,20 @@ pub struct Fate {
     pub key: String,
     pub moved_from: Option<String>,
     pub error: Option<String>,
+    /// Reason and text that a status would give.
+    pub failure: Option<(&'static str, String)>,
 }
 
 impl Fate {
     pub fn unchanged() -> Self {
-        Self { word: Word::Unchanged, key: String::new(), moved_from: None, error: None }
+        Self { word: Word::Unchanged, key: String::new(), moved_from: None, error: None, failure: None }
     }
 
-    /// `None` where nothing was there and nothing was done, and where a manifest cannot be read: that is told with its
-    /// place.
+    /// `None` where nothing was there and nothing was done.
     pub fn of(settled: Settled) -> Option<Self> {
-        let fate = |word, key| Self { word, key, moved_from: None, error: None };
-        let refused = |error: String| Self { error: Some(error), ..fate(Word::Refused, String::new()) };
+        let failure = settled.failure();
+        let fate = |word, key| Self { word, key, ..Self::unchanged() };
+        let refused = |error: String| Self { error: Some(error), failure, ..fate(Word::Refused, String::new()) };
         Some(match settled {
             Settled::Planned(Outcome::Synced { write, adopted, moved_from, key, .. }) => {
                 let word = match write {
@@ -99,12 +101,16 @@ impl Fate {
             Settled::Planned(Outcome::Conflict { key, owner, .. }) => refused(format!(
                 "the key {key} belongs to {owner}; rename one of the two or change its target namespace"
             )),
-            Settled::Invalid { reason: reasons::INVALID, .. } => return None,
             Settled::Planned(Outcome::Refused { text, .. })
             | Settled::Invalid { text, .. }
             | Settled::Refused { text } => refused(text),
             Settled::Suspended => fate(Word::Suspended, String::new()),
         })
+    }
+
+    /// Whether its manifest cannot be read: files tell that with its place.
+    pub fn is_unreadable(&self) -> bool {
+        self.failure.as_ref().is_some_and(|(reason, _)| *reason == reasons::INVALID)
     }
 
     /// What is told of a resource that went through the store twice: a second look that changed nothing does not
@@ -158,7 +164,7 @@ pub fn widths(lines: &[Line]) -> (usize, usize) {
 }
 
 /// Turns fates into lines, with generation and phase as they stand in the store.
-pub async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<Vec<Line>, CliError> {
+pub(super) async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<Vec<Line>, CliError> {
     let mut rows = HashMap::new();
     for kind in session.registry.kinds() {
         let of_kind = fates.iter().filter(|(id, fate)| id.kind == kind.index && fate.word < Word::Refused);

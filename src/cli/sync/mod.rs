@@ -1,8 +1,8 @@
 //! `sync`: manifests from files into a store, with no cluster; once, or following changes.
 
 mod follow;
-mod line;
-mod observe;
+pub(super) mod line;
+pub(super) mod observe;
 mod report;
 
 use std::path::Path;
@@ -20,17 +20,17 @@ use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::{Reader, STDIN};
 use crate::store::Store;
 use crate::store::open::open;
-use crate::telemetry::Terminal;
+use crate::telemetry::{Progress, Terminal};
 
 use follow::Follow;
 use observe::{Noted, Observed};
-use report::Tally;
+pub(super) use report::Tally;
 
 /// Name of the owner in the ledger where none is given.
-const OWNER: &str = "directory";
+pub(super) const OWNER: &str = "directory";
 
 /// Events from the files that wait for the engine; small, since each holds a body.
-const EVENT_BUFFER: usize = 64;
+pub(super) const EVENT_BUFFER: usize = 64;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,16 +97,7 @@ pub async fn run(
         fence,
         key,
     };
-    let options = Options {
-        batch_size: config.batch_size,
-        api_concurrency: config.api_concurrency,
-        status_interval: config.status_sync_interval,
-        sweep_interval: config.sweep_interval,
-        require_encryption: config.require_encryption,
-        prune: if args.prune { Prune::Yes } else { Prune::No },
-        until_idle: !args.watch,
-        ..Options::default()
-    };
+    let options = Options { until_idle: !args.watch, ..options(&config, args.prune) };
     let engine = engine::run(parts, options, events, stop.clone());
     let source = tokio::spawn(read(directory, args.watch, stop.clone()));
     let result = if args.watch {
@@ -120,6 +111,19 @@ pub async fn run(
     result
 }
 
+/// How the engine works on files.
+pub(super) fn options(config: &Config, prune: bool) -> Options {
+    Options {
+        batch_size: config.batch_size,
+        api_concurrency: config.api_concurrency,
+        status_interval: config.status_sync_interval,
+        sweep_interval: config.sweep_interval,
+        require_encryption: config.require_encryption,
+        prune: if prune { Prune::Yes } else { Prune::No },
+        ..Options::default()
+    }
+}
+
 async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, CliError> {
     let store = open(&store::url(args.store.as_ref(), config)?).await?;
     let tables = store::tables(registry);
@@ -129,7 +133,7 @@ async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Re
 }
 
 /// Reads the files beside the engine; `Err` cannot matter, since it says that the engine has ended.
-async fn read(mut directory: Directory, watch: bool, stop: CancellationToken) {
+pub(super) async fn read(mut directory: Directory, watch: bool, stop: CancellationToken) {
     let listed = tokio::task::spawn_blocking(move || {
         let result = directory.list();
         (directory, result)
@@ -145,13 +149,32 @@ async fn read(mut directory: Directory, watch: bool, stop: CancellationToken) {
 async fn once(
     session: &Session,
     engine: impl Future<Output = Result<(), EngineError>>,
-    mut heard: mpsc::UnboundedReceiver<Heard>,
-    mut noted: mpsc::UnboundedReceiver<Noted>,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    noted: mpsc::UnboundedReceiver<Noted>,
     stop: &CancellationToken,
     terminal: &Terminal,
 ) -> Result<Ended, CliError> {
-    let mut tally = Tally::default();
     let progress = (session.say != Say::Errors).then(|| terminal.progress("syncing", None));
+    let (tally, result) = gather(engine, heard, noted, progress).await;
+    if result.is_ok() && !stop.is_cancelled() {
+        return tally.report(session).await;
+    }
+    for problem in &tally.problems {
+        report::tell_problem(session, problem)?;
+    }
+    result?;
+    output::note("interrupted: what was written stays");
+    Ok(Ended::Badly)
+}
+
+/// Listens until the engine ends.
+pub(super) async fn gather(
+    engine: impl Future<Output = Result<(), EngineError>>,
+    mut heard: mpsc::UnboundedReceiver<Heard>,
+    mut noted: mpsc::UnboundedReceiver<Noted>,
+    progress: Option<Progress>,
+) -> (Tally, Result<(), EngineError>) {
+    let mut tally = Tally::default();
     let take = |tally: &mut Tally, note: Noted| {
         if let Some(progress) = &progress {
             progress.advance(note.resources());
@@ -173,14 +196,5 @@ async fn once(
     while let Ok(one) = heard.try_recv() {
         tally.hear(one);
     }
-    drop(progress);
-    if result.is_ok() && !stop.is_cancelled() {
-        return tally.report(session).await;
-    }
-    for problem in tally.problems() {
-        report::tell_problem(session, problem)?;
-    }
-    result?;
-    output::note("interrupted: what was written stays");
-    Ok(Ended::Badly)
+    (tally, result)
 }

@@ -18,9 +18,9 @@ const FEW: usize = 50;
 /// What became of everything so far.
 #[derive(Debug, Default)]
 pub struct Tally {
-    fates: HashMap<ResourceId, Fate>,
-    problems: Vec<ManifestError>,
-    listed: Listed,
+    pub fates: HashMap<ResourceId, Fate>,
+    pub problems: Vec<ManifestError>,
+    pub listed: Listed,
 }
 
 impl Tally {
@@ -44,12 +44,9 @@ impl Tally {
         }
     }
 
-    pub fn problems(&self) -> &[ManifestError] {
-        &self.problems
-    }
-
     /// Prints the resources in the order of their manifests, those that went, what is wrong, and the sum.
-    pub async fn report(mut self, session: &Session) -> Result<Ended, CliError> {
+    pub(super) async fn report(mut self, session: &Session) -> Result<Ended, CliError> {
+        self.fates.retain(|_, fate| !fate.is_unreadable());
         let mut fates = Vec::new();
         for (id, readable) in session.known.in_order() {
             // what cannot be read is told as a problem, not as a resource

@@ -26,6 +26,26 @@ pub enum Settled {
     Suspended,
 }
 
+impl Settled {
+    /// Reason and text of the status, where this is a failure.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Planned(Outcome::Synced { .. } | Outcome::Removed { .. }) | Self::Suspended => None,
+            Self::Planned(Outcome::Conflict { key, owner, .. }) => Some((
+                reasons::KEY_CONFLICT,
+                format!(
+                    "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
+                ),
+            )),
+            Self::Planned(Outcome::Refused { reason, text }) | Self::Invalid { reason, text } => {
+                Some((reason, text.clone()))
+            }
+            Self::Refused { text } => Some((reasons::REFUSED_BY_STORE, text.clone())),
+        }
+    }
+}
+
 /// One resource of a batch, settled.
 #[derive(Clone, Debug)]
 pub struct SettledItem {
@@ -77,6 +97,9 @@ impl State {
     }
 
     fn settle_one(&mut self, id: &ResourceId, item: &SettledItem, now: Moment) {
+        if let Some((reason, text)) = item.settled.failure() {
+            self.fail(id, reason, text);
+        }
         match &item.settled {
             Settled::Planned(outcome @ Outcome::Synced { key, runtime, synced_at, .. }) => {
                 self.store_retries.succeeded(id);
@@ -90,7 +113,7 @@ impl State {
                 self.notice_success(id, outcome);
                 self.set_verdict(id, Verdict::Synced(runtime.clone()));
             }
-            Settled::Planned(Outcome::Conflict { key, owner, by }) => {
+            Settled::Planned(Outcome::Conflict { key, by, .. }) => {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
@@ -103,21 +126,12 @@ impl State {
                     // nobody here hears when the owner leaves
                     self.store_retries.failed(id.clone(), now.at, now.jitter);
                 }
-                let text = format!(
-                    "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
-                );
-                self.fail(id, reasons::KEY_CONFLICT, text);
             }
-            Settled::Planned(Outcome::Refused { reason, text }) => {
-                self.fail(id, reason, text.clone());
+            Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => {
                 self.store_retries.failed(id.clone(), now.at, now.jitter);
             }
             Settled::Planned(Outcome::Removed { key, retained }) => self.settle_removal(id, key.as_deref(), *retained),
-            Settled::Invalid { reason, text } => self.fail(id, reason, text.clone()),
-            Settled::Refused { text } => {
-                self.fail(id, reasons::REFUSED_BY_STORE, text.clone());
-                self.store_retries.failed(id.clone(), now.at, now.jitter);
-            }
+            Settled::Invalid { .. } => {}
             Settled::Suspended => self.set_verdict(id, Verdict::Suspended),
         }
     }

@@ -39,6 +39,16 @@ const BEGIN: &str = "BEGIN; SET LOCAL statement_timeout = '60s'; SET LOCAL lock_
 
 const READ_ONLY: &str = "SELECT current_setting('transaction_read_only') = 'on'";
 
+/// A transaction of its own for each read, since a session's setting would be the next client's behind a pooler.
+const BEGIN_READ_ONLY: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '60s'";
+
+/// What the connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Write,
+    ReadOnly,
+}
+
 /// Where the DSN comes from.
 #[derive(Clone)]
 pub enum DsnSource {
@@ -80,16 +90,21 @@ pub(super) struct Connections {
     current: Mutex<SecretString>,
     /// The newest connection led to a server that takes no writes.
     read_only: Arc<AtomicBool>,
+    access: Access,
 }
 
 impl Connections {
     /// Connects to nothing yet; a DSN that cannot be read or understood is an error here already.
-    pub(super) async fn new(source: DsnSource) -> Result<Self, StoreError> {
+    pub(super) async fn new(source: DsnSource, access: Access) -> Result<Self, StoreError> {
         let text = source.read().await?;
         let options = dsn::parse(text.expose_secret())?;
         let read_only = Arc::new(AtomicBool::new(false));
-        let pool = pool(options, &read_only);
-        Ok(Self { pool, source, current: Mutex::new(text), read_only })
+        let pool = pool(options, &read_only, access);
+        Ok(Self { pool, source, current: Mutex::new(text), read_only, access })
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
     }
 
     /// For diagnostics: no password.
@@ -132,7 +147,7 @@ impl Connections {
     }
 }
 
-fn pool(options: PgConnectOptions, read_only: &Arc<AtomicBool>) -> PgPool {
+fn pool(options: PgConnectOptions, read_only: &Arc<AtomicBool>, access: Access) -> PgPool {
     let read_only = Arc::clone(read_only);
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
@@ -142,6 +157,9 @@ fn pool(options: PgConnectOptions, read_only: &Arc<AtomicBool>) -> PgPool {
             let read_only = Arc::clone(&read_only);
             Box::pin(async move {
                 sqlx::query(SESSION).execute(&mut *connection).await?;
+                if access == Access::ReadOnly {
+                    return Ok(());
+                }
                 let refuses_writes = refuses_writes(connection).await?;
                 read_only.store(refuses_writes, Ordering::Relaxed);
                 if refuses_writes {
@@ -158,9 +176,10 @@ fn pool(options: PgConnectOptions, read_only: &Arc<AtomicBool>) -> PgPool {
             Box::pin(async { Ok(true) })
         })
         // after a fail-over the pool may hold connections to what is a standby now
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
             Box::pin(async move {
-                Ok(meta.idle_for < TRUSTED_IDLE || refuses_writes(connection).await.is_ok_and(|refuses| !refuses))
+                let trusted = meta.idle_for < TRUSTED_IDLE || access == Access::ReadOnly;
+                Ok(trusted || refuses_writes(connection).await.is_ok_and(|refuses| !refuses))
             })
         })
         .connect_lazy_with(options)
@@ -173,6 +192,11 @@ async fn refuses_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Err
 /// Begins a transaction under the session's limits.
 pub(super) async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     connection.begin_with(BEGIN).await
+}
+
+/// Begins a transaction that cannot write.
+pub(super) async fn begin_read_only(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    connection.begin_with(BEGIN_READ_ONLY).await
 }
 
 /// Hands a result on; a connection that failed to serve is not used again.

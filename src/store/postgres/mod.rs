@@ -19,8 +19,8 @@ pub use connect::DsnSource;
 pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table, Tell};
-use connect::{Connections, settle};
+use super::{Changes, Decide, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell};
+use connect::{Access, Connections, settle};
 use statements::Statements;
 
 /// Rows and ledger in a Postgres database.
@@ -38,7 +38,16 @@ impl fmt::Debug for PostgresStore {
 impl PostgresStore {
     /// Reads the DSN; connects on first use.
     pub async fn open(source: DsnSource) -> Result<Self, StoreError> {
-        Ok(Self { connections: Connections::new(source).await?, statements: RwLock::default() })
+        Self::open_for(source, Access::Write).await
+    }
+
+    /// As [`Self::open`], to read alone: every query is a read-only transaction, and a standby will do.
+    pub async fn open_read_only(source: DsnSource) -> Result<Self, StoreError> {
+        Self::open_for(source, Access::ReadOnly).await
+    }
+
+    async fn open_for(source: DsnSource, access: Access) -> Result<Self, StoreError> {
+        Ok(Self { connections: Connections::new(source, access).await?, statements: RwLock::default() })
     }
 
     fn statements(&self, table: &Table) -> Arc<Statements> {
@@ -51,13 +60,29 @@ impl PostgresStore {
     }
 }
 
-/// Runs a query on a connection of the pool, within the operation's time, its error classified.
+/// Runs a query on a connection of the pool, within the operation's time, its error classified; in a transaction that
+/// cannot write where the store was opened to be read alone.
 macro_rules! query {
     ($store:expr, $connection:ident => $query:expr) => {
         timed(async {
-            let mut $connection = $store.connections.acquire().await?;
-            let result = $query.await.map_err(|error| classify::store_error(&error));
-            settle($connection, result)
+            let mut acquired = $store.connections.acquire().await?;
+            let result = match $store.connections.access() {
+                Access::Write => {
+                    let $connection = &mut *acquired;
+                    $query.await
+                }
+                Access::ReadOnly => {
+                    async {
+                        let mut transaction = connect::begin_read_only(&mut acquired).await?;
+                        let $connection = &mut *transaction;
+                        let found = $query.await?;
+                        transaction.rollback().await?;
+                        Ok(found)
+                    }
+                    .await
+                }
+            };
+            settle(acquired, result.map_err(|error: sqlx::Error| classify::store_error(&error)))
         })
         .await
     };
@@ -66,7 +91,7 @@ macro_rules! query {
 #[async_trait]
 impl Store for PostgresStore {
     async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        query!(self, connection => schema::missing(&mut connection, tables))
+        query!(self, connection => schema::missing(connection, tables))
     }
 
     async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError> {
@@ -78,12 +103,17 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
+        let (found, foreign) = query!(self, connection => schema::prospect(connection, tables, create_orlojd_tables))?;
+        foreign.map_or(Ok(found), Err)
+    }
+
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        query!(self, connection => read::salt(&mut connection))
+        query!(self, connection => read::salt(connection))
     }
 
     async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self, connection => read::take_leadership(&mut connection, term, holder))
+        query!(self, connection => read::take_leadership(connection, term, holder))
     }
 
     async fn commit(
@@ -103,21 +133,21 @@ impl Store for PostgresStore {
 
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows(&mut connection, &statements, after, limit))
+        query!(self, connection => read::rows(connection, &statements, after, limit))
     }
 
     async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows_since(&mut connection, &statements, since, tell))
+        query!(self, connection => read::rows_since(connection, &statements, since, tell))
     }
 
-    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {
+    async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::row(&mut connection, &statements, key))
+        query!(self, connection => read::rows_of(connection, &statements, keys))
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
-        query!(self, connection => read::now(&mut connection))
+        query!(self, connection => read::now(connection))
     }
 
     async fn ledger(
@@ -126,10 +156,10 @@ impl Store for PostgresStore {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
-        query!(self, connection => read::ledger(&mut connection, cluster, after, limit))
+        query!(self, connection => read::ledger(connection, cluster, after, limit))
     }
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
-        query!(self, connection => read::owners(&mut connection, kind, keys))
+        query!(self, connection => read::owners(connection, kind, keys))
     }
 }

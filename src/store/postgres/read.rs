@@ -72,12 +72,12 @@ pub(super) async fn rows_since(
     Ok(())
 }
 
-pub(super) async fn row(
+pub(super) async fn rows_of(
     connection: &mut PgConnection,
     statements: &Statements,
-    key: &str,
-) -> Result<Option<StoredRow>, sqlx::Error> {
-    sqlx::query(statements.row.sql()).bind(key).fetch_optional(connection).await?.as_ref().map(stored).transpose()
+    keys: &[String],
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    sqlx::query(statements.rows_of.sql()).bind(keys).fetch_all(connection).await?.iter().map(stored).collect()
 }
 
 pub(super) async fn now(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
@@ -113,6 +113,16 @@ pub(super) async fn take_leadership(
     Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() })
 }
 
+/// The salt where there is one.
+pub(super) async fn known_salt(connection: &mut PgConnection) -> Result<Option<[u8; 32]>, sqlx::Error> {
+    let found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(connection).await?;
+    found.map(checked).transpose()
+}
+
+fn checked(salt: Vec<u8>) -> Result<[u8; 32], sqlx::Error> {
+    salt.try_into().map_err(|_| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+}
+
 /// Made once; whoever comes second takes the first one's.
 pub(super) async fn salt(connection: &mut PgConnection) -> Result<[u8; 32], sqlx::Error> {
     let mut found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
@@ -121,6 +131,5 @@ pub(super) async fn salt(connection: &mut PgConnection) -> Result<[u8; 32], sqlx
         sqlx::query(SALT_PUT).bind(&fresh[..]).execute(&mut *connection).await?;
         found = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
     }
-    let salt = found.and_then(|bytes| bytes.try_into().ok());
-    salt.ok_or_else(|| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+    checked(found.unwrap_or_default())
 }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use super::super::{StoreError, Table, TableOwner, check};
+use super::super::{Prospect, StoreError, Table, TableOwner, check};
 use super::statements::SCHEMA;
-use super::{classify, connect, ddl};
+use super::{classify, connect, ddl, read};
 
 /// Ours alone: orlojd's migrator holds 7301947, which one version of it may never give back
 /// (`kinds/ORLOJD.md` 5.9).
@@ -16,6 +16,8 @@ const LOCK: i64 = 7_301_948_226;
 const ORLOJD_MIGRATIONS: [&str; 3] = ["003_mcp_servers", "007_schema_hardening", "008_spec_hash"];
 
 const WRITE: &str = "SELECT,INSERT,UPDATE,DELETE";
+
+const READ: &str = "SELECT";
 
 /// A null schema means wherever the search path leads. Never fails for want of a privilege.
 const INSPECT: &str = "SELECT c.oid IS NOT NULL, \
@@ -52,11 +54,13 @@ struct Inspection {
     schema_exists: bool,
 }
 
-async fn inspect(connection: &mut PgConnection, tables: &[Table]) -> Result<Inspection, sqlx::Error> {
-    let mut wanted: Vec<(Option<&str>, &str, &str)> = tables.iter().map(|t| (None, t.name.as_str(), WRITE)).collect();
-    wanted.push((None, "schema_migrations", "SELECT"));
-    wanted.push((Some(SCHEMA), "migrations", "SELECT"));
-    wanted.extend(ddl::LEDGER_TABLES.iter().map(|name| (Some(SCHEMA), *name, WRITE)));
+/// `privileges` are those that are wanted on tables and ledger.
+async fn inspect(connection: &mut PgConnection, tables: &[Table], privileges: &str) -> Result<Inspection, sqlx::Error> {
+    let mut wanted: Vec<(Option<&str>, &str, &str)> =
+        tables.iter().map(|table| (None, table.name.as_str(), privileges)).collect();
+    wanted.push((None, "schema_migrations", READ));
+    wanted.push((Some(SCHEMA), "migrations", READ));
+    wanted.extend(ddl::LEDGER_TABLES.iter().map(|name| (Some(SCHEMA), *name, privileges)));
     let rows = sqlx::query(INSPECT)
         .bind(wanted.iter().map(|w| w.0).collect::<Vec<_>>())
         .bind(wanted.iter().map(|w| w.1).collect::<Vec<_>>())
@@ -93,7 +97,55 @@ async fn ledger_version(connection: &mut PgConnection, seen: &Inspection) -> Res
 
 /// One sentence for each thing that is not as it has to be.
 pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
-    let seen = inspect(connection, tables).await?;
+    let seen = inspect(connection, tables, WRITE).await?;
+    let mut missing = missing_tables(connection, tables, &seen).await?;
+    missing.extend(missing_ledger(&seen, ledger_version(connection, &seen).await?));
+    Ok(missing)
+}
+
+/// What a migration would make, and what it would leave missing; or the error that it would end with.
+pub(super) async fn prospect(
+    connection: &mut PgConnection,
+    tables: &[Table],
+    create_orlojd_tables: bool,
+) -> Result<(Prospect, Option<StoreError>), sqlx::Error> {
+    let mut seen = inspect(connection, tables, READ).await?;
+    let create_orlojd_tables = create_orlojd_tables && !seen.schema_migrations.present;
+    let mut prospect = Prospect::default();
+    for (table, found) in tables.iter().zip(&mut seen.tables) {
+        let ours = table.owner == TableOwner::Operator;
+        if ours && found.present {
+            let foreign = check::is_ours(table, |column| found.columns.contains(column));
+            if let Err(foreign) = foreign {
+                return Ok((prospect, Some(foreign)));
+            }
+        }
+        if !ours && (found.present || !create_orlojd_tables) {
+            continue;
+        }
+        if !found.present {
+            prospect.absent.push(table.name.clone());
+        }
+        // the migration sees to the table and its columns
+        found.present = true;
+        found.columns.extend(ddl::needed_columns(table).map(str::to_owned));
+    }
+    prospect.missing = missing_tables(connection, tables, &seen).await?;
+    if seen.migrations.present || seen.ledger.iter().any(|found| found.present) {
+        let outdated = missing_ledger(&seen, ledger_version(connection, &seen).await?);
+        if outdated.is_empty() {
+            prospect.salt = read::known_salt(connection).await?;
+        }
+        prospect.missing.extend(outdated);
+    }
+    Ok((prospect, None))
+}
+
+async fn missing_tables(
+    connection: &mut PgConnection,
+    tables: &[Table],
+    seen: &Inspection,
+) -> Result<Vec<String>, sqlx::Error> {
     let mut missing = Vec::new();
     let mut orlojd_is_ready = true;
     if seen.schema_migrations.present && !seen.schema_migrations.denied.is_empty() {
@@ -137,7 +189,6 @@ pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> 
             missing.push(denial(&table.name, &found.denied.join(", ")));
         }
     }
-    missing.extend(missing_ledger(&seen, ledger_version(connection, &seen).await?));
     Ok(missing)
 }
 
@@ -171,7 +222,7 @@ pub(super) async fn migrate(
     create_orlojd_tables: bool,
 ) -> Result<(), StoreError> {
     let (seen, version) = async {
-        let seen = inspect(connection, tables).await?;
+        let seen = inspect(connection, tables, WRITE).await?;
         let version = ledger_version(connection, &seen).await?;
         Ok((seen, version))
     }

@@ -120,7 +120,7 @@ pub(super) struct Statements {
     pub(super) delete: Text,
     pub(super) rows: Text,
     pub(super) rows_since: Text,
-    pub(super) row: Text,
+    pub(super) rows_of: Text,
 }
 
 impl Statements {
@@ -197,7 +197,7 @@ impl Statements {
                  WHERE updated_at >= timestamptz 'epoch' + $1::bigint * interval '1 microsecond'"
             )
             .into(),
-            row: format!("SELECT {stored} FROM {name} WHERE name = $1").into(),
+            rows_of: format!("SELECT {stored} FROM {name} WHERE name = ANY($1::text[])").into(),
         }
     }
 }

@@ -52,6 +52,25 @@ pub(super) struct Pools {
 }
 
 impl Pools {
+    /// Connects on first use. The file's journal mode is left as it is.
+    ///
+    /// The last connection to a file brings what its log holds into it, reader or not, unless its handle is read-only.
+    /// Where there is no log such a handle would leave an empty one behind.
+    pub(super) fn open_read_only(options: &SqliteOptions) -> Self {
+        let mut log = options.path.clone().into_os_string();
+        log.push("-wal");
+        let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+        let file = SqliteConnectOptions::new()
+            .filename(&options.path)
+            .read_only(has_log)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("query_only", "on")
+            .disable_statement_logging();
+        let pool = || SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE_TIMEOUT);
+        let readers = pool().connect_lazy_with(file);
+        Self { writer: readers.clone(), readers }
+    }
+
     /// Creates the file where there is none.
     pub(super) async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
         let synchronous = if options.full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };

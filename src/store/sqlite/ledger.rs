@@ -112,6 +112,11 @@ async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
     sqlx::query_scalar(text).fetch_one(connection).await
 }
 
+/// Whether there is a ledger at all.
+pub(super) async fn is_there(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(version(connection).await? > 0)
+}
+
 /// A sentence where the ledger is not as new as this program needs it.
 pub(super) async fn missing(connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
     let version = version(connection).await?;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 pub use connect::SqliteOptions;
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Request, Store, StoreError, StoredRow, Table, Tell};
+use super::{Changes, Decide, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell};
 use classify::store_error;
 use connect::Pools;
 use read::Statements;
@@ -38,6 +38,12 @@ impl SqliteStore {
     /// Opens the file, or creates it.
     pub async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
         Ok(Self { pools: Pools::open(options).await?, options: options.clone(), statements: RwLock::default() })
+    }
+
+    /// Opens the file to read it; it need not be there. Whatever would write fails.
+    #[must_use]
+    pub fn open_read_only(options: &SqliteOptions) -> Self {
+        Self { pools: Pools::open_read_only(options), options: options.clone(), statements: RwLock::default() }
     }
 
     fn statements(&self, table: &Table) -> Arc<Statements> {
@@ -79,6 +85,18 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn prospect(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
+        if !self.options.path.exists() {
+            let absent = tables.iter().map(|table| table.name.clone()).collect();
+            return Ok(Prospect { absent, ..Prospect::default() });
+        }
+        timed(async {
+            let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
+            schema::prospect(&mut connection, tables).await
+        })
+        .await
+    }
+
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
         query!(self.pools.writer, connection => read::salt(&mut connection))
     }
@@ -111,9 +129,9 @@ impl Store for SqliteStore {
         query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))
     }
 
-    async fn row(&self, table: &Table, key: &str) -> Result<Option<StoredRow>, StoreError> {
+    async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
         let statements = self.statements(table);
-        query!(self.pools.readers, connection => read::row(&mut connection, &statements, key))
+        query!(self.pools.readers, connection => read::rows_of(&mut connection, &statements, keys))
     }
 
     async fn now(&self) -> Result<i64, StoreError> {

@@ -42,7 +42,7 @@ pub(super) struct Statements {
     pub(super) among: Text,
     rows: Text,
     rows_since: Text,
-    row: Text,
+    rows_of: Text,
 }
 
 impl Statements {
@@ -54,7 +54,7 @@ impl Statements {
             among: select("name, payload", "name IN (SELECT value FROM json_each($1))"),
             rows: select(stored, "name > $1 ORDER BY name LIMIT $2"),
             rows_since: select(stored, "updated_at >= $1"),
-            row: select(stored, "name = $1"),
+            rows_of: select(stored, "name IN (SELECT value FROM json_each($1))"),
         }
     }
 }
@@ -112,12 +112,18 @@ pub(super) async fn rows_since(
     Ok(())
 }
 
-pub(super) async fn row(
+pub(super) async fn rows_of(
     connection: &mut SqliteConnection,
     statements: &Statements,
-    key: &str,
-) -> Result<Option<StoredRow>, sqlx::Error> {
-    sqlx::query(statements.row.sql()).bind(key).fetch_optional(connection).await?.as_ref().map(stored).transpose()
+    keys: &[String],
+) -> Result<Vec<StoredRow>, sqlx::Error> {
+    let query = sqlx::query(statements.rows_of.sql()).bind(texts(keys));
+    query.fetch_all(connection).await?.iter().map(stored).collect()
+}
+
+/// Texts as a JSON array, which they always serialise to.
+fn texts(texts: &[String]) -> String {
+    serde_json::to_string(texts).unwrap_or_default()
 }
 
 pub(super) async fn ledger(
@@ -137,10 +143,8 @@ pub(super) async fn owners(
     kind: &str,
     keys: &[String],
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
-    // texts always serialise
-    let keys = serde_json::to_string(keys).unwrap_or_default();
     let query = sqlx::query(STATEMENTS.owners.sql());
-    query.bind(kind).bind(keys).fetch_all(connection).await?.iter().map(entry).collect()
+    query.bind(kind).bind(texts(keys)).fetch_all(connection).await?.iter().map(entry).collect()
 }
 
 pub(super) async fn take_leadership(
@@ -161,9 +165,20 @@ pub(super) async fn take_leadership(
     Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() })
 }
 
+const SALT: &str = "SELECT value FROM orloj_operator_meta WHERE key = 'salt'";
+
+/// The salt where there is one.
+pub(super) async fn known_salt(connection: &mut SqliteConnection) -> Result<Option<[u8; 32]>, sqlx::Error> {
+    let found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(connection).await?;
+    found.map(checked).transpose()
+}
+
+fn checked(salt: Vec<u8>) -> Result<[u8; 32], sqlx::Error> {
+    salt.try_into().map_err(|_| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+}
+
 /// Made once; whoever comes second takes the first one's.
 pub(super) async fn salt(connection: &mut SqliteConnection) -> Result<[u8; 32], sqlx::Error> {
-    const SALT: &str = "SELECT value FROM orloj_operator_meta WHERE key = 'salt'";
     let mut found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
     if found.is_none() {
         let fresh: [u8; 32] = rand::random();
@@ -173,6 +188,5 @@ pub(super) async fn salt(connection: &mut SqliteConnection) -> Result<[u8; 32], 
             .await?;
         found = sqlx::query_scalar(SALT).fetch_optional(&mut *connection).await?;
     }
-    let salt = found.and_then(|bytes| bytes.try_into().ok());
-    salt.ok_or_else(|| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+    checked(found.unwrap_or_default())
 }

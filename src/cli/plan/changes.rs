@@ -1,0 +1,238 @@
+//! From what the engine made of a rehearsal to what a sync would do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fields::{Field, differences};
+use crate::cli::sync::line::{Fate, Word};
+use crate::engine::codec::Codec;
+use crate::registry::{Kind, Registry};
+use crate::resource::{KindIndex, ResourceId};
+use crate::store::rehearsal::RowChange;
+
+/// What would become of a row, or of a resource that gets none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A row where none stands.
+    Create,
+    /// Another content for a row.
+    Change,
+    /// A row that nobody owns gets an owner, and the content of the resource.
+    Adopt,
+    /// A row under another key, since its resource maps to that now.
+    Move,
+    /// No row any more.
+    Delete,
+    /// The row stays and belongs to nobody.
+    Release,
+    /// The resource is not synced: `reason` and `error` say why, as its status would.
+    Refuse,
+}
+
+impl Action {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Adopt => "adopt",
+            Self::Move => "move",
+            Self::Delete => "delete",
+            Self::Release => "release",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// One thing that a sync would do.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub action: Action,
+    pub kind: String,
+    /// Of the row, `<namespace>/<name>`; of the resource, where that is refused.
+    pub key: String,
+    /// Where the row stands now, for `move`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of the manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Of the manifest, from 1; for `refuse` the line in question where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// A status' reason, for `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// A status' text, for `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Why, where the fields do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What of the row's payload would change, but for its counters. Empty where the row is new or goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+}
+
+/// What a sync would do, and how many resources it would leave as they are.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// By kind, in the registry's order, and key.
+    pub all: Vec<(Option<ResourceId>, Change)>,
+    pub unchanged: usize,
+    pub suspended: usize,
+}
+
+/// Rows and fates, put together. Every row that would be written is told, whatever it is written for.
+pub struct Account<'a> {
+    registry: &'a Registry,
+    codec: &'a Codec,
+    rows: BTreeMap<(KindIndex, String), RowChange>,
+    told: BTreeSet<(KindIndex, String)>,
+}
+
+impl<'a> Account<'a> {
+    pub fn new(registry: &'a Registry, codec: &'a Codec, rows: Vec<RowChange>) -> Self {
+        let kind_of = |row: &RowChange| {
+            let kind = registry.kinds().iter().find(|kind| kind.store.table.name == row.table)?;
+            Some(kind.index)
+        };
+        let rows = rows.into_iter().filter_map(|row| Some(((kind_of(&row)?, row.key.clone()), row))).collect();
+        Self { registry, codec, rows, told: BTreeSet::new() }
+    }
+
+    /// What these fates come to.
+    pub fn settle(mut self, fates: impl IntoIterator<Item = (ResourceId, Fate)>) -> Changes {
+        let mut settled = Changes::default();
+        let mut found = Vec::new();
+        for (id, fate) in fates {
+            match fate.word {
+                Word::Suspended => settled.suspended += 1,
+                _ => match self.change(&id, fate) {
+                    Some(change) => found.push((id.kind, Some(id), change)),
+                    None => settled.unchanged += 1,
+                },
+            }
+        }
+        found.extend(self.left_over().into_iter().map(|(kind, change)| (kind, None, change)));
+        found.sort_by(|(kind, _, a), (other, _, b)| (kind, &a.key, a.action).cmp(&(other, &b.key, b.action)));
+        settled.all = found.into_iter().map(|(_, id, change)| (id, change)).collect();
+        settled
+    }
+
+    /// `None` where nothing would be written.
+    fn change(&mut self, id: &ResourceId, fate: Fate) -> Option<Change> {
+        let kind = self.registry.kind(id.kind);
+        let change = |action, key: &str| blank(action, kind, key);
+        match fate.word {
+            Word::Refused => {
+                let (reason, text) = fate.failure.unzip();
+                let error = fate.error.or(text);
+                let refused = change(Action::Refuse, &id.object.to_string());
+                Some(Change { reason: reason.map(str::to_owned), error, ..refused })
+            }
+            Word::Removed => self.take_if(id.kind, &fate.key, |row| row.after.is_none()).map(|row| {
+                let gone = change(Action::Delete, &row.key);
+                let object = id.object.to_string();
+                let resource = if object == row.key { "its resource" } else { &object };
+                Change { note: Some(format!("{resource} is gone")), ..gone }
+            }),
+            Word::Retained => {
+                let row = self.take(id.kind, &fate.key);
+                Some(self.with_fields(kind, change(Action::Release, &fate.key), row.as_ref(), row.as_ref()))
+            }
+            Word::Moved => {
+                let row = self.take(id.kind, &fate.key);
+                let from = fate.moved_from.unwrap_or_default();
+                let left = self.rows.get(&(id.kind, from.clone())).cloned();
+                self.take_if(id.kind, &from, |row| row.after.is_none());
+                let moved = self.with_fields(kind, change(Action::Move, &fate.key), left.as_ref(), row.as_ref());
+                Some(Change { from: Some(from), ..moved })
+            }
+            Word::Adopted => {
+                let row = self.take(id.kind, &fate.key);
+                Some(self.with_fields(kind, change(Action::Adopt, &fate.key), row.as_ref(), row.as_ref()))
+            }
+            Word::Inserted | Word::Updated | Word::Unchanged | Word::Suspended => {
+                let row = self.take(id.kind, &fate.key)?;
+                Some(self.by_row(kind, &row))
+            }
+        }
+    }
+
+    /// Rows that no fate speaks of: those of resources that were refused under their new key, for one.
+    fn left_over(&mut self) -> Vec<(KindIndex, Change)> {
+        let keys: Vec<_> = self.rows.keys().filter(|key| !self.told.contains(*key)).cloned().collect();
+        let mut left = Vec::new();
+        for (kind, key) in keys {
+            let Some(row) = self.take(kind, &key) else { continue };
+            let change = self.by_row(self.registry.kind(kind), &row);
+            let note = (change.action == Action::Delete).then(|| "its resource has left this key".to_owned());
+            left.push((kind, Change { note, ..change }));
+        }
+        left
+    }
+
+    fn by_row(&self, kind: &Kind, row: &RowChange) -> Change {
+        let action = match (&row.before, &row.after) {
+            (None, _) => Action::Create,
+            (Some(_), None) => Action::Delete,
+            (Some(_), Some(_)) => Action::Change,
+        };
+        self.with_fields(kind, blank(action, kind, &row.key), Some(row), Some(row))
+    }
+
+    /// Adds what differs between one row as it stands and one as it would be.
+    fn with_fields(
+        &self,
+        kind: &Kind,
+        change: Change,
+        stands: Option<&RowChange>,
+        comes: Option<&RowChange>,
+    ) -> Change {
+        let before = stands.and_then(|row| row.payloads().0);
+        let after = comes.and_then(|row| row.payloads().1);
+        let (Some(before), Some(after)) = (before, after) else { return change };
+        let open = |payload: &Value| self.codec.open(kind, payload.clone());
+        let (old, new) = (open(before), open(after));
+        let fields = differences(kind, &old.payload, &new.payload);
+        let note = match () {
+            () if !fields.is_empty() => None,
+            () if !old.sealed => Some("its values stand in the clear and would be encrypted"),
+            () => Some("says the same; what is derived from it would be written anew"),
+        };
+        Change { fields, note: note.filter(|_| change.action == Action::Change).map(str::to_owned), ..change }
+    }
+
+    fn take(&mut self, kind: KindIndex, key: &str) -> Option<RowChange> {
+        self.take_if(kind, key, |_| true)
+    }
+
+    fn take_if(&mut self, kind: KindIndex, key: &str, wanted: impl Fn(&RowChange) -> bool) -> Option<RowChange> {
+        let at = (kind, key.to_owned());
+        let row = self.rows.get(&at).filter(|row| wanted(row) && !self.told.contains(&at)).cloned();
+        if row.is_some() {
+            self.told.insert(at);
+        }
+        row
+    }
+}
+
+fn blank(action: Action, kind: &Kind, key: &str) -> Change {
+    Change {
+        action,
+        kind: kind.names.kind.clone(),
+        key: key.to_owned(),
+        from: None,
+        file: None,
+        line: None,
+        reason: None,
+        error: None,
+        note: None,
+        fields: Vec::new(),
+    }
+}

@@ -1,0 +1,221 @@
+//! `plan`: what a sync would do, found out by doing it on a store that nothing is written to.
+//!
+//! The engine, the source and the decisions are those of `sync` and `run`; only where they would write there is a
+//! [`Rehearsal`], and for a cluster a target that tells nobody.
+
+mod changes;
+mod cluster;
+mod fields;
+mod report;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::args::PlanArgs;
+use super::sync::line::Fate;
+use super::sync::observe::Observed;
+use super::sync::{self, EVENT_BUFFER, OWNER, Tally};
+use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, store};
+use crate::cluster::survey::Listing;
+use crate::config::Config;
+use crate::crypto::{Fingerprinter, SecretKey, Vault};
+use crate::engine::codec::Codec;
+use crate::engine::{self, EngineError, Options, Parts, Target};
+use crate::registry::Registry;
+use crate::resource::{KindIndex, ResourceId};
+use crate::source::directory::{self, Directory, Heard, Known};
+use crate::source::manifest::Reader;
+use crate::source::{Scope, SourceEvent};
+use crate::store::Store;
+use crate::store::open::open_read_only;
+use crate::store::rehearsal::Rehearsal;
+use crate::telemetry::Terminal;
+
+use changes::{Account, Change, Changes};
+use report::{Plan, Problem, Summary};
+
+/// Where the resources come from.
+struct Source {
+    target: Arc<dyn Target>,
+    scopes: Vec<(KindIndex, Scope)>,
+    options: Options,
+    /// Whose ledger.
+    owner: String,
+    events: mpsc::Receiver<SourceEvent>,
+    heard: mpsc::UnboundedReceiver<Heard>,
+    /// Reads the resources; of files it answers nothing.
+    reading: JoinHandle<Listing>,
+    files: Option<(Reader, Known)>,
+}
+
+pub async fn run(
+    args: PlanArgs,
+    config: Config,
+    registry: Arc<Registry>,
+    terminal: &Terminal,
+) -> Result<Ended, CliError> {
+    if args.schema {
+        output::json(&report::schema())?;
+        return Ok(Ended::Well);
+    }
+    check_paths(&args.paths)?;
+    let stop = stop_on_signals()?;
+    let key = secret_key(&config)?;
+    let url = store::url(args.store.as_ref(), &config)?;
+    let store = open_read_only(&url).await?;
+    let prospect = store.prospect(&store::tables(&registry), config.create_tables).await?;
+    if !prospect.missing.is_empty() {
+        return Err(CliError::StoreIncomplete { missing: prospect.missing, hint: store::NOT_READY });
+    }
+    let source =
+        if args.cluster { cluster::source(&config, &registry).await? } else { files(&args, &config, &registry, &stop) };
+    let rehearsal = Arc::new(Rehearsal::on(store, prospect, &source.owner).await?);
+    let owner = source.owner.clone();
+    let rehearsed = rehearse(source, &rehearsal, &registry, key.clone(), &stop, terminal).await?;
+    let fingerprinter = Arc::new(Fingerprinter::new(rehearsal.salt().await?, key.as_ref()));
+    let codec = Codec::new(fingerprinter, Vault::new(key));
+    let account = Account::new(&registry, &codec, rehearsal.changes());
+    rehearsed.plan(account, url.to_string(), owner, args.prune || args.cluster).print(args.output).map_err(Into::into)
+}
+
+/// What came of a rehearsal.
+struct Rehearsed {
+    tally: Tally,
+    listing: Listing,
+    files: Option<(Reader, Known)>,
+}
+
+/// Runs the engine on the source until it has nothing left to do.
+async fn rehearse(
+    source: Source,
+    rehearsal: &Arc<Rehearsal>,
+    registry: &Arc<Registry>,
+    key: Option<SecretKey>,
+    stop: &CancellationToken,
+    terminal: &Terminal,
+) -> Result<Rehearsed, CliError> {
+    let (tell_noted, noted) = mpsc::unbounded_channel();
+    let store: Arc<dyn Store> = Arc::clone(rehearsal) as Arc<dyn Store>;
+    let parts = Parts {
+        registry: Arc::clone(registry),
+        store,
+        target: source.target,
+        observer: Arc::new(Observed::new(tell_noted)),
+        fence: rehearsal.fence(),
+        key,
+        scopes: source.scopes,
+    };
+    let options = Options { until_idle: true, ..source.options };
+    let engine = engine::run(parts, options, source.events, stop.clone());
+    let progress = terminal.progress("planning", None);
+    let (tally, result) = sync::gather(engine, source.heard, noted, Some(progress)).await;
+    result?;
+    if stop.is_cancelled() {
+        // the source may still wait for standard input
+        return Err(CliError::Usage("interrupted: there is no plan".to_owned()));
+    }
+    let listing = source.reading.await.map_err(|error| EngineError::Internal(error.to_string()))?;
+    Ok(Rehearsed { tally, listing, files: source.files })
+}
+
+fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> Source {
+    let (tell, events) = mpsc::channel(EVENT_BUFFER);
+    let (tell_heard, heard) = mpsc::unbounded_channel();
+    let directory = Directory::new(registry, args.paths.clone(), args.prune, tell, tell_heard);
+    let (known, target) = (directory.known(), directory.target());
+    let stop = stop.clone();
+    Source {
+        target: Arc::new(target),
+        scopes: directory::scopes(registry),
+        options: sync::options(config, args.prune),
+        owner: args.owner.clone().unwrap_or_else(|| OWNER.to_owned()),
+        events,
+        heard,
+        reading: tokio::spawn(async move {
+            sync::read(directory, false, stop).await;
+            Listing::default()
+        }),
+        files: Some((Reader::new(Arc::clone(registry)), known)),
+    }
+}
+
+impl Rehearsed {
+    fn plan(self, account: Account<'_>, store: String, owner: String, prunes: bool) -> Plan {
+        let Self { mut tally, listing, files } = self;
+        let mut fates: Vec<_> = tally.fates.drain().collect();
+        let all: Vec<_> = match &files {
+            Some((_, known)) => known.in_order(),
+            None => listing.resources.into_iter().map(|id| (id, true)).collect(),
+        };
+        let resources = all.len();
+        if files.is_some() {
+            // told as problems
+            fates.retain(|(_, fate)| !fate.is_unreadable());
+        }
+        let told: HashSet<_> = fates.iter().map(|(id, _)| id.clone()).collect();
+        // the engine asks the store about what it does not know already
+        let untouched = all.into_iter().filter(|(id, readable)| *readable && !told.contains(id));
+        fates.extend(untouched.map(|(id, _)| (id, Fate::unchanged())));
+        fates.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (id, fate) in &mut fates {
+            if let Some((_, known)) = &files
+                && fate.key.is_empty()
+            {
+                fate.key = known.key(id);
+            }
+            if files.is_none() {
+                // as the status would have it
+                fate.error = fate.failure.as_ref().map(|(_, text)| text.clone());
+            }
+        }
+        let Changes { all, unchanged, suspended } = account.settle(fates);
+        let changes: Vec<Change> = all
+            .into_iter()
+            .map(|(id, change)| match (&files, id) {
+                (Some((reader, known)), Some(id)) => placed(reader, known, &id, change),
+                _ => change,
+            })
+            .collect();
+        let mut actions = BTreeMap::new();
+        for change in &changes {
+            *actions.entry(change.action).or_default() += 1;
+        }
+        let problems =
+            tally.problems.into_iter().map(problem).chain(listing.problems.into_iter().map(nameless)).collect();
+        let summary = Summary {
+            resources,
+            actions,
+            unchanged,
+            suspended,
+            skipped: tally.listed.foreign,
+            incomplete: tally.listed.incomplete && prunes,
+        };
+        Plan { store, owner, changes, problems, summary }
+    }
+}
+
+/// With the place of the manifest.
+fn placed(reader: &Reader, known: &Known, id: &ResourceId, change: Change) -> Change {
+    let Some(place) = known.place(id) else { return change };
+    let line = change.error.as_ref().map_or(place.line, |text| reader.locate(&place, text).0);
+    Change { file: Some(place.file.display().to_string()), line: Some(line), ..change }
+}
+
+fn problem(error: crate::source::manifest::ManifestError) -> Problem {
+    let some = |number: usize| (number > 0).then_some(number);
+    Problem {
+        file: Some(error.file.display().to_string()),
+        line: some(error.line),
+        column: some(error.column),
+        error: error.text,
+        snippet: error.snippet,
+    }
+}
+
+fn nameless(error: String) -> Problem {
+    Problem { file: None, line: None, column: None, error, snippet: None }
+}

@@ -1,0 +1,106 @@
+//! A cluster as a source that is read once: for whoever looks and does not stay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::ListParams;
+use tokio::sync::mpsc;
+
+use super::api;
+use super::seen::Seen;
+use crate::registry::Registry;
+use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::{Scope, SourceEvent};
+
+/// Objects in one page of a list.
+const PAGE: u32 = 250;
+
+/// No page may take longer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A resource of a source that nobody watches: there is no order of versions, since no later ones come.
+#[must_use]
+pub fn unversioned(resource: Resource) -> Resource {
+    Resource { version: 0, ..resource }
+}
+
+/// What was listed.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub resources: Vec<ResourceId>,
+    /// What could not be listed, and why.
+    pub problems: Vec<String>,
+}
+
+/// Tells all lists, one after another. Nothing counts as gone of what could not be listed.
+pub async fn list(
+    client: Client,
+    registry: Arc<Registry>,
+    scopes: Vec<(KindIndex, Scope)>,
+    tell: mpsc::Sender<SourceEvent>,
+) -> Listing {
+    let (mut listing, mut incomplete) = (Listing::default(), Vec::new());
+    for (kind, scope) in &scopes {
+        if tell.send(SourceEvent::ListStarted { kind: *kind, scope: scope.clone() }).await.is_err() {
+            return listing;
+        }
+        if let Err(why) = pages(&client, &registry, *kind, scope, &tell, &mut listing.resources).await {
+            listing.problems.push(describe(&registry, *kind, scope, &why));
+            incomplete.push(*kind);
+        }
+    }
+    // the first list to end may be the last word to an engine that has nothing left to do
+    for kind in incomplete {
+        let _ = tell.send(SourceEvent::Incomplete { kind }).await;
+    }
+    for (kind, scope) in scopes {
+        let _ = tell.send(SourceEvent::ListEnded { kind, scope }).await;
+    }
+    listing
+}
+
+async fn pages(
+    client: &Client,
+    registry: &Registry,
+    kind: KindIndex,
+    scope: &Scope,
+    tell: &mpsc::Sender<SourceEvent>,
+    resources: &mut Vec<ResourceId>,
+) -> Result<(), kube::Error> {
+    let namespace = match scope {
+        Scope::All => None,
+        Scope::Namespace(namespace) => Some(&**namespace),
+    };
+    let api = api::<Seen>(client, registry.kind(kind), namespace);
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = tokio::time::timeout(TIMEOUT, api.list(&params)).await;
+        let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
+        for seen in page.items {
+            let resource = Box::new(unversioned(seen.into_resource(kind)));
+            resources.push(resource.id.clone());
+            if tell.send(SourceEvent::Listed(resource)).await.is_err() {
+                return Ok(());
+            }
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn describe(registry: &Registry, kind: KindIndex, scope: &Scope, error: &kube::Error) -> String {
+    let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
+    let why = match code {
+        404 => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
+        403 => format!("not allowed to list it; `orloj-operator kinds rbac` prints what is needed ({error})"),
+        _ => error.to_string(),
+    };
+    let place = match scope {
+        Scope::All => String::new(),
+        Scope::Namespace(namespace) => format!(" in namespace {namespace}"),
+    };
+    format!("unable to list {}{place}: {why}", registry.kind(kind).names.crd())
+}
