@@ -8,6 +8,7 @@
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`desired`]: a resource turned into the row that should stand for it
+//! - [`cases`]: what a kind's file is proven by
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`status`]: what a resource's status says
 //! - [`store`]: rows and ledger, in Postgres or SQLite
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backoff;
+pub mod cases;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -1,18 +1,40 @@
-//! `kinds`: what the registry holds, and what is generated from it.
+//! `kinds`: what the registry holds, what is generated from it, and what its authors need.
+
+mod explain;
+mod lint;
+mod test;
 
 use serde_json::{Value, json};
 
 use super::args::{KindsCommand, OutputFormat};
 use super::{CliError, Ended, output};
+use crate::cases;
 use crate::cluster::lease::LEASE_NAME;
 use crate::config::Config;
 use crate::registry::{Kind, Registry, crd, json_schema, rbac};
 use crate::store::TableOwner;
 
-pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
+pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
+    let folder = config.kinds_dir.as_deref();
+    match command {
+        KindsCommand::Lint(args) => return lint::run(args, folder),
+        KindsCommand::Test(args) => return test::run(args, folder),
+        KindsCommand::Explain(args) => return explain::run(args, folder),
+        KindsCommand::Schema { cases: true } => {
+            output::json(&cases::json_schema())?;
+            return Ok(Ended::Well);
+        }
+        _ => {}
+    }
+    show(command, config, &Registry::load(folder)?)
+}
+
+/// What needs the kinds loaded.
+fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
     match command {
         KindsCommand::List { output } => list(registry, *output)?,
-        KindsCommand::Schema => output::json(&json_schema())?,
+        KindsCommand::Schema { .. } => output::json(&json_schema())?,
+        KindsCommand::Lint(_) | KindsCommand::Test(_) | KindsCommand::Explain(_) => {}
         KindsCommand::Crds { out: None } => output::text(&crd::crds_yaml(registry))?,
         KindsCommand::Crds { out: Some(folder) } => {
             for path in crd::write_crds(registry, folder)? {
