@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use orloj_operator::config::settings::{self, SETTINGS};
+use orloj_operator::registry::lint;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use regex::Regex;
@@ -291,6 +292,32 @@ fn the_new_kind_does_what_is_shown() {
     resource.spec["paint"] = json!({});
     let error = kind.desired(&resource).err().map(|invalid| invalid.text).unwrap_or_default();
     assert!(!error.is_empty() && console.contains(&format!("Widget shop/bookshelf: {error}")), "{error}");
+}
+
+/// The case that is shown holds for the kind that is shown, and that kind is clean.
+#[test]
+fn the_new_kind_is_proven_as_shown() {
+    let heading = "A new kind in ten minutes";
+    let blocks = blocks(heading, "yaml");
+    let (registry, _) = widget(&blocks);
+    let outcomes = orloj_operator::cases::run(&registry.kinds()[0], "widget.test.yaml", blocks[2]);
+    let outcomes = outcomes.unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(outcomes.len() == 1 && outcomes[0].diff.is_none(), "{outcomes:?}");
+    let file = ("widget.yaml".to_owned(), format!("{}\n", blocks[0]));
+    let findings = lint::lint(vec![file], Registry::embedded_files());
+    assert!(findings.is_empty(), "{}", findings.iter().map(|f| format!("{f}\n")).collect::<String>());
+}
+
+/// The guide's table of checks is the program's.
+#[test]
+fn every_check_is_told() {
+    let guide = read("kinds/README.md");
+    for lint in lint::LINTS {
+        let row = format!("\n| `{}` | {} | {} |\n", lint.id, lint.severity.word(), lint.finds);
+        assert!(guide.contains(&row), "not in kinds/README.md: {row}");
+    }
+    let told = find_all(r"(?m)^\| `([a-z-]+)` \| (?:error|warning) \|", &guide);
+    assert_eq!(told.len(), lint::LINTS.len(), "{told:?}");
 }
 
 /// Every key of the Deployment is one that Kubernetes knows, every flag and variable one that we know.

@@ -18,7 +18,7 @@ const DEFINITIONS: usize = 60;
 const RULES: usize = 30;
 
 /// Rules that are not judged, at most: a check that gives up on everything would always be right.
-const MOST_UNKNOWN: f64 = 0.02;
+const MOST_UNKNOWN: f64 = 0.05;
 
 /// What a rule's part is of.
 #[derive(Clone, Copy, Debug, PartialEq)]
