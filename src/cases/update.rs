@@ -4,7 +4,7 @@ use super::{Outcome, yaml};
 use crate::registry::{Problem, Source};
 
 /// The text with what was found in place of what failed; `None` where nothing did.
-pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<String>, Problem> {
+pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<String>, Box<Problem>> {
     let source = Source::new(name.to_owned(), text.to_owned());
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // from the end, so that the lines before keep their numbers
@@ -26,7 +26,7 @@ struct Place {
     indent: usize,
 }
 
-fn place(source: &Source, lines: &[String], index: usize) -> Result<Place, Problem> {
+fn place(source: &Source, lines: &[String], index: usize) -> Result<Place, Box<Problem>> {
     let pointer = format!("/{index}");
     let case = source.value(&pointer);
     let expect = source.key(&format!("{pointer}/expect"));
@@ -37,7 +37,7 @@ fn place(source: &Source, lines: &[String], index: usize) -> Result<Place, Probl
     if !before.chars().all(|c| c == ' ' || c == '-') || source.text[case.start..].starts_with('{') {
         let help = "write each key of the case on a line of its own".to_owned();
         let message = "unable to update a case that is written in one line".to_owned();
-        return Err(Problem::at(source, case, message, Some(help)));
+        return Err(Box::new(Problem::at(source, case, message, Some(help))));
     }
     let depth = |line: &String| line.len() - line.trim_start().len();
     let inside =

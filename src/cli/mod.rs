@@ -63,7 +63,7 @@ pub enum CliError {
     /// The store has not all that is needed.
     #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
     StoreIncomplete { missing: Vec<String>, hint: &'static str },
-    #[error("unable to run the cases{}", problems.iter().map(|problem| format!("\n\n{problem}")).collect::<String>())]
+    #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
     Cases { problems: Vec<Problem> },
     #[error("{0}")]
     Usage(String),

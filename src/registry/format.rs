@@ -22,6 +22,7 @@ pub fn json_schema() -> Value {
 
 /// Reads a file: YAML, then the format's schema, then the types. All faults of the first of these that finds any.
 pub(super) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
+    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
     if source.text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
         return Err(vec![nothing(source)]);
     }
@@ -29,7 +30,6 @@ pub(super) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
     if let Some(problem) = no_kind_file(source, &value) {
         return Err(vec![problem]);
     }
-    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
     FORMAT.get_or_init(|| Format::new(json_schema())).as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
     serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
 }

@@ -20,6 +20,16 @@ const RULES: usize = 30;
 /// Rules that are not judged, at most: a check that gives up on everything would always be right.
 const MOST_UNKNOWN: f64 = 0.05;
 
+/// What is not judged must not be called wrong.
+const UNJUDGED: [&str; 6] = [
+    "self.tags.all(i, v, v != '')",
+    "self.tags.transformList(i, v, v).size() > 0",
+    "self.?name.optMap(n, n == '').orValue(true)",
+    "sets.contains(self.tags, ['a'])",
+    "quantity('1').isInteger()",
+    "type(self.name) == string",
+];
+
 /// What a rule's part is of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -124,7 +134,9 @@ struct Author<'r> {
 impl Author<'_> {
     fn known(&mut self, variables: &Variables, fits: impl Fn(&Value) -> bool) -> Option<(String, Value)> {
         let mut all = Vec::new();
-        variables.iter().for_each(|(name, schema)| below(name, schema, &mut all));
+        for (name, schema) in variables {
+            below(name, schema, &mut all);
+        }
         let fitting: Vec<_> = all.into_iter().filter(|(_, schema)| fits(schema)).collect();
         fitting.choose(self.rng).cloned()
     }
@@ -182,6 +194,7 @@ impl Author<'_> {
         let (one, two) = (of(Kind::Int), of(Kind::Int));
         let texts = of(Kind::Texts);
         match self.rng.random_range(0..16) {
+            _ if self.rng.random_bool(0.004) => self.pick(&UNJUDGED).to_owned(),
             0 | 1 => format!("({yes} {} {no})", self.pick(&["&&", "||", "==", "!="])),
             2 => format!("!({yes})"),
             3 => format!("({} ? {yes} : {no})", self.of(Kind::Bool, variables, depth)),

@@ -20,7 +20,7 @@ pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
     match args.output {
         ReportFormat::Json => output::json(&findings.iter().map(described).collect::<Vec<_>>())?,
         ReportFormat::Text => {
-            let told: String = findings.iter().map(|finding| format!("{finding}\n\n")).collect();
+            let told = findings.iter().fold(String::new(), |told, finding| told + &finding.to_string() + "\n\n");
             let sum = [counted(count, "kind file"), counted(errors, "error"), counted(warnings, "warning")];
             output::text(&format!("{told}{}: {}, {}\n", sum[0], sum[1], sum[2]))?;
         }

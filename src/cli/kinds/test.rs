@@ -45,7 +45,7 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
                 Ok(outcomes) => report(args, kind, name, text, &outcomes, &mut count, &mut problems)?,
                 Err(found) => problems.extend(found),
             },
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if !problems.is_empty() {
@@ -58,7 +58,7 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
 }
 
 /// The kind whose file the cases stand beside.
-fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<&'r Kind, Problem> {
+fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<&'r Kind, Box<Problem>> {
     let stem = cases::stem(name).unwrap_or(name);
     let beside = files.iter().find(|(file, _)| ["yaml", "yml"].iter().any(|end| *file == format!("{stem}.{end}")));
     let kind = beside.and_then(|(_, text)| {
@@ -67,7 +67,7 @@ fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<
     });
     kind.ok_or_else(|| {
         let message = format!("there is no kind file {stem}.yaml beside these cases, or another one replaces it");
-        Problem::of_file(name.to_owned(), message)
+        Box::new(Problem::of_file(name.to_owned(), message))
     })
 }
 
@@ -126,12 +126,11 @@ enum Failure {
 
 /// Writes a file of cases, once it is certain that all of them hold then.
 fn update(kind: &Kind, name: &str, text: &str, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let problem = |problem| Failure::Problem(Box::new(problem));
-    let Some(new) = cases::updated(name, text, outcomes).map_err(problem)? else { return Ok(()) };
+    let Some(new) = cases::updated(name, text, outcomes).map_err(Failure::Problem)? else { return Ok(()) };
     let again = cases::run(kind, name, &new);
     if !again.is_ok_and(|outcomes| outcomes.iter().all(|outcome| outcome.diff.is_none())) {
         let message = "unable to update: write each key of a case on a line of its own".to_owned();
-        return Err(problem(Problem::of_file(name.to_owned(), message)));
+        return Err(Failure::Problem(Box::new(Problem::of_file(name.to_owned(), message))));
     }
     let path = PathBuf::from(name);
     std::fs::write(&path, new).map_err(|source| Failure::Write(WriteError { path, source }))

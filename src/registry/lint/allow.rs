@@ -44,8 +44,8 @@ fn at_line(source: &Source, line: usize, message: String, help: Option<String>) 
 fn comment_line(source: &Source, allowance: &Allowance) -> usize {
     let lines: Vec<&str> = source.text.lines().collect();
     let wanted = format!("{WORD} {}", allowance.id);
-    let before = lines.iter().take(allowance.from.max(2)).enumerate();
-    before.filter(|(_, line)| line.contains(&wanted)).last().map_or(1, |(index, _)| index + 1)
+    let before = lines.iter().enumerate().take(allowance.from.max(2));
+    before.rev().find(|(_, line)| line.contains(&wanted)).map_or(1, |(index, _)| index + 1)
 }
 
 fn read(source: &Source) -> (Vec<Allowance>, Vec<Problem>) {

@@ -7,6 +7,7 @@ use crate::registry::file::{KindFile, Replaced, StepSpec};
 
 /// What is known of a field whatever the resource: only steps without a guard count.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Fact {
     pub trimmed: bool,
     pub lowered: bool,

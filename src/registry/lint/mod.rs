@@ -110,7 +110,7 @@ impl std::fmt::Display for Finding {
 }
 
 impl Finding {
-    pub fn new(problem: Problem) -> Self {
+    fn new(problem: Problem) -> Self {
         let lint = LINTS.iter().find(|lint| lint.id == problem.id).unwrap_or(&LINTS[0]);
         Self { lint, problem }
     }

@@ -37,6 +37,10 @@ const UNJUDGED: &str = " dyn type quantity isQuantity sign isInteger asInteger a
     transformList transformMap transformMapEntry check allowed reason error errored group resource subresource \
     namespace name path serviceAccount fieldSelector labelSelector escapeKey _?._ _[?_] ";
 
+/// Macros that the parser leaves as calls: their first arguments are names of variables, which do not exist yet.
+const MACROS: &str = " all exists existsOne exists_one map filter transformList transformMap transformMapEntry \
+    optMap optFlatMap sortBy bind ";
+
 /// Functions that are judged, to find the one that was meant.
 const JUDGED: [&str; 44] = [
     "size",
@@ -95,6 +99,9 @@ impl<'d> Checker<'d> {
         {
             return Err(unknown(&format!("`{space}.{name}`")));
         }
+        if MACROS.contains(&format!(" {name} ")) {
+            return Err(unknown(&format!("the macro `{name}`")));
+        }
         let mut parts = Vec::new();
         for part in call.target.iter().map(|target| &**target).chain(&call.args) {
             parts.push(self.part(part)?);
@@ -107,7 +114,7 @@ impl<'d> Checker<'d> {
             return Err(unknown(&format!("`{name}` of an empty list")));
         }
         let found = match &call.target {
-            None => self.operator(name, &parts).or_else(|| Some(Ok(function(name, &parts)?))),
+            None => Self::operator(name, &parts).or_else(|| Some(Ok(function(name, &parts)?))),
             Some(_) => self.method(name, &parts, &call.args).map(Ok),
         };
         let given = match found {
@@ -124,7 +131,7 @@ impl<'d> Checker<'d> {
         Ok(Part { kind: given.kind, cost: given.cost.saturating_add(own), path: given.path, size, entry: given.entry })
     }
 
-    fn operator(&self, name: &str, parts: &[Part<'d>]) -> Option<Result<Given<'d>, Fault>> {
+    fn operator(name: &str, parts: &[Part<'d>]) -> Option<Result<Given<'d>, Fault>> {
         let given = match (name, parts) {
             (operators::LOGICAL_AND | operators::LOGICAL_OR, [one, other]) => {
                 (one.kind.is(&Type::Bool) && other.kind.is(&Type::Bool)).then(|| Given::new(Type::Bool, 0))
@@ -296,13 +303,14 @@ fn function<'d>(name: &str, parts: &[Part<'d>]) -> Option<Given<'d>> {
     let kind = |index: usize| parts.get(index).map(|part| &part.kind);
     let given = match (name, kind(0)?, kind(1)) {
         ("size", Type::String | Type::Bytes | Type::List(_) | Type::Map(..), None) => Given::new(Type::Int, 1),
-        ("matches", Type::String, Some(Type::String)) => Given::new(Type::Bool, 1),
         ("int", Type::Int | Type::Uint | Type::Double | Type::Duration | Type::String | Type::Timestamp, None) => {
             Given::new(Type::Int, 1)
         }
         ("uint", Type::Int | Type::Uint | Type::Double | Type::String, None) => Given::new(Type::Uint, 1),
         ("double", Type::Int | Type::Uint | Type::Double | Type::String, None) => Given::new(Type::Double, 1),
-        ("bool", Type::Bool | Type::String, None) => Given::new(Type::Bool, 1),
+        ("matches", Type::String, Some(Type::String)) | ("bool", Type::Bool | Type::String, None) => {
+            Given::new(Type::Bool, 1)
+        }
         ("string", Type::Bytes, None) => {
             let size = parts[0].size_or_unknown();
             Given::new(Type::String, size.cost(STRING)).sized(Size { min: size.min / 4, max: size.max })
@@ -414,7 +422,7 @@ fn literals(name: &str, call: &CallExpr) -> Result<(), Fault> {
 
 fn unfit(name: &str, is_method: bool, parts: &[Part<'_>]) -> Fault {
     if UNJUDGED.contains(&format!(" {name} ")) {
-        return unknown(&format!("`{name}`"));
+        return unknown(&if name.contains('?') { "optional values".to_owned() } else { format!("`{name}`") });
     }
     let told: Vec<String> = parts.iter().map(|part| part.kind.told()).collect();
     let known = JUDGED.contains(&name) || name.contains(|c: char| !c.is_ascii_alphanumeric());

@@ -124,7 +124,7 @@ impl Decl {
         let mut node = self;
         for part in path.get(1..)? {
             node = match (&node.shape, part.as_str()) {
-                (DeclShape::List(inner), "@items" | "@values") | (DeclShape::Map(inner), "@items" | "@values") => inner,
+                (DeclShape::List(inner) | DeclShape::Map(inner), "@items" | "@values") => inner,
                 // what the API server takes for a key: a string of no known length
                 (DeclShape::Map(_), "@keys") => return Some(0),
                 (DeclShape::Object(fields), name) => fields.get(name)?,

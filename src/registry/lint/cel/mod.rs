@@ -11,6 +11,7 @@ mod cost;
 mod decl;
 
 use crate::registry::Schema;
+use crate::registry::compile::cel::parse;
 use check::Checker;
 use decl::Decl;
 
@@ -82,7 +83,7 @@ fn walk(schema: &Schema, pointer: &str, at: At, judged: &mut Vec<Judged>) {
 }
 
 fn rule(text: &str, decl: &Decl, at: At) -> Verdict {
-    let Ok(program) = cel::Program::compile(text) else {
+    let Ok(program) = parse(text) else {
         return Verdict::Unknown { what: "a syntax that is not known here".to_owned() };
     };
     match Checker::new(decl).rule(program.expression()) {
@@ -100,8 +101,59 @@ fn rule(text: &str, decl: &Decl, at: At) -> Verdict {
 #[must_use]
 pub fn paths(rule: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    if let Ok(program) = cel::Program::compile(rule) {
+    if let Ok(program) = parse(rule) {
         check::paths(program.expression(), &mut found);
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(rule: &str) -> Verdict {
+        let schema = serde_json::json!({
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},
+            "x-kubernetes-validations": [{"rule": rule, "message": "no"}],
+        });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        judge(&schema).remove(0).verdict
+    }
+
+    #[test]
+    fn what_is_not_known_gets_no_verdict() {
+        for rule in [
+            "self.tags.all(i, v, v != '')",
+            "self.tags.transformList(i, v, v).size() > 0",
+            "self.tags.sortBy(t, t)[0] == ''",
+            "self.?name.optMap(n, n == '').orValue(true)",
+            "cel.bind(n, self.name, n == '')",
+            "sets.contains(self.tags, ['a'])",
+            "quantity(self.name).isInteger()",
+            "ip(self.name).family() == 4",
+            "type(self.name) == string",
+            "dyn(self.name) == 1",
+            "self.name != null",
+        ] {
+            assert!(matches!(judged(rule), Verdict::Unknown { .. }), "{rule}: {:?}", judged(rule));
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_judged() {
+        assert_eq!(judged("has(self.name)"), Verdict::Cost { cost: 1 });
+        for rule in
+            ["self.name", "self.nmae == ''", "self.tags.all(t, t)", "self.name.lower() == ''", "slef.name == ''"]
+        {
+            assert!(matches!(judged(rule), Verdict::Wrong { .. }), "{rule}: {:?}", judged(rule));
+        }
+        // below a list nothing is the same as before a change
+        let schema = serde_json::json!({
+            "type": "array",
+            "items": {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "no"}]},
+        });
+        let schema: Schema = serde_json::from_value(schema).unwrap();
+        assert!(matches!(judge(&schema)[0].verdict, Verdict::Wrong { .. }));
+    }
 }
