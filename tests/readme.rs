@@ -305,7 +305,11 @@ fn the_new_kind_is_proven_as_shown() {
     assert!(outcomes.len() == 1 && outcomes[0].diff.is_none(), "{outcomes:?}");
     let file = ("widget.yaml".to_owned(), format!("{}\n", blocks[0]));
     let findings = lint::lint(vec![file], Registry::embedded_files());
-    assert!(findings.is_empty(), "{}", findings.iter().map(|f| format!("{f}\n")).collect::<String>());
+    assert!(
+        findings.is_empty(),
+        "{}",
+        findings.iter().fold(String::new(), |told, finding| told + &finding.to_string())
+    );
 }
 
 /// The guide's table of checks is the program's.

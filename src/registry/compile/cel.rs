@@ -1,16 +1,13 @@
 //! CEL of the CRDs: parsed only. What the API server says of types and costs, [`super::super::lint`] tells.
 
-use std::sync::LazyLock;
-
 use cel::{Env, Program};
 
-/// Knows optional values as well, as the API server does.
-static ENV: LazyLock<Env> = LazyLock::new(Env::stdlib);
-
-/// A rule's syntax tree; the error is the parser's first line.
+/// A rule's syntax tree; the error is the parser's first line. Optional values, which the API server knows as well,
+/// take an environment, which is large: it is made for those who need it.
 pub(in crate::registry) fn parse(rule: &str) -> Result<Program, String> {
     let failed = |text: String| text.lines().next().unwrap_or("cannot be parsed").to_owned();
-    ENV.compile(rule).map_err(|errors| failed(errors.to_string()))
+    let plain = Program::compile(rule).map_err(|errors| failed(errors.to_string()));
+    plain.or_else(|error| Env::stdlib().compile(rule).map_err(|_| error))
 }
 
 /// Whether a rule is CEL.

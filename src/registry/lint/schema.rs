@@ -44,14 +44,14 @@ fn node(desk: &mut Desk<'_>, file: &KindFile, facts: &Facts, schema: &Schema, po
 /// Constraints of strings. What a step mends must get past the API server first.
 fn text(desk: &mut Desk<'_>, file: &KindFile, schema: &Schema, pointer: &str, path: &str, fact: &Fact) {
     let mended = match fact {
-        Fact { lowered: true, .. } => Some("another case or white space around it"),
-        Fact { trimmed: true, .. } => Some("white space around it"),
+        Fact { lowered: true, .. } => Some("another case or white space around it, which `normalize` would mend"),
+        Fact { trimmed: true, .. } => Some("white space around it, which `normalize` would mend"),
         Fact { changed: true, .. } => Some("a value that a step replaces"),
         Fact { filled: Some(_), .. } => Some("a value that a step fills in"),
-        _ => None,
+        _ => choices(&file.rules, path).any(|(_, aside)| aside).then_some("another case, which the rules take"),
     };
     if let Some(mended) = mended.filter(|_| !schema.values.is_empty()) {
-        let message = format!("`enum` refuses {mended}, which `normalize` would mend");
+        let message = format!("`enum` refuses {mended}");
         let help = "use a `oneOf` rule and a pattern such as '^\\s*(?i:a|b)?\\s*$'".to_owned();
         desk.key(STRICTER, &format!("{pointer}/enum"), message, Some(help));
     }
@@ -70,12 +70,12 @@ fn text(desk: &mut Desk<'_>, file: &KindFile, schema: &Schema, pointer: &str, pa
     if blank {
         tried.push(String::new());
     }
-    for word in choices(&file.rules, path) {
+    for (word, aside) in choices(&file.rules, path) {
         tried.push(word.clone());
-        if fact.lowered {
+        if fact.lowered || aside {
             tried.push(word.to_uppercase());
         }
-        if fact.lowered || fact.trimmed {
+        if fact.lowered || fact.trimmed || aside {
             tried.push(format!(" {word}\t"));
         }
     }
@@ -109,10 +109,10 @@ fn numbers(desk: &mut Desk<'_>, schema: &Schema, pointer: &str, path: &str, fact
     }
 }
 
-/// The words that a field may have, by the rules outside of blocks.
-fn choices<'f>(rules: &'f [RuleSpec], path: &str) -> Vec<&'f String> {
+/// The words that a field may have, by the rules outside of blocks, and whether case does not count.
+fn choices<'f>(rules: &'f [RuleSpec], path: &'f str) -> impl Iterator<Item = (&'f String, bool)> {
     let fits = rules.iter().filter(|rule| rule.path.as_deref() == Some(path) && rule.when.is_none());
-    fits.flat_map(|rule| rule.one_of.iter().flatten()).collect()
+    fits.flat_map(|rule| rule.one_of.iter().flatten().map(|word| (word, rule.ignore_case == Some(true))))
 }
 
 fn rules(desk: &mut Desk<'_>, schema: &Schema) {
