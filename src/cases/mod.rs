@@ -161,6 +161,11 @@ fn read(source: &Source) -> Result<Vec<Case>, Vec<Problem>> {
     static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
     let failed = |error: serde_saphyr::Error| vec![unreadable(source, &error)];
     let value: Value = serde_saphyr::from_str(&source.text).map_err(failed)?;
+    if value.is_null() {
+        let help = "write a list of cases, each with `name` and `given`".to_owned();
+        let message = "the file is empty: it holds no case".to_owned();
+        return Err(vec![Problem::at(source, 0..0, message, Some(help))]);
+    }
     let format = FORMAT.get_or_init(|| Format::new(json_schema()));
     format.as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
     let cases: Vec<Case> = serde_saphyr::from_str(&source.text).map_err(failed)?;

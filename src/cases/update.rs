@@ -5,6 +5,9 @@ use crate::registry::{Problem, Source};
 
 /// The text with what was found in place of what failed; `None` where nothing did.
 pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<String>, Box<Problem>> {
+    if outcomes.iter().all(|outcome| outcome.diff.is_none()) {
+        return Ok(None);
+    }
     let source = Source::new(name.to_owned(), text.to_owned());
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // from the end, so that the lines before keep their numbers
@@ -15,8 +18,8 @@ pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<St
         block.extend(yaml(&outcome.found).lines().map(|line| format!("{inner}{line}").trim_end().to_owned()));
         lines.splice(place.from..place.to, block);
     }
-    let new = lines.join("\n") + "\n";
-    Ok((new != text).then_some(new))
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    Ok(Some(lines.join(end) + end))
 }
 
 /// Lines (from 0, the last excluded) that an expectation takes, or would.

@@ -102,7 +102,8 @@ pub(crate) fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Proble
     let message = message.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
     // the library's advice is for programmers
     let message = match message {
-        text if text.starts_with("multiple YAML documents") => "more than one document: one file is one kind",
+        text if text.starts_with("multiple YAML documents") => "more than one document: a file holds one",
+        text if text.starts_with("budget breached") => "too large, or aliases that multiply into something too large",
         text => text.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
     };
     Problem::at(source, start..start + 1, message.to_owned(), None)

@@ -93,6 +93,8 @@ fn an_update_writes_what_was_found_and_leaves_the_rest() {
     assert_eq!(failing(&outcomes(kind, want)), [""; 0]);
     let again = updated("w.test.yaml", want, &outcomes(kind, want));
     assert_eq!(again.ok(), Some(None), "what holds is not written");
+    let windows = updated("w.test.yaml", &text.replace('\n', "\r\n"), &outcomes(kind, &text.replace('\n', "\r\n")));
+    assert_eq!(windows.ok(), Some(Some(want.replace('\n', "\r\n"))));
     let line = "[{name: a, given: {}}]\n";
     let refused = updated("w.test.yaml", line, &outcomes(kind, line)).map(|_| ()).unwrap_err();
     assert!(refused.message.contains("written in one line"), "{refused}");
@@ -127,6 +129,8 @@ fn a_file_of_cases_is_checked() {
             "either a row or an error",
         ),
         ("- name: a\n  given: {\n", 0, ""),
+        ("# later\n", 1, "it holds no case"),
+        ("- name: a\n  given: {}\n---\n- name: b\n  given: {}\n", 4, "more than one document"),
     ] {
         let found = problems(kind, text);
         let hit = found.iter().any(|problem| (line == 0 || problem.line == line) && problem.message.contains(message));
