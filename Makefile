@@ -52,6 +52,8 @@ generate: ## write again what is generated: crds/, the schema of a kind file, th
 	$(CARGO) run --locked --quiet -- kinds crds --out crds
 	$(CARGO) run --locked --quiet -- kinds schema > kinds/kind.schema.json.new
 	mv kinds/kind.schema.json.new kinds/kind.schema.json
+	$(CARGO) run --locked --quiet -- kinds schema --cases > kinds/test.schema.json.new
+	mv kinds/test.schema.json.new kinds/test.schema.json
 	tests/chart/generate.sh $(PROGRAM)
 	tests/chart/values_table.py
 	tests/chart/artifacthub.py

@@ -8,6 +8,7 @@
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`desired`]: a resource turned into the row that should stand for it
+//! - [`cases`]: what a kind's file is proven by
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`export`]: a row turned back into the manifest of a resource
 //! - [`status`]: what a resource's status says
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backoff;
+pub mod cases;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -66,6 +66,97 @@ fn kinds_are_listed_and_their_format_is_described() {
     assert!(wrong.err.starts_with("error: unable to load the kinds"), "{wrong:?}");
 }
 
+const KINDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kinds");
+
+#[test]
+fn kind_files_are_checked_and_the_exit_code_says_so() {
+    let clean = ran("kinds lint").expect(0);
+    assert_eq!(clean.out, "8 kind files: 0 errors, 0 warnings\n");
+    let clean = ran(&format!("kinds lint {KINDS} --deny-warnings")).expect(0);
+    assert_eq!(clean.out, "1 kind file: 0 errors, 0 warnings\n");
+    assert_eq!(ran(&format!("kinds lint --kinds {KINDS}")).expect(0).out, clean.out);
+
+    let warning = format!("kinds lint {KINDS}/lint/no-description.yaml");
+    let warned = ran(&warning).expect(0);
+    assert!(warned.out.ends_with("\n1 kind file: 0 errors, 2 warnings\n"), "{warned:?}");
+    ran(&format!("{warning} --deny-warnings")).expect(1);
+    let wrong = ran(&format!("kinds lint {KINDS}/lint/cel-type.yaml -o json")).expect(1).json();
+    assert_eq!((&wrong[0]["id"], &wrong[0]["severity"]), (&"cel-type".into(), &"error".into()));
+    assert_eq!((&wrong[0]["line"], &wrong[0]["help"]), (&16.into(), &"did you mean `size`?".into()));
+    assert!(wrong[0]["file"].as_str().unwrap().ends_with("cel-type.yaml"), "{wrong}");
+
+    let desk = Desk::new();
+    for words in ["kinds lint m", "kinds lint none"] {
+        let wrong = desk.run(words).expect(2);
+        assert!(wrong.out.is_empty() && wrong.err.starts_with("error: unable to "), "{wrong:?}");
+    }
+    let listed = ran("kinds lint --list -o json").expect(0).json();
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|lint| lint["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"cel-cost") && ran("kinds lint --list").expect(0).out.contains("\ncel-cost "), "{ids:?}");
+}
+
+#[test]
+fn cases_of_kinds_are_run_and_updated() {
+    let built_in = ran("kinds test").expect(0);
+    assert!(built_in.out.ends_with(" passed, 0 failed\n") && built_in.err.is_empty(), "{built_in:?}");
+    ran(&format!("kinds test {KINDS}")).expect(0);
+    assert!(ran("kinds test --update").expect(2).err.contains("name a folder"));
+
+    let desk = Desk::new();
+    let widget = std::fs::read_to_string(format!("{KINDS}/widget.yaml")).unwrap();
+    desk.write("widget.yaml", &widget);
+    let bare = desk.run("kinds test m").expect(0);
+    assert_eq!(
+        (bare.out.as_str(), bare.err.as_str()),
+        ("0 cases: 0 passed, 0 failed\n", "without cases: m/widget.yaml\n")
+    );
+    desk.write(
+        "widget.test.yaml",
+        "- name: small\n  given: {spec: {size: SMALL}}\n  expect:\n    row: {columns: {size: big, colour: ''}}\n",
+    );
+    let failed = desk.run("kinds test m").expect(1);
+    for part in [
+        "failed: m/widget.test.yaml:3:3: small\n",
+        "-     size: big\n",
+        "+     size: small\n",
+        "1 case: 0 passed, 1 failed\n",
+    ] {
+        assert!(failed.out.contains(part), "{part}: {failed:?}");
+    }
+    let line = &desk.run("kinds test m -o json").expect(1).json_lines()[0];
+    assert_eq!((&line["ok"], &line["case"], &line["line"]), (&false.into(), &"small".into(), &3.into()));
+    let updated = desk.run("kinds test m --update").expect(0);
+    assert_eq!(
+        (updated.out.as_str(), updated.err.as_str()),
+        ("1 case: 0 passed, 0 failed, 1 updated\n", "wrote m/widget.test.yaml\n")
+    );
+    assert_eq!(desk.run("kinds test m").expect(0).out, "1 case: 1 passed, 0 failed\n");
+    assert!(std::fs::read_to_string(desk.path("m/widget.test.yaml")).unwrap().contains("size: small"));
+
+    desk.write("other.test.yaml", "- name: a\n  given: {}\n");
+    let alone = desk.run("kinds test m").expect(2);
+    assert!(alone.err.contains("there is no kind file m/other.yaml beside these cases"), "{alone:?}");
+}
+
+#[test]
+fn kinds_and_fields_are_explained() {
+    let text = ran("kinds explain otool.runtime.isolation_mode").expect(0).out;
+    for part in [
+        "FIELD:      spec.runtime.isolation_mode <string>\n",
+        "\nNORMALISED",
+        "set to none where it is blank",
+        "\nCOLUMNS\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let all = ran("kinds explain tool --recursive").expect(0).out;
+    assert!(all.contains("\n    command <string>\n"), "{all}");
+    let json = ran(&format!("kinds explain widget.size --kinds {KINDS} -o json")).expect(0).json();
+    assert_eq!((&json["type"], &json["steps"][0]["number"]), (&"string".into(), &"1".into()));
+    let wrong = ran("kinds explain tool.clli").expect(2);
+    assert_eq!(wrong.err, "error: `Tool` has no field `clli` in spec: did you mean `cli`?\n");
+}
+
 #[test]
 fn a_kind_by_file_alone_is_known() {
     let desk = Desk::new();

@@ -18,6 +18,8 @@ mod generate;
 mod installed;
 #[path = "crds/rights.rs"]
 mod rights;
+#[path = "crds/rules.rs"]
+mod rules;
 #[path = "crds/server.rs"]
 mod server;
 #[path = "crds/upgrade.rs"]

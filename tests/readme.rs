@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use orloj_operator::config::settings::{self, SETTINGS};
+use orloj_operator::registry::lint;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use regex::Regex;
@@ -99,7 +100,8 @@ fn the_settings_are_those_of_the_program() {
 /// Every flag that is mentioned anywhere: one of the program or of kubectl.
 #[test]
 fn flags_exist() {
-    let help = read("src/cli/args.rs") + &read("src/cli/args/commands.rs");
+    let help: String =
+        ["args.rs", "args/commands.rs", "args/uninstall.rs"].map(|file| read(&format!("src/cli/{file}"))).concat();
     // a flag of clap's is a field with `long`
     let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
@@ -290,6 +292,36 @@ fn the_new_kind_does_what_is_shown() {
     resource.spec["paint"] = json!({});
     let error = kind.desired(&resource).err().map(|invalid| invalid.text).unwrap_or_default();
     assert!(!error.is_empty() && console.contains(&format!("Widget shop/bookshelf: {error}")), "{error}");
+}
+
+/// The case that is shown holds for the kind that is shown, and that kind is clean.
+#[test]
+fn the_new_kind_is_proven_as_shown() {
+    let heading = "A new kind in ten minutes";
+    let blocks = blocks(heading, "yaml");
+    let (registry, _) = widget(&blocks);
+    let outcomes = orloj_operator::cases::run(&registry.kinds()[0], "widget.test.yaml", blocks[2]);
+    let outcomes = outcomes.unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(outcomes.len() == 1 && outcomes[0].diff.is_none(), "{outcomes:?}");
+    let file = ("widget.yaml".to_owned(), format!("{}\n", blocks[0]));
+    let findings = lint::lint(vec![file], Registry::embedded_files());
+    assert!(
+        findings.is_empty(),
+        "{}",
+        findings.iter().fold(String::new(), |told, finding| told + &finding.to_string())
+    );
+}
+
+/// The guide's table of checks is the program's.
+#[test]
+fn every_check_is_told() {
+    let guide = read("kinds/README.md");
+    for lint in lint::LINTS {
+        let row = format!("\n| `{}` | {} | {} |\n", lint.id, lint.severity.word(), lint.finds);
+        assert!(guide.contains(&row), "not in kinds/README.md: {row}");
+    }
+    let told = find_all(r"(?m)^\| `([a-z-]+)` \| (?:error|warning) \|", &guide);
+    assert_eq!(told.len(), lint::LINTS.len(), "{told:?}");
 }
 
 /// `make demo-cluster` runs the quick start as it stands there, so it has to be plain commands; what it sets is a value of the chart.

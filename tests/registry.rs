@@ -2,6 +2,12 @@
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
+#[path = "registry/cases.rs"]
+mod cases;
+#[path = "registry/explain.rs"]
+mod explain;
+#[path = "registry/lint.rs"]
+mod lint;
 #[path = "registry/properties.rs"]
 mod properties;
 #[path = "registry/refusals.rs"]
@@ -304,4 +310,8 @@ fn the_committed_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds/kind.schema.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
     assert!(committed == json_schema(), "kinds/kind.schema.json is stale: run `make generate`");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds/test.schema.json");
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
+    let schema = orloj_operator::cases::json_schema();
+    assert!(committed == schema, "kinds/test.schema.json is stale: run `make generate`");
 }

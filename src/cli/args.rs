@@ -214,7 +214,90 @@ pub enum KindsCommand {
         namespaces: Vec<String>,
     },
     /// Print the JSON Schema of a kind file
-    Schema,
+    Schema {
+        /// That of a file of cases instead
+        #[arg(long)]
+        cases: bool,
+    },
+    /// Check kind files: what the loader refuses, and what it takes although it cannot work or helps nobody
+    #[command(after_help = LINT_HELP)]
+    Lint(LintArgs),
+    /// Run the cases beside kind files (widget.test.yaml beside widget.yaml)
+    #[command(after_help = TEST_HELP)]
+    Test(TestArgs),
+    /// Explain a kind or a field: type, constraints, normalise steps, rules and columns, in the order they apply
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
+}
+
+const LINT_HELP: &str = "\
+A finding that is meant to be is allowed by a comment above what it is about, or at the top for the whole file:
+  # lint-allow ID: why it is meant to be
+
+Examples:
+  One's own kinds, beside the built-in ones:  orloj-operator kinds lint my-kinds
+  In CI:                                      orloj-operator kinds lint my-kinds --deny-warnings -o json
+
+Exit code: 0 if there are no errors, 1 if there are, 2 if nothing could be checked.";
+
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Folders of kind files, or single ones; without them the folder of --kinds, else the built-in kinds
+    #[arg(value_name = "DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// List the checks instead
+    #[arg(long)]
+    pub list: bool,
+    /// How to report
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ReportFormat,
+}
+
+const TEST_HELP: &str = "\
+A file of cases is a list of them:
+  - name: a large one needs a colour
+    given: {spec: {size: large}}
+    expect:
+      error:
+        reason: InvalidSpec
+        message: spec.paint.colour is required for a large widget
+
+Instead of `error`, `row` says what is stored: `spec`, `columns`, `key`, `labels`, `annotations`, each only where listed.
+
+Exit code: 0 if all cases hold, 1 if one does not, 2 if they could not be run.";
+
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Folders of kind files and their cases; without them the folder of --kinds, else the built-in kinds
+    #[arg(value_name = "DIR")]
+    pub paths: Vec<PathBuf>,
+    /// Write what was found into the cases that fail, or that expect nothing yet
+    #[arg(long)]
+    pub update: bool,
+    /// How to report; json is one JSON object a line
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ReportFormat,
+}
+
+const EXPLAIN_HELP: &str = "\
+Examples:
+  A kind:   orloj-operator kinds explain KIND
+  A field:  orloj-operator kinds explain KIND.spec.runtime.timeout";
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Kind, by any of its names, and the way to a field
+    #[arg(value_name = "KIND[.PATH]")]
+    pub what: String,
+    /// All fields below, not only the next ones
+    #[arg(long)]
+    pub recursive: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ReportFormat,
 }
 
 #[derive(Debug, Args)]
@@ -391,6 +474,9 @@ mod tests {
             "uninstall --policy delete --deployment x --namespaces a,b --timeout 1m30s",
             "kinds rbac -n orloj",
             "kinds schema",
+            "kinds lint a b --deny-warnings -o json",
+            "kinds test a --update",
+            "kinds explain widget.spec.size --recursive",
             "migrate --print",
             "config show -o json --postgres-dsn x",
             "completions bash",

@@ -1,4 +1,8 @@
-//! `kinds`: what the registry holds, and what is generated from it.
+//! `kinds`: what the registry holds, what is generated from it, and what its authors need.
+
+mod explain;
+mod lint;
+mod test;
 
 use std::sync::Arc;
 
@@ -6,17 +10,35 @@ use serde_json::{Value, json};
 
 use super::args::{CrdsArgs, KindsCommand, OutputFormat};
 use super::{CliError, Ended, block_on, output};
+use crate::cases;
 use crate::cluster::lease::LEASE_NAME;
 use crate::cluster::{client, definitions};
 use crate::config::Config;
 use crate::registry::{Kind, Registry, crd, json_schema, rbac};
 use crate::store::TableOwner;
 
-pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
+pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
+    let folder = config.kinds_dir.as_deref();
+    match command {
+        KindsCommand::Lint(args) => return lint::run(args, folder),
+        KindsCommand::Test(args) => return test::run(args, folder),
+        KindsCommand::Explain(args) => return explain::run(args, folder),
+        KindsCommand::Schema { cases: true } => {
+            output::json(&cases::json_schema())?;
+            return Ok(Ended::Well);
+        }
+        _ => {}
+    }
+    show(command, config, &Registry::load(folder)?)
+}
+
+/// What needs the kinds loaded.
+fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
     match command {
         KindsCommand::List { output } => list(registry, *output)?,
-        KindsCommand::Schema => output::json(&json_schema())?,
+        KindsCommand::Schema { .. } => output::json(&json_schema())?,
         KindsCommand::Crds(args) => crds(args, config, registry)?,
+        KindsCommand::Lint(_) | KindsCommand::Test(_) | KindsCommand::Explain(_) => {}
         KindsCommand::Rbac { namespace, service_account, namespaces } => {
             let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {

@@ -30,7 +30,8 @@ use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, Show
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::EngineError;
 use crate::registry::crd::WriteError;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::explain::ExplainError;
+use crate::registry::{Problem, Registry, RegistryError};
 use crate::source::manifest::STDIN;
 use crate::store::StoreError;
 use crate::telemetry::Terminal;
@@ -65,6 +66,8 @@ pub enum CliError {
     Path { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     #[error("unable to write the output: {0}")]
     Output(#[from] std::io::Error),
     #[error("unable to start: {0}")]
@@ -72,6 +75,8 @@ pub enum CliError {
     /// The store has not all that is needed.
     #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
     StoreIncomplete { missing: Vec<String>, hint: &'static str },
+    #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
+    Cases { problems: Vec<Problem> },
     #[error("{0}")]
     Usage(String),
 }
@@ -164,10 +169,7 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args, &config(Need::Nothing)?.1),
-        Command::Kinds { command } => {
-            let (config, registry) = config(Need::Nothing)?;
-            kinds::run(&command, &config, &registry)
-        }
+        Command::Kinds { command } => kinds::run(&command, &resolved.config(Need::Nothing)?),
         Command::Migrate(args) => {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(migrate::run(&args, &config, &registry))

@@ -15,7 +15,7 @@ pub(super) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
             if let Some(first) = claims.get(&(what, name.clone())) {
                 let name = name.rsplit('|').next().unwrap_or_default();
                 let message = format!("the {what} `{name}` is taken by {first}");
-                problems.push(Problem::at(source, source.value(&pointer), message, None));
+                problems.push(Problem::at(source, source.value(&pointer), message, None).known_as("clash"));
                 if what == "kind" {
                     // everything else would clash as well
                     break;

@@ -7,7 +7,7 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::file::KindFile;
-use super::problem::{Problem, suggest};
+use super::problem::{Problem, REFUSED, suggest};
 use super::source::Source;
 
 /// The JSON Schema of a kind's file: the text of `kinds/kind.schema.json`.
@@ -22,25 +22,79 @@ pub fn json_schema() -> Value {
 
 /// Reads a file: YAML, then the format's schema, then the types. All faults of the first of these that finds any.
 pub(super) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
+    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
+    if source.text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
+        return Err(vec![nothing(source)]);
+    }
     let value: Value = serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])?;
-    let mut problems = Vec::new();
-    if let Some(validator) = validator() {
-        for error in validator.iter_errors(&value) {
-            explain(source, &error, &mut problems);
-        }
+    if let Some(problem) = no_kind_file(source, &value) {
+        return Err(vec![problem]);
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    FORMAT.get_or_init(|| Format::new(json_schema())).as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
     serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
 }
 
-fn validator() -> Option<&'static Validator> {
-    static VALIDATOR: OnceLock<Option<Validator>> = OnceLock::new();
-    VALIDATOR.get_or_init(|| jsonschema::validator_for(&json_schema()).ok()).as_ref()
+/// A format of YAML files, by its JSON Schema.
+pub(crate) struct Format {
+    schema: Value,
+    validator: Validator,
 }
 
-fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Problem {
+impl Format {
+    pub fn new(schema: Value) -> Option<Self> {
+        let validator = jsonschema::validator_for(&schema).ok()?;
+        Some(Self { schema, validator })
+    }
+
+    /// All that the schema says against a file's content, each where it stands.
+    pub fn check(&self, source: &Source, value: &Value) -> Result<(), Vec<Problem>> {
+        let mut problems = Vec::new();
+        for error in self.validator.iter_errors(value) {
+            explain(source, &self.schema, &error, &mut problems);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+fn nothing(source: &Source) -> Problem {
+    let help = "write the kind into it, or take it out of the folder".to_owned();
+    let message = "the file is empty: a kind file begins with `group`, `version` and `kind`".to_owned();
+    Problem::at(source, 0..0, message, Some(help)).known_as("empty-file")
+}
+
+/// What else is found in a folder of kind files.
+fn no_kind_file(source: &Source, value: &Value) -> Option<Problem> {
+    let cases = value.as_array().is_some_and(|cases| cases.iter().any(|case| case.get("given").is_some()));
+    if cases {
+        let help = "name the file `<name of the kind's file>.test.yaml`".to_owned();
+        let message = "these are cases of a kind, not a kind".to_owned();
+        return Some(Problem::at(source, source.value(""), message, Some(help)).known_as("foreign-object"));
+    }
+    let api_version = value.get("apiVersion")?.as_str()?;
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or("object");
+    let help = match kind {
+        "CustomResourceDefinition" => {
+            "a kind file has `group`, `plural` and `schema` at its top; its CRD is made from it by `kinds crds`"
+        }
+        _ => "manifests belong into another folder: only kind files and their cases are read here",
+    };
+    let message = format!("this is a Kubernetes object ({kind} of {api_version}), not a kind file");
+    Some(Problem::at(source, source.key("/apiVersion"), message, Some(help.to_owned())).known_as("foreign-object"))
+}
+
+/// A word that YAML does not read as text, such as Norway's `no`: what to write instead.
+pub(super) fn unquoted(source: &Source, pointer: &str, value: &Value) -> Option<String> {
+    let text = source.text.get(source.value(pointer))?.trim();
+    let what = match value {
+        Value::Bool(flag) => format!("the boolean {flag}"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::Null => "nothing at all".to_owned(),
+        _ => return None,
+    };
+    Some(format!("YAML reads `{text}` without quotes as {what}: write '{text}'"))
+}
+
+pub(crate) fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Problem {
     let start = error.location().map_or(0, |at| source.offset(at.line(), at.column()));
     let text = error.without_snippet().to_string();
     // the reader's own position repeats ours
@@ -48,18 +102,19 @@ fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Problem {
     let message = message.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
     // the library's advice is for programmers
     let message = match message {
-        text if text.starts_with("multiple YAML documents") => "more than one document: one file is one kind",
+        text if text.starts_with("multiple YAML documents") => "more than one document: a file holds one",
+        text if text.starts_with("budget breached") => "too large, or aliases that multiply into something too large",
         text => text.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
     };
     Problem::at(source, start..start + 1, message.to_owned(), None)
 }
 
 /// Turns a schema violation into problems, one a key.
-fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
+fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
     let pointer = error.instance_path().as_str();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known = siblings(error);
+            let known = siblings(root, error);
             for name in unexpected {
                 let span = source.key(&format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")));
                 let help = match &**name {
@@ -67,7 +122,8 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
                     "default" => Some("values are filled in by a `set` step in `normalize`".to_owned()),
                     _ => suggest(name, known.iter().map(String::as_str)),
                 };
-                problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help));
+                let id = if &**name == "default" { "default-in-schema" } else { REFUSED };
+                problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help).known_as(id));
             }
         }
         ValidationErrorKind::Required { property } => {
@@ -78,7 +134,7 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
             let words: Vec<String> = context.iter().flatten().flat_map(constants).collect();
             if words.is_empty() {
                 // the first branch is the type proper, the other one null
-                context.iter().take(1).flatten().for_each(|error| explain(source, error, problems));
+                context.iter().take(1).flatten().for_each(|error| explain(source, root, error, problems));
             } else {
                 let given = error.instance().as_str().unwrap_or_default().to_owned();
                 let help = suggest(&given, words.iter().map(String::as_str));
@@ -88,7 +144,10 @@ fn explain(source: &Source, error: &ValidationError<'_>, problems: &mut Vec<Prob
         }
         ValidationErrorKind::Type { .. } => {
             let message = format!("wrong type: {error}");
-            problems.push(Problem::at(source, source.value(pointer), message, None));
+            let text = message.contains("\"string\"");
+            let help = if text { unquoted(source, pointer, error.instance()) } else { None };
+            let id = if help.is_some() { "yaml-word" } else { REFUSED };
+            problems.push(Problem::at(source, source.value(pointer), message, help).known_as(id));
         }
         _ => problems.push(Problem::at(source, source.value(pointer), error.to_string(), None)),
     }
@@ -105,8 +164,7 @@ fn constants(error: &ValidationError<'_>) -> Vec<String> {
 }
 
 /// Names that would have been right in place of an unknown one.
-fn siblings(error: &ValidationError<'_>) -> Vec<String> {
-    let root = json_schema();
+fn siblings(root: &Value, error: &ValidationError<'_>) -> Vec<String> {
     let path = error.schema_path().as_str();
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
     let named = root.pointer(parent).and_then(|schema| schema.get("properties")).and_then(Value::as_object);

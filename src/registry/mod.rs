@@ -7,9 +7,11 @@
 mod clash;
 mod compile;
 pub mod crd;
+pub mod explain;
 pub mod file;
 mod format;
 mod kind;
+pub mod lint;
 mod problem;
 pub mod rbac;
 pub mod schema;
@@ -17,6 +19,7 @@ mod source;
 pub mod table;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -24,13 +27,14 @@ use include_dir::{Dir, include_dir};
 pub use crd::RESERVED_NAMES;
 pub use file::PrinterColumn;
 pub use format::json_schema;
+pub(crate) use format::{Format, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Kind, Names, StoreMapping};
 pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
 
 use crate::resource::KindIndex;
-use source::Source;
+pub(crate) use source::Source;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/kinds");
 
@@ -61,6 +65,18 @@ impl Registry {
     /// The embedded kinds, with those of these files added or replaced.
     pub fn with_files(files: KindFiles) -> Result<Self, RegistryError> {
         Self::from_layers(vec![embedded_files(), files])
+    }
+
+    /// The files of the kinds that the binary brings along.
+    #[must_use]
+    pub fn embedded_files() -> KindFiles {
+        embedded_files()
+    }
+
+    /// The cases of these kinds, as files beside theirs.
+    #[must_use]
+    pub fn embedded_fixtures() -> KindFiles {
+        embedded(is_fixture)
     }
 
     /// Only the kinds of these files, given as name and text.
@@ -154,34 +170,61 @@ impl Registry {
 }
 
 fn embedded_files() -> KindFiles {
+    embedded(is_kind_file)
+}
+
+fn embedded(wanted: fn(&Path) -> bool) -> KindFiles {
     let mut files: KindFiles = EMBEDDED
         .files()
-        .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
+        .filter(|file| wanted(file.path()))
         .filter_map(|file| Some((format!("kinds/{}", file.path().display()), file.contents_utf8()?.to_owned())))
         .collect();
     files.sort();
     files
 }
 
-/// The kind files of a folder (`*.yaml`, `*.yml`), by name; unread as yet.
+/// The kind files of a folder (`*.yaml`, `*.yml`, fixtures left out), by name; unread as yet.
 pub fn files_of(folder: &Path) -> Result<KindFiles, RegistryError> {
+    let files = read_folder(folder, is_kind_file)?;
+    if files.is_empty() {
+        let text = "holds no kind file: give the directory whose *.yaml or *.yml files are kinds".to_owned();
+        return Err(RegistryError { problems: vec![Problem::of_file(folder.display().to_string(), text)] });
+    }
+    Ok(files)
+}
+
+/// The fixtures of a folder (`*.test.yaml`, `*.test.yml`), by name; unread as yet.
+pub fn fixtures_of(folder: &Path) -> Result<KindFiles, RegistryError> {
+    read_folder(folder, is_fixture)
+}
+
+fn read_folder(folder: &Path, wanted: fn(&Path) -> bool) -> Result<KindFiles, RegistryError> {
     let failed = |path: &Path, error: std::io::Error| RegistryError {
         problems: vec![Problem::of_file(path.display().to_string(), format!("unable to read: {error}"))],
     };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, error))? {
         let path = entry.map_err(|error| failed(folder, error))?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        if wanted(&path) {
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
             files.push((path.display().to_string(), text));
         }
     }
-    if files.is_empty() {
-        let text = "holds no kind file: give the directory whose *.yaml or *.yml files are kinds".to_owned();
-        return Err(RegistryError { problems: vec![Problem::of_file(folder.display().to_string(), text)] });
-    }
     files.sort();
     Ok(files)
+}
+
+/// `*.yaml` and `*.yml`, but for the fixtures beside them.
+fn is_kind_file(path: &Path) -> bool {
+    let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    yaml && !is_fixture(path)
+}
+
+/// `*.test.yaml` and `*.test.yml`: cases of a kind, no kind.
+#[must_use]
+pub fn is_fixture(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 /// Every word that stands for a kind. Kinds, plurals and singulars go before short names.

@@ -28,9 +28,16 @@ fn plural(count: usize) -> String {
     if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }
 
+/// Id of a fault of no sort of its own.
+pub(super) const REFUSED: &str = "refused";
+/// Id of a file that is not there, or not text.
+pub(super) const UNREADABLE: &str = "unreadable";
+
 /// One fault of a kind's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// What sort of fault it is, in one word that does not change.
+    pub id: &'static str,
     pub file: String,
     /// From 1; 0 where the fault is the file's as a whole.
     pub line: usize,
@@ -54,7 +61,7 @@ impl fmt::Display for Problem {
 
 impl Problem {
     /// A fault at a place of a file.
-    pub(super) fn at(source: &Source, span: Range<usize>, message: String, help: Option<String>) -> Self {
+    pub(crate) fn at(source: &Source, span: Range<usize>, message: String, help: Option<String>) -> Self {
         let span = one_line(&source.text, span);
         let (line, column) = source.line_column(span.start);
         let file = source.name.as_str();
@@ -64,12 +71,22 @@ impl Problem {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         let snippet = Renderer::plain().render(&[group]);
-        Self { file: file.to_owned(), line, column, message, help, snippet }
+        Self { id: REFUSED, file: file.to_owned(), line, column, message, help, snippet }
+    }
+
+    pub(super) fn known_as(self, id: &'static str) -> Self {
+        Self { id, ..self }
+    }
+
+    /// As [`fmt::Display`] has it, under another title than `error`.
+    pub(super) fn titled(&self, title: &str) -> String {
+        let text = self.to_string();
+        text.strip_prefix("error").map_or_else(|| text.clone(), |rest| format!("{title}{rest}"))
     }
 
     /// A fault of a file as a whole.
-    pub(super) fn of_file(file: String, message: String) -> Self {
-        Self { file, line: 0, column: 0, message, help: None, snippet: String::new() }
+    pub(crate) fn of_file(file: String, message: String) -> Self {
+        Self { id: UNREADABLE, file, line: 0, column: 0, message, help: None, snippet: String::new() }
     }
 }
 
@@ -82,7 +99,7 @@ fn one_line(text: &str, span: Range<usize>) -> Range<usize> {
 }
 
 /// "did you mean ...", where one of `known` is close to `name`.
-pub(super) fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(name, word), word))

@@ -20,6 +20,13 @@ const CASES: &[Case] = &[
     // YAML
     ("plural: widgets", "plural: [widgets", ": [wd]", "", ""),
     ("plural: widgets", "plural: widgets\nplural: other", "2:plural:", "duplicate", ""),
+    (
+        "runtime: silent",
+        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]",
+        "*e,*e,*e,*e,*e,*e,*e]",
+        "aliases that multiply",
+        "",
+    ),
     // the format
     ("default: medium}", "defualt: medium}", "defualt", "unknown key `defualt`", "did you mean `default`?"),
     ("owner: operator", "owner: operater", "operater", "expected one of orlojd, operator", "did you mean `operator`?"),
@@ -68,6 +75,9 @@ const CASES: &[Case] = &[
         "",
     ),
     ("to: medium, if: blank", "to: 5, if: blank", "5, if", "expected a string", ""),
+    ("to: medium, if: blank", "to: no, if: blank", "no, if", "expected a string", "write 'no'"),
+    ("kind: Widget", "kind: on", "on\nplural", "wrong type", "write 'on'"),
+    ("self.size != 'huge'", "self.?size.orValue('') != 'huge' &&", "\"!has", "invalid CEL", ""),
     ("to: medium, if: blank", "to: medium, if: notPositive", "notPositive", "never said of a string", ""),
     ("to: medium, if: blank", "to: medium", "set:", "`set` needs `if`", ""),
     ("unique: ignoreCase", "with: {a: b}", "with:", "`with` goes with `replace`", ""),

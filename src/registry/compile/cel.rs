@@ -1,12 +1,19 @@
-//! CEL of the CRDs: parsed only. Types and costs are the API server's to judge.
+//! CEL of the CRDs: parsed only. What the API server says of types and costs, [`super::super::lint`] tells.
 
-/// Whether a rule is CEL; the error is the parser's first line.
+use cel::{Env, Program};
+
+/// A rule's syntax tree; the error is the parser's first line. Optional values, which the API server knows as well,
+/// take an environment, which is large: it is made for those who need it.
+pub(in crate::registry) fn parse(rule: &str) -> Result<Program, String> {
+    let failed = |text: String| text.lines().next().unwrap_or("cannot be parsed").to_owned();
+    let plain = Program::compile(rule).map_err(|errors| failed(errors.to_string()));
+    plain.or_else(|error| Env::stdlib().compile(rule).map_err(|_| error))
+}
+
+/// Whether a rule is CEL.
 pub(super) fn check(rule: &str) -> Result<(), String> {
     if rule.trim().is_empty() {
         return Err("the rule is empty".to_owned());
     }
-    match cel::Program::compile(rule) {
-        Ok(_) => Ok(()),
-        Err(errors) => Err(errors.to_string().lines().next().unwrap_or("cannot be parsed").to_owned()),
-    }
+    parse(rule).map(|_| ())
 }

@@ -1,7 +1,7 @@
 //! A kind's file into a [`Kind`]: every path, pattern, template and name is checked, and every fault is shown
 //! where it stands.
 
-mod cel;
+pub(super) mod cel;
 mod messages;
 mod names;
 mod rules;
@@ -13,8 +13,9 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
+use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
-use super::problem::{Problem, suggest};
+use super::problem::{Problem, REFUSED, suggest};
 use super::source::Source;
 use super::table::{Column, Table, TableOwner};
 use crate::normalize::{Path, PathError, Shape};
@@ -46,6 +47,13 @@ impl<'s> Faults<'s> {
 
     pub fn hinted(&mut self, pointer: &str, message: impl Into<String>, help: Option<String>) {
         self.add(self.source.value(pointer), message.into(), help);
+    }
+
+    /// A literal of another type than its field: perhaps a word that YAML reads as something else.
+    pub fn literal(&mut self, pointer: &str, message: String, value: &Value, shape: &Shape) {
+        let help = if matches!(shape, Shape::String) { unquoted(self.source, pointer, value) } else { None };
+        let id = if help.is_some() { "yaml-word" } else { REFUSED };
+        self.problems.push(Problem::at(self.source, self.source.value(pointer), message, help).known_as(id));
     }
 
     pub fn path(&mut self, pointer: &str, error: &PathError) {

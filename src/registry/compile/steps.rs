@@ -181,7 +181,7 @@ impl<'c> StepCompiler<'c, '_> {
             let expected = shape.expected();
             match literal(value, shape) {
                 Ok(tree) => to = Some(tree),
-                Err(error) => self.faults.value(&format!("{}/to", self.pointer), error),
+                Err(error) => self.faults.literal(&format!("{}/to", self.pointer), error, value, shape),
             }
             if !fits {
                 self.faults.value(&format!("{}/if", self.pointer), format!("this is never said of {expected}"));

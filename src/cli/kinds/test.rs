@@ -1,0 +1,151 @@
+//! `kinds test`: runs the cases beside kind files.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cases::{self, Outcome};
+use crate::cli::args::{ReportFormat, TestArgs};
+use crate::cli::{CliError, Ended, output};
+use crate::registry::crd::WriteError;
+use crate::registry::{Kind, KindFiles, Problem, Registry, files_of, fixtures_of, sha256};
+
+/// What has been counted.
+#[derive(Default)]
+struct Count {
+    cases: usize,
+    failed: usize,
+    updated: usize,
+}
+
+pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
+    let mut paths: Vec<&Path> = args.paths.iter().map(AsRef::as_ref).collect();
+    if paths.is_empty() {
+        paths.extend(folder);
+    }
+    let (mut files, mut fixtures) = (Vec::new(), Vec::new());
+    for path in &paths {
+        files.extend(files_of(path)?);
+        fixtures.extend(fixtures_of(path)?);
+    }
+    let registry = if paths.is_empty() {
+        if args.update {
+            return Err(CliError::Usage("unable to update the built-in cases: name a folder".to_owned()));
+        }
+        (files, fixtures) = (Registry::embedded_files(), Registry::embedded_fixtures());
+        Registry::embedded()?
+    } else {
+        Registry::with_files(files.clone())?
+    };
+    let mut count = Count::default();
+    let mut problems = Vec::new();
+    for (name, text) in &fixtures {
+        match kind_of(&registry, &files, name) {
+            Ok(kind) => match cases::run(kind, name, text) {
+                Ok(outcomes) => report(args, kind, name, text, &outcomes, &mut count, &mut problems)?,
+                Err(found) => problems.extend(found),
+            },
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(CliError::Cases { problems });
+    }
+    if args.output == ReportFormat::Text {
+        end(&files, &fixtures, &count)?;
+    }
+    Ok(Ended::well_if(count.failed == 0))
+}
+
+/// The kind whose file the cases stand beside.
+fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<&'r Kind, Box<Problem>> {
+    let stem = cases::stem(name).unwrap_or(name);
+    let beside = files.iter().find(|(file, _)| ["yaml", "yml"].iter().any(|end| *file == format!("{stem}.{end}")));
+    let kind = beside.and_then(|(_, text)| {
+        let digest = sha256(text.as_bytes());
+        registry.kinds().iter().find(|kind| kind.digest == digest)
+    });
+    kind.ok_or_else(|| {
+        let message = format!("there is no kind file {stem}.yaml beside these cases, or another one replaces it");
+        Box::new(Problem::of_file(name.to_owned(), message))
+    })
+}
+
+fn report(
+    args: &TestArgs,
+    kind: &Kind,
+    name: &str,
+    text: &str,
+    outcomes: &[Outcome],
+    count: &mut Count,
+    problems: &mut Vec<Problem>,
+) -> Result<(), CliError> {
+    count.cases += outcomes.len();
+    let failing = outcomes.iter().filter(|outcome| outcome.diff.is_some()).count();
+    if args.update && failing > 0 {
+        match update(kind, name, text, outcomes) {
+            Ok(()) => {
+                output::note(&format!("wrote {name}"));
+                count.updated += failing;
+            }
+            Err(Failure::Problem(problem)) => problems.push(*problem),
+            Err(Failure::Write(error)) => return Err(error.into()),
+        }
+        return Ok(());
+    }
+    count.failed += failing;
+    for outcome in outcomes {
+        match (args.output, &outcome.diff) {
+            (ReportFormat::Json, diff) => output::json_line(&json!({
+                "file": name,
+                "line": outcome.line,
+                "column": outcome.column,
+                "kind": kind.names.kind,
+                "case": outcome.name,
+                "ok": diff.is_none(),
+                "diff": diff,
+            }))?,
+            (ReportFormat::Text, Some(diff)) => {
+                let at = format!("{name}:{}:{}", outcome.line, outcome.column);
+                output::text(&format!("failed: {at}: {}\n  - expected, + found\n{}\n", outcome.name, indented(diff)))?;
+            }
+            (ReportFormat::Text, None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn indented(diff: &str) -> String {
+    diff.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect()
+}
+
+enum Failure {
+    Problem(Box<Problem>),
+    Write(WriteError),
+}
+
+/// Writes a file of cases, once it is certain that all of them hold then.
+fn update(kind: &Kind, name: &str, text: &str, outcomes: &[Outcome]) -> Result<(), Failure> {
+    let Some(new) = cases::updated(name, text, outcomes).map_err(Failure::Problem)? else { return Ok(()) };
+    let again = cases::run(kind, name, &new);
+    if !again.is_ok_and(|outcomes| outcomes.iter().all(|outcome| outcome.diff.is_none())) {
+        let message = "unable to update: write each key of a case on a line of its own".to_owned();
+        return Err(Failure::Problem(Box::new(Problem::of_file(name.to_owned(), message))));
+    }
+    let path = PathBuf::from(name);
+    std::fs::write(&path, new).map_err(|source| Failure::Write(WriteError { path, source }))
+}
+
+/// The sum, and kinds that prove nothing.
+fn end(files: &KindFiles, fixtures: &KindFiles, count: &Count) -> std::io::Result<()> {
+    let proven: Vec<&str> = fixtures.iter().filter_map(|(name, _)| cases::stem(name)).collect();
+    let bare = |name: &&str| !proven.contains(&name.trim_end_matches(".yaml").trim_end_matches(".yml"));
+    let bare: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).filter(bare).collect();
+    if !bare.is_empty() {
+        output::note(&format!("without cases: {}", bare.join(", ")));
+    }
+    let updated = if count.updated > 0 { format!(", {} updated", count.updated) } else { String::new() };
+    let passed = count.cases - count.failed - count.updated;
+    let cases = if count.cases == 1 { "case" } else { "cases" };
+    output::text(&format!("{} {cases}: {passed} passed, {} failed{updated}\n", count.cases, count.failed))
+}

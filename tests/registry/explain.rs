@@ -1,0 +1,109 @@
+//! `kinds explain`: what a file says of a field.
+
+use orloj_operator::registry::Registry;
+use orloj_operator::registry::explain::{Explanation, explain};
+
+use super::WIDGET;
+
+fn of(what: &str) -> Result<Explanation, String> {
+    let mut files = Registry::embedded_files();
+    files.push(("widget.yaml".to_owned(), WIDGET.to_owned()));
+    explain(files, what, false).map_err(|error| error.to_string())
+}
+
+fn explained(what: &str) -> Explanation {
+    of(what).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn numbers(entries: &[orloj_operator::registry::explain::Entry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.number.as_str()).collect()
+}
+
+#[test]
+fn a_field_is_told_in_the_order_in_which_things_apply() {
+    let size = explained("widget.size");
+    assert_eq!((size.path.as_str(), size.field_type.as_str(), size.required), ("spec.size", "string", false));
+    assert_eq!(size.description, "small, medium (default) or large.");
+    assert_eq!(numbers(&size.steps), ["1", "2"]);
+    assert_eq!(size.steps[1].text, "spec.size: set to medium where it is blank");
+    // the second rule is about the colour, and asks for the size
+    assert_eq!(numbers(&size.rules), ["1", "2"]);
+    assert_eq!(size.rules[0].text, "spec.size must be one of small, medium, large");
+    assert_eq!(size.rules[1].text, "spec.paint.colour must not be blank, when spec.size is large");
+    assert_eq!(size.rules[1].message.as_deref(), Some("spec.paint.colour is required for a large widget"));
+    assert_eq!(size.columns, ["widgets.size: spec.size, trim and lower", "kubectl get: Size"]);
+    assert_eq!(size.constraints.len(), 2, "pattern and CEL: {:?}", size.constraints);
+    assert!(size.constraints[1].starts_with("CEL: !has(self.size)"), "{:?}", size.constraints);
+
+    let tags = explained("widgets.widgets.example.com.spec.tags");
+    assert_eq!((tags.field_type.as_str(), numbers(&tags.steps)), ("list of string", vec!["4"]));
+    assert!(tags.rules.is_empty() && tags.constraints.is_empty() && tags.columns.is_empty());
+    assert_eq!(explained("wd.weight").steps[0].text, "spec.weight: bounded to 1 to 100");
+}
+
+#[test]
+fn lists_and_maps_need_not_be_written() {
+    for what in ["widget.parts.screws.length", "widget.spec.parts.*.screws[].length", "WIDGETS.parts.screws[].length"] {
+        let length = explained(what);
+        assert_eq!(length.path, "spec.parts.*.screws[].length", "{what}");
+        assert_eq!(numbers(&length.rules), ["3.1.1"]);
+    }
+    let parts = explained("widget.parts");
+    assert_eq!((parts.field_type.as_str(), parts.fields[0].name.as_str()), ("map of object", "screws"));
+    assert_eq!(numbers(&parts.rules), ["3.1.1"]);
+}
+
+#[test]
+fn a_kind_as_a_whole_has_all_steps_and_rules() {
+    let files = vec![("widget.yaml".to_owned(), WIDGET.to_owned())];
+    let widget = explain(files, "widget", true).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((widget.steps.len(), widget.rules.len(), widget.columns.len()), (5, 3, 3));
+    let parts = widget.fields.iter().find(|field| field.name == "parts").unwrap_or_else(|| panic!("parts"));
+    assert_eq!(parts.fields[0].fields[0].name, "length", "recursive");
+    assert!(widget.constraints[0].starts_with("CEL: "), "{:?}", widget.constraints);
+    let data = explained("secret.data");
+    assert!(data.constraints.iter().any(|text| text.starts_with("secret: ")), "{:?}", data.constraints);
+}
+
+#[test]
+fn a_slip_gets_the_name_that_was_meant() {
+    for (what, want) in [
+        ("widget.sise", "did you mean `size`?"),
+        ("widget.parts.screw", "did you mean `screws`?"),
+        ("wigdet", "did you mean `widget`?"),
+        ("xyzzy.a", "there is no kind `xyzzy`"),
+        ("widget.size.more", "has no field `more` in spec.size"),
+        ("widget.status", "has no field `status`"),
+    ] {
+        let error = of(what).map(|found| panic!("{found:?}")).unwrap_err();
+        assert!(error.contains(want), "{what}: {error}");
+    }
+}
+
+/// Every field of every kind can be explained, and every step and rule is told somewhere.
+#[test]
+fn nothing_is_left_out() {
+    fn walk(kind: &str, path: &str, fields: &[orloj_operator::registry::explain::Field], seen: &mut Vec<Explanation>) {
+        for field in fields {
+            let path = format!("{path}.{}", field.name);
+            seen.push(explained(&format!("{kind}{path}")));
+            walk(kind, &path, &field.fields, seen);
+        }
+    }
+    for kind in super::embedded().kinds() {
+        let name = &kind.names.plural;
+        let files = Registry::embedded_files();
+        let whole = explain(files, name, true).unwrap_or_else(|error| panic!("{error}"));
+        let mut all = Vec::new();
+        walk(name, "", &whole.fields, &mut all);
+        for (what, entries) in [("steps", &whole.steps), ("rules", &whole.rules)] {
+            for entry in entries {
+                let told = all.iter().any(|field| {
+                    let entries = if what == "steps" { &field.steps } else { &field.rules };
+                    entries.iter().any(|other| other.number == entry.number)
+                });
+                assert!(told, "{name}: {what} {}: {} is told of no field", entry.number, entry.text);
+            }
+        }
+    }
+}
