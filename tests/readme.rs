@@ -101,7 +101,7 @@ fn the_settings_are_those_of_the_program() {
 #[test]
 fn flags_exist() {
     let help: String =
-        ["args.rs", "args/commands.rs", "args/uninstall.rs"].map(|file| read(&format!("src/cli/{file}"))).concat();
+        ["args.rs", "args/commands.rs", "args/uninstall.rs"].map(|file| read(format!("src/cli/{file}"))).concat();
     // a flag of clap's is a field with `long`
     let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
