@@ -228,6 +228,16 @@ impl Kind {
         Ok(desired)
     }
 
+    /// All that the kind's rules refuse of a spec, where [`Kind::desired`] stops at the first; nothing where the spec
+    /// cannot be read.
+    #[must_use]
+    pub fn violations(&self, spec: &Value) -> Vec<rules::Violation> {
+        let program = &self.program;
+        let Ok(mut tree) = normalize::decode(spec, &program.shape, self.sensitive) else { return Vec::new() };
+        normalize::normalize(&mut tree, &program.steps);
+        rules::check_all(&tree, spec, &program.rules)
+    }
+
     /// Where a resource's row would be, valid or not.
     #[must_use]
     pub fn scoped_key(&self, resource: &Resource) -> String {

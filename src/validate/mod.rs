@@ -1,0 +1,69 @@
+//! Manifests judged without a cluster: what kubectl, the API server and this operator would say of each, and what
+//! none of them sees.
+//!
+//! An object passes through the stages of its life: it is read ([`crate::source::manifest`]), its metadata and the
+//! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`metadata`], [`schema`], [`cel`]), and
+//! it is made into a row as the engine does ([`object`], by [`crate::desired`]). Rules that look at more than one
+//! object come last.
+
+pub mod cel;
+pub mod finding;
+pub mod formats;
+pub mod metadata;
+pub mod names;
+pub mod object;
+pub mod rule;
+pub mod schema;
+pub mod way;
+
+use serde_json::Value;
+
+use crate::source::manifest::locate;
+use way::{Step, Way};
+
+/// What becomes of fields that the CRD does not know: kubectl's `--validate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// An error.
+    #[default]
+    Strict,
+    /// A warning.
+    Warn,
+    /// Nothing: the API server drops them.
+    Ignore,
+}
+
+/// The way that a text speaks of, such as `spec.a` in `spec.a is required`; empty where it speaks of none.
+fn spoken(text: &str) -> Way {
+    let steps = locate::way_in(text).into_iter();
+    steps
+        .map(|step| match step {
+            locate::Step::Key(name) => Step::Key(name),
+            locate::Step::Index(index) => Step::Index(index),
+        })
+        .collect()
+}
+
+/// "did you mean ...", where one of `known` is close to `name`.
+fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    let folded = name.to_lowercase();
+    known
+        .into_iter()
+        .filter(|word| *word != name && !word.is_empty())
+        .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .min()
+        .map(|(_, word)| format!("did you mean `{word}`?"))
+}
+
+/// A value's type, never the value itself.
+fn a(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
