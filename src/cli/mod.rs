@@ -11,6 +11,7 @@ mod render;
 pub mod run;
 mod store;
 mod sync;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -138,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args.paths, &config(Need::Nothing)?.1),
+        Command::Validate(args) => validate::run(&args, config(Need::Nothing)?.1, &terminal),
         Command::Kinds { command } => {
             let (config, registry) = config(Need::Nothing)?;
             kinds::run(&command, &config, &registry)

@@ -206,9 +206,6 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
 
 fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     let mut refuse = |way: Way, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
-    if map.get("generation").and_then(Value::as_f64).is_some_and(|generation| generation < 0.0) {
-        refuse(way(&["metadata", "generation"]), "metadata.generation: must be 0 or more".to_owned());
-    }
     let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     for (index, finalizer) in list("finalizers") {
         if let Some(fault) = names::qualified(finalizer.as_str().unwrap_or_default()) {

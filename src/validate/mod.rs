@@ -6,20 +6,35 @@
 //! it is made into a row as the engine does ([`object`], by [`crate::desired`]). Rules that look at more than one
 //! object come last.
 
+pub mod across;
+pub mod advice;
 pub mod cel;
+pub mod file;
 pub mod finding;
 pub mod formats;
+pub mod graph;
+pub mod ignore;
 pub mod metadata;
 pub mod names;
 pub mod object;
+pub mod place;
 pub mod rule;
+pub mod run;
 pub mod schema;
+pub mod walk;
 pub mod way;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::source::manifest::locate;
+use crate::registry::Registry;
+use crate::source::manifest::{Place, locate};
+use finding::{Draft, Finding};
 use way::{Step, Way};
+
+/// Most bytes of one document: a list of 10,000 manifests stays far below it.
+pub const MAX_DOCUMENT: usize = 32 << 20;
 
 /// What becomes of fields that the CRD does not know: kubectl's `--validate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +69,30 @@ fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<S
         .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
         .min()
         .map(|(_, word)| format!("did you mean `{word}`?"))
+}
+
+/// Whether an object may hold secrets.
+fn is_sensitive(registry: &Registry, object: &Value) -> bool {
+    let text = |name: &str| object[name].as_str().unwrap_or_default();
+    registry.find(text("apiVersion"), text("kind")).is_some_and(|index| registry.kind(index).sensitive)
+}
+
+/// A finding of which no more is known than where its object begins.
+fn unplaced(draft: Draft, place: &Place, object: Option<&str>) -> Finding {
+    Finding {
+        rule: draft.rule,
+        severity: draft.severity,
+        file: Arc::clone(&place.file),
+        line: place.line,
+        column: 0,
+        end_column: 0,
+        object: object.map(str::to_owned),
+        path: way::text(&draft.way),
+        text: draft.text,
+        help: draft.help,
+        note: draft.note,
+        excerpt: None,
+    }
 }
 
 /// A value's type, never the value itself.

@@ -53,7 +53,7 @@ impl Schema {
             let unknown = found.iter_mut().filter(|draft| *draft.rule == rule::UNKNOWN_FIELD);
             unknown.for_each(|draft| draft.severity = Severity::Warning);
         }
-        self.drop_nulls(object);
+        self.as_stored(object);
         let readable = !found.iter().any(|draft| *draft.rule == rule::METADATA_TYPE);
         let violations = if readable { self.violations(object, &found) } else { Vec::new() };
         let spec = object.get("spec").unwrap_or(&null);
@@ -92,13 +92,23 @@ impl Schema {
         found.extend(violations.into_iter().map(unknown_field));
     }
 
-    fn drop_nulls(&self, object: &mut Value) {
+    /// The object as the server has it before it is checked.
+    fn as_stored(&self, object: &mut Value) {
         let Some(map) = object.as_object_mut() else { return };
+        if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+            let prefix = metadata.get("generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty());
+            let generated = prefix.map(|prefix| format!("{prefix}{GENERATED}"));
+            let nameless = metadata.get("name").is_none_or(|name| name.is_null() || name == "");
+            if let Some(name) = generated.filter(|_| nameless) {
+                metadata.insert("name".to_owned(), name.into());
+            }
+        }
         // a status is never taken from whoever applies a resource
         map.retain(|name, value| name != "status" && (!value.is_null() || name == "metadata"));
         for (name, value) in map {
             if let Some(node) = self.root.property(name).filter(|_| name != "metadata") {
                 node.drop_nulls(value);
+                whole_numbers(value);
             }
         }
     }
@@ -274,6 +284,22 @@ pub fn at<'v>(value: &'v Value, way: &[Step]) -> Option<&'v Value> {
     })
 }
 
+/// The server writes `1.0` as `1`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e18);
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits")]
+            if let Some(float) = float {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
 /// What stands for a generated name's end.
 const GENERATED: &str = "00000";
 
@@ -281,13 +307,9 @@ const GENERATED: &str = "00000";
 fn resource(kind: &Kind, object: &Value) -> Option<Resource> {
     let metadata = &object["metadata"];
     let text = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
-    let mut name = text("name");
+    let name = text("name");
     if name.is_empty() {
-        let prefix = text("generateName");
-        if prefix.is_empty() {
-            return None;
-        }
-        name = prefix + GENERATED;
+        return None;
     }
     let namespace = match text("namespace") {
         empty if empty.is_empty() => "default".to_owned(),

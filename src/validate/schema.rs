@@ -330,6 +330,10 @@ impl Node {
     }
 
     fn check_number(&self, number: f64, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
+        // the type check rounds, the range check does not
+        if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
+            tell(way, Fault::Range { text: "must be an integer".to_owned() });
+        }
         if self.integer_format == Some(IntegerFormat::Int32)
             && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number)
         {

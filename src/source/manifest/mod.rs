@@ -19,7 +19,7 @@ use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use documents::{Document, Documents};
 use locate::Step;
-pub use object::uid;
+pub use object::{misnamed, uid};
 
 /// Name under which standard input is given on a command line.
 pub const STDIN: &str = "-";
