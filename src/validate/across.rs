@@ -41,8 +41,10 @@ struct Definition {
 
 #[derive(Debug)]
 struct Link {
-    /// Group and kind that are named.
+    /// The kind that is named.
     kind: KindIndex,
+    /// The name is a key.
+    key: bool,
     namespace: Box<str>,
     name: Box<str>,
     spot: Spot,
@@ -83,6 +85,7 @@ impl Facts {
         };
         let key = subject.kind.scoped_key(subject.resource);
         let row_namespace: Box<str> = key.split_once('/').map_or("", |(namespace, _)| namespace).into();
+        let first = self.links.len();
         for reference in &subject.kind.relations.references {
             let Some(kind) = kind_of(registry, reference) else { continue };
             walk::each(&reference.path, subject.object, None, &mut |value, way| {
@@ -91,8 +94,14 @@ impl Facts {
                         continue;
                     }
                     let (namespace, name) = text.split_once('/').unwrap_or((&row_namespace, &text));
-                    let link = Link { kind, namespace: namespace.into(), name: name.into(), spot: spot(way) };
-                    self.links.push(link);
+                    let known = |link: &Link| {
+                        link.kind == kind && *link.namespace == *namespace && *link.name == *name
+                    };
+                    // a name that an object says twice is told once
+                    if !self.links.iter().skip(first).any(known) {
+                        let (namespace, name) = (namespace.into(), name.into());
+                        self.links.push(Link { kind, key: reference.keys, namespace, name, spot: spot(way) });
+                    }
                 }
             });
         }
@@ -217,6 +226,9 @@ impl Judge<'_> {
                     })
                     .flatten();
                 let mut draft = Draft::new(&rule::MISSING_REFERENCE, link.spot.way.clone(), text).help(help);
+                if link.key {
+                    draft = draft.key();
+                }
                 if self.closed {
                     draft.severity = rule::Severity::Error;
                 }

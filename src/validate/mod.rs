@@ -66,7 +66,8 @@ fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<S
         .into_iter()
         .filter(|word| *word != name && !word.is_empty())
         .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        // of names of one or two letters any other is close
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4 && distance * 2 < name.len().max(word.len()))
         .min()
         .map(|(_, word)| format!("did you mean `{word}`?"))
 }

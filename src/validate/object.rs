@@ -154,7 +154,7 @@ fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Vi
     match fault {
         Fault::Type { expected } | Fault::Null { expected } => {
             let got = value.map_or("nothing", super::a);
-            let help = (expected == "a string" && !matches!(value, Some(Value::Object(_) | Value::Array(_))))
+            let help = (expected == "a string" && matches!(value, Some(Value::Bool(_) | Value::Number(_))))
                 .then(|| "put it into quotes".to_owned());
             draft(&rule::WRONG_TYPE, way, format!("{path}: expected {expected}, got {got}")).help(help)
         }

@@ -68,7 +68,7 @@ impl Map {
         let text = self.source.text.get(value.clone()).unwrap_or_default();
         let scalar = !text.contains('\n') && !value.is_empty();
         match key {
-            Some(key) if target == Target::Key || reached < names.len() || !scalar => (key, true),
+            Some(key) if target == Target::Key || reached < names.len() || !scalar || self.sensitive => (key, true),
             _ => (value, false),
         }
     }

@@ -15,6 +15,9 @@ use crate::source::manifest::files;
 /// Files that one worker takes at a time.
 const BATCH: usize = 16;
 
+/// Stack of a worker: values nested as deeply as they may be are walked by recursion.
+const STACK: usize = 16 << 20;
+
 /// What is told while files are judged.
 #[derive(Debug)]
 pub enum Event<'e> {
@@ -57,7 +60,10 @@ pub fn run<E>(
         for _ in 0..workers {
             let done = done_in.clone();
             let jobs = &jobs_out;
-            scope.spawn(move || work(validator, jobs, &done));
+            let worker = std::thread::Builder::new().stack_size(STACK);
+            if worker.spawn_scoped(scope, move || work(validator, jobs, &done)).is_err() {
+                tracing::warn!("unable to start another thread");
+            }
         }
         drop(done_in);
         let result = collect(validator, &done_out, tell);

@@ -3,12 +3,15 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
+mod broken;
 mod differential;
 mod files;
 #[allow(dead_code, reason = "shared with the suite crds")]
 #[path = "../crds/generate.rs"]
 mod generate;
+mod input;
 mod mutate;
+mod program;
 #[allow(dead_code, reason = "shared with the suite crds")]
 #[path = "../crds/server.rs"]
 mod server;
