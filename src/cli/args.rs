@@ -320,9 +320,7 @@ impl Cli {
             Some(Command::Get(args)) => args.settings.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
-            Some(
-                Command::Render(_) | Command::Validate(_) | Command::Kinds { .. } | Command::Completions { .. },
-            )
+            Some(Command::Render(_) | Command::Validate(_) | Command::Kinds { .. } | Command::Completions { .. })
             | None => Flags::default(),
         };
         self.settings.flags().with(inner)

@@ -69,7 +69,16 @@ impl<'a> Scope<'a> {
     /// The scope of a whole spec.
     #[must_use]
     pub fn root(spec: Node<'a>, raw: &'a Value) -> Self {
-        Self { parent: None, spec, raw, item: spec, raw_item: Some(Node::Raw(raw)), binding: None, at: None, trail: None }
+        Self {
+            parent: None,
+            spec,
+            raw,
+            item: spec,
+            raw_item: Some(Node::Raw(raw)),
+            binding: None,
+            at: None,
+            trail: None,
+        }
     }
 
     /// Where a path starts.

@@ -94,9 +94,7 @@ impl Facts {
                         continue;
                     }
                     let (namespace, name) = text.split_once('/').unwrap_or((&row_namespace, &text));
-                    let known = |link: &Link| {
-                        link.kind == kind && *link.namespace == *namespace && *link.name == *name
-                    };
+                    let known = |link: &Link| link.kind == kind && *link.namespace == *namespace && *link.name == *name;
                     // a name that an object says twice is told once
                     if !self.links.iter().skip(first).any(known) {
                         let (namespace, name) = (namespace.into(), name.into());
@@ -217,9 +215,9 @@ impl Judge<'_> {
                 );
                 let help = (defined.len() <= MAX_NAMES)
                     .then(|| {
-                        let near = defined.iter().filter(|(kind, namespace, _)| {
-                            *kind == link.kind && **namespace == *link.namespace
-                        });
+                        let near = defined
+                            .iter()
+                            .filter(|(kind, namespace, _)| *kind == link.kind && **namespace == *link.namespace);
                         let mut names: Vec<&str> = near.map(|(_, _, name)| *name).collect();
                         names.sort_unstable();
                         suggest(&link.name, names)
@@ -244,10 +242,9 @@ impl Judge<'_> {
         for (draft, spot) in drafts {
             match &spot.placed {
                 Some(placed) => found.push(told(draft, &spot, placed)),
-                None => waiting
-                    .entry((spot.place.document(), spot.place.items().into()))
-                    .or_default()
-                    .push((draft, spot)),
+                None => {
+                    waiting.entry((spot.place.document(), spot.place.items().into())).or_default().push((draft, spot))
+                }
             }
         }
         if waiting.is_empty() {

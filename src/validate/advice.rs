@@ -25,7 +25,8 @@ pub fn check(kind: &Kind, object: &Value, desired: Option<&Desired>, found: &mut
 
 fn secrets(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
     let fields = object["spec"].as_object().into_iter().flatten();
-    let holds = |value: &Value| value.as_object().is_some_and(|map| map.values().any(|value| value.as_str() != Some("")));
+    let holds =
+        |value: &Value| value.as_object().is_some_and(|map| map.values().any(|value| value.as_str() != Some("")));
     if let Some((field, _)) = fields.into_iter().find(|(_, value)| holds(value)) {
         let text = format!(
             "spec.{field} holds secret values: whoever reads this file has them, and after a client-side apply \
@@ -67,7 +68,11 @@ fn outdated(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
                 (None, None) => return,
             };
             let draft = Draft::new(rule, way.clone(), text).help(Some(one.instead.clone()));
-            found.push(if one.value.is_none() && matches!(way.last(), Some(Step::Key(_))) { draft.key() } else { draft });
+            found.push(if one.value.is_none() && matches!(way.last(), Some(Step::Key(_))) {
+                draft.key()
+            } else {
+                draft
+            });
         });
     }
 }

@@ -9,9 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr, IdedExpr};
-use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelOptional, CelString,
-};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelOptional, CelString};
 use cel::common::value::Val;
 use cel::{Context, Env, Program};
 use serde_json::Value;
@@ -43,9 +41,9 @@ impl CelRule {
         let word = |name: &str| rule.get(name).and_then(Value::as_str);
         let text = word("rule").ok_or(None)?.to_owned();
         let refused = |why: String| Some(Unsupported::Cel { rule: text.clone(), why });
-        let program = ENV.compile(&text).map_err(|errors| {
-            refused(errors.to_string().lines().next().unwrap_or("it cannot be parsed").to_owned())
-        })?;
+        let program = ENV
+            .compile(&text)
+            .map_err(|errors| refused(errors.to_string().lines().next().unwrap_or("it cannot be parsed").to_owned()))?;
         let mut used = Used::default();
         used.look(program.expression());
         if let Some(name) = used.functions.iter().find(|name| !functions::KNOWN.contains(&name.as_str())) {
@@ -208,8 +206,26 @@ fn key(name: &str) -> CelMapKey<'_> {
 
 /// Names that are words of the language, or hold what no identifier has.
 const RESERVED: [&str; 20] = [
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
-    "let", "loop", "package", "namespace", "return", "var", "void",
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
 ];
 
 /// A field's name as rules write it; `None` where that is the name itself.

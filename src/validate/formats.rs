@@ -27,18 +27,8 @@ pub enum Format {
 }
 
 /// Formats that the server checks and this program does not.
-const NOT_CHECKED: [&str; 10] = [
-    "bsonobjectid",
-    "uri",
-    "email",
-    "hostname",
-    "isbn",
-    "isbn10",
-    "isbn13",
-    "creditcard",
-    "rgbcolor",
-    "duration",
-];
+const NOT_CHECKED: [&str; 10] =
+    ["bsonobjectid", "uri", "email", "hostname", "isbn", "isbn10", "isbn13", "creditcard", "rgbcolor", "duration"];
 
 impl Format {
     /// The format of that name; `None` where any string has it, an error where the server checks what we cannot.

@@ -69,10 +69,7 @@ fn leave(
         root: way.to.root,
         segments: way.to.segments.get(..way.to.segments.len().saturating_sub(1)).unwrap_or_default().to_vec(),
     };
-    let field = Path {
-        root: way.to.root,
-        segments: way.to.segments.last().cloned().into_iter().collect(),
-    };
+    let field = Path { root: way.to.root, segments: way.to.segments.last().cloned().into_iter().collect() };
     walk::each(&holder, object, Some((node, at)), &mut |holder, here| {
         let target = walk::one(&field, holder);
         let many = !way.to.segments.is_empty() && way.to.is_many();

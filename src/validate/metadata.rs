@@ -122,8 +122,7 @@ fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -
                     (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, way, found),
                     (_, Value::Object(_)) => true,
                     _ => {
-                        let text =
-                            format!("{}: expected an object, got {}", super::way::text(way), super::a(inner));
+                        let text = format!("{}: expected an object, got {}", super::way::text(way), super::a(inner));
                         found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
                         false
                     }
@@ -138,7 +137,8 @@ fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -
 
 /// A float without a fraction is written as an integer before it is read as one.
 fn is_integer(number: &serde_json::Number) -> bool {
-    number.is_i64() || number.as_f64().is_some_and(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 1e18)
+    number.is_i64()
+        || number.as_f64().is_some_and(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 1e18)
 }
 
 fn text_of<'m>(map: &'m Map<String, Value>, name: &str) -> &'m str {
@@ -242,4 +242,3 @@ fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         }
     }
 }
-

@@ -56,6 +56,10 @@ impl Schema {
         self.as_stored(object);
         let readable = !found.iter().any(|draft| *draft.rule == rule::METADATA_TYPE);
         let violations = if readable { self.violations(object, &found) } else { Vec::new() };
+        // the server checks what was sent, and stores it in a plainer form
+        if let Some(spec) = object.get_mut("spec") {
+            whole_numbers(spec);
+        }
         let spec = object.get("spec").unwrap_or(&null);
         let refusals = if violations.iter().any(|one| matches!(one.fault, Fault::Pattern { .. })) {
             kind.violations(spec)
@@ -108,7 +112,6 @@ impl Schema {
         for (name, value) in map {
             if let Some(node) = self.root.property(name).filter(|_| name != "metadata") {
                 node.drop_nulls(value);
-                whole_numbers(value);
             }
         }
     }

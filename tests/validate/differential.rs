@@ -136,7 +136,8 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
                     // the engine, on the object as the server has it
                     let text = |name: &str| stored["metadata"][name].as_str().unwrap_or_default().to_owned();
                     let mut resource = resource(kind, &text("name"), stored["spec"].clone());
-                    let strings = |name: &str| serde_json::from_value(stored["metadata"][name].clone()).unwrap_or_default();
+                    let strings =
+                        |name: &str| serde_json::from_value(stored["metadata"][name].clone()).unwrap_or_default();
                     (resource.labels, resource.annotations) = (strings("labels"), strings("annotations"));
                     let errors = judged.found.iter().filter(|draft| draft.severity == Severity::Error).count();
                     match kind.desired(&resource) {
@@ -165,7 +166,10 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
             kind.names.kind,
             started.elapsed(),
         );
-        println!("               {}", rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", "));
+        println!(
+            "               {}",
+            rules.iter().map(|(rule, count)| format!("{rule} {count}")).collect::<Vec<_>>().join(", ")
+        );
         assert!(both_accept > 0 && both_refuse > 0, "{}: one-sided", kind.names.kind);
     }
     let shown = wrong.iter().take(12).cloned().collect::<Vec<_>>().join("\n");

@@ -117,7 +117,10 @@ fn a_huge_file_is_refused_in_a_line() {
     }
     fs::write(at.join("huge.yaml"), text).unwrap();
     let ran = validate(at, &["huge.yaml"]).expect(1);
-    assert!(ran.out.contains("error[document-too-large]: unable to read the document: it has more than 32 MiB"), "{ran:?}");
+    assert!(
+        ran.out.contains("error[document-too-large]: unable to read the document: it has more than 32 MiB"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -183,14 +186,17 @@ fn the_order_is_that_of_the_files() {
     let at = folder.path();
     for number in 0..300 {
         // the first files take longest
-        let many: String = (0..if number < 20 { 200 } else { 1 }).map(|n| format!("---\n{}", bad(&format!("x{number}-{n}")))).collect();
+        let many: String = (0..if number < 20 { 200 } else { 1 })
+            .map(|n| format!("---\n{}", bad(&format!("x{number}-{n}"))))
+            .collect();
         fs::write(at.join(format!("f{number:03}.yaml")), many).unwrap();
     }
     let first = validate(at, &["."]).expect(1).out;
     for _ in 0..3 {
         assert!(validate(at, &["."]).expect(1).out == first, "the order differs from run to run");
     }
-    let files: Vec<&str> = first.lines().filter_map(|line| line.trim().strip_prefix("--> ")?.split(':').next()).collect();
+    let files: Vec<&str> =
+        first.lines().filter_map(|line| line.trim().strip_prefix("--> ")?.split(':').next()).collect();
     assert!(files.is_sorted() && files.len() > 4000, "{}", files.len());
 }
 
@@ -209,7 +215,8 @@ fn rules_are_listed() {
         assert!(page.contains(&format!("\n### {id}\n\n")), "{id} is not in kinds/RULES.md");
         let start = page.find(&format!("\n### {id}\n\n")).unwrap() + id.len() + 7;
         let line = page[start..].lines().next().unwrap();
-        let expected = format!("{}. {}", capital(rule["severity"].as_str().unwrap()), rule["summary"].as_str().unwrap());
+        let expected =
+            format!("{}. {}", capital(rule["severity"].as_str().unwrap()), rule["summary"].as_str().unwrap());
         assert!(line.starts_with(&expected), "{id}: {line:?}, not {expected:?}");
     }
     assert_eq!(page.matches("\n### ").count(), rules.len(), "kinds/RULES.md describes rules that are none");
@@ -222,7 +229,7 @@ fn capital(word: &str) -> String {
 /// A folder with an error, a warning and text that each format must escape.
 fn mixed(at: &Path) {
     fs::write(at.join("a,b:c%.yaml"), bad("x")).unwrap();
-    let agent = "apiVersion: orloj.dev/v1\nkind: Agent\nmetadata: {name: y}\nspec:\n  prompt: x\n  model_ref: <gpt> & \"co\"\n";
+    let agent = "apiVersion: orloj.dev/v1\nkind: Agent\nmetadata: {name: why}\nspec:\n  prompt: x\n  model_ref: <gpt> & \"co\"\n";
     fs::write(at.join("d.yaml"), agent).unwrap();
     fs::write(at.join("e.yaml"), good("z")).unwrap();
 }
@@ -243,7 +250,9 @@ fn json_holds_findings_and_a_summary() {
 
 #[test]
 fn sarif_fits_its_schema() {
-    let schema: Value = serde_json::from_str(include_str!("sarif-2.1.0.schema.json")).unwrap();
+    // a bracket that ECMAScript takes as it is and other readers of patterns do not
+    let text = include_str!("sarif-2.1.0.schema.json").replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}\\\\]?$");
+    let schema: Value = serde_json::from_str(&text).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let folder = tempfile::tempdir().unwrap();
     mixed(folder.path());
@@ -251,7 +260,8 @@ fn sarif_fits_its_schema() {
     let small = validate(folder.path(), &[".", "-o", "sarif"]).expect(1).json();
     let large = validate(&broken, &[".", "-o", "sarif"]).expect(1).json();
     for report in [&small, &large] {
-        let errors: Vec<String> = validator.iter_errors(report).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        let errors: Vec<String> =
+            validator.iter_errors(report).map(|error| format!("{error} at {}", error.instance_path())).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
     assert!(large["runs"][0]["results"].as_array().unwrap().len() > 150);
@@ -294,7 +304,10 @@ fn github_gets_one_line_a_finding() {
         lines[0].starts_with("::error file=./a%2Cb%3Ac%25.yaml,line=4,col=8,endColumn=12,title=unknown-field::Memory default/x: unknown field"),
         "{out}"
     );
-    assert!(lines[0].ends_with("%0Ahelp: did you mean `type`?") && lines[1].starts_with("::warning file=./d.yaml,line=6"), "{out}");
+    assert!(
+        lines[0].ends_with("%0Ahelp: did you mean `type`?") && lines[1].starts_with("::warning file=./d.yaml,line=6"),
+        "{out}"
+    );
 }
 
 #[test]

@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 
 /// Changes one thing.
 pub fn mutate(manifest: &mut Value, rng: &mut StdRng) {
+    // an earlier change may have left nothing to change in it
+    if !manifest["metadata"].is_object() {
+        return anywhere(&mut manifest["spec"], rng);
+    }
     match rng.random_range(0..20) {
         0..6 => anywhere(&mut manifest["spec"], rng),
         6..9 => unknown(&mut manifest["spec"], rng),
@@ -86,7 +90,8 @@ fn object_do(root: &mut Value, rng: &mut StdRng, work: &mut dyn FnMut(&mut Map<S
     let deeper = rng.random_bool(0.6);
     match root {
         Value::Object(map) => {
-            if deeper && let Some((_, inner)) = map.iter_mut().filter(|(_, v)| v.is_object() || v.is_array()).choose(rng)
+            if deeper
+                && let Some((_, inner)) = map.iter_mut().filter(|(_, v)| v.is_object() || v.is_array()).choose(rng)
             {
                 return object_do(inner, rng, work);
             }
@@ -130,8 +135,30 @@ fn name(manifest: &mut Value, rng: &mut StdRng) {
     let long = "a".repeat(254);
     let label = "b".repeat(64);
     let names = [
-        "a", "0", "a.b", "a-b", "A", "a_b", "-a", "a-", ".a", "a.", "a..b", "a b", "é", "status", "logs", "Status", "exec",
-        "", "a/b", "a\u{0}", &long, &long[1..], &label, "a.-b",
+        "a",
+        "0",
+        "a.b",
+        "a-b",
+        "A",
+        "a_b",
+        "-a",
+        "a-",
+        ".a",
+        "a.",
+        "a..b",
+        "a b",
+        "é",
+        "status",
+        "logs",
+        "Status",
+        "exec",
+        "",
+        "a/b",
+        "a\u{0}",
+        &long,
+        &long[1..],
+        &label,
+        "a.-b",
     ];
     let metadata = &mut manifest["metadata"];
     match rng.random_range(0..10) {
@@ -148,12 +175,40 @@ fn strings(manifest: &mut Value, rng: &mut StdRng) {
     let long = "v".repeat(64);
     let prefixed = format!("example.com/{long}");
     let keys = [
-        "a", "A", "a.b/c", "A/b", "a/b/c", "/a", "a/", "", "-a", "a-", "a b", "orloj.dev/mcp-server", "é", &long,
-        &prefixed, "orloj.dev/target-namespace", "a_b.c",
+        "a",
+        "A",
+        "a.b/c",
+        "A/b",
+        "a/b/c",
+        "/a",
+        "a/",
+        "",
+        "-a",
+        "a-",
+        "a b",
+        "orloj.dev/mcp-server",
+        "é",
+        &long,
+        &prefixed,
+        "orloj.dev/target-namespace",
+        "a_b.c",
     ];
     let values = [
-        json!(""), json!("a"), json!("A_b-c.d"), json!("-a"), json!("a-"), json!("a b"), json!("a/b"), json!("é"),
-        json!(long), json!(null), json!(1), json!(true), json!({}), json!(["a"]), json!("x".repeat(300_000)),
+        json!(""),
+        json!("a"),
+        json!("A_b-c.d"),
+        json!("-a"),
+        json!("a-"),
+        json!("a b"),
+        json!("a/b"),
+        json!("é"),
+        json!(long),
+        json!(null),
+        json!(1),
+        json!(true),
+        json!({}),
+        json!(["a"]),
+        json!("x".repeat(300_000)),
     ];
     let field = choose(&["labels", "annotations"], rng);
     let few = if field == "labels" { &values[..14] } else { &values[..] };
@@ -187,7 +242,10 @@ fn metadata(manifest: &mut Value, rng: &mut StdRng) {
             ),
             ("unknown", vec![json!(1), json!(null), json!({"a": 1})]),
             ("Name", vec![json!("a")]),
-            ("creationTimestamp", vec![json!(null), json!("2024-01-02T03:04:05Z"), json!("yesterday"), json!(1), json!("")]),
+            (
+                "creationTimestamp",
+                vec![json!(null), json!("2024-01-02T03:04:05Z"), json!("yesterday"), json!(1), json!("")],
+            ),
             ("generation", vec![json!(1), json!(-1), json!(1.5), json!(2.0), json!("1")]),
             ("uid", vec![json!("u"), json!(1)]),
             ("labels", vec![json!([]), json!("a"), json!(null)]),

@@ -39,8 +39,7 @@ pub fn with_input(folder: &Path, words: &[&str], input: &[u8]) -> Ran {
         }
     }
     command.arg("validate").args(words).current_dir(folder);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // a program that does not want it all closes the pipe
     let _ = child.stdin.take().unwrap().write_all(input);
     let output = child.wait_with_output().unwrap();

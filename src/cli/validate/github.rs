@@ -19,9 +19,7 @@ impl<W: Write> Github<W> {
     fn findings(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
             let mut properties = format!("file={}", property(&file_name(&finding.file)));
-            for (name, number) in
-                [("line", finding.line), ("col", finding.column), ("endColumn", finding.end_column)]
-            {
+            for (name, number) in [("line", finding.line), ("col", finding.column), ("endColumn", finding.end_column)] {
                 if number > 0 {
                     properties += &format!(",{name}={number}");
                 }

@@ -79,7 +79,8 @@ fn ended(args: &ValidateArgs, summary: &Summary) -> Result<Ended, CliError> {
 }
 
 fn rule_of(id: &str) -> Result<&'static Rule, CliError> {
-    let unknown = || CliError::Usage(format!("unable to ignore {id}: there is no such rule; see validate --list-rules"));
+    let unknown =
+        || CliError::Usage(format!("unable to ignore {id}: there is no such rule; see validate --list-rules"));
     rule::find(id.trim()).ok_or_else(unknown)
 }
 

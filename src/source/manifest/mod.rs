@@ -215,13 +215,7 @@ impl Reader {
     }
 
     /// As [`Reader::read`], for objects as they stand there.
-    pub fn entries(
-        &self,
-        file: &Arc<Path>,
-        input: impl BufRead,
-        most: usize,
-        tell: &mut dyn FnMut(Part<'_>) -> bool,
-    ) {
+    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, most: usize, tell: &mut dyn FnMut(Part<'_>) -> bool) {
         for document in Documents::new(input) {
             let go_on = match document {
                 Ok(document) => self.entries_of(file, &document, most, tell),
