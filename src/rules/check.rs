@@ -36,6 +36,7 @@ pub fn check(spec: &Tree, raw: &Value, entries: &[Entry]) -> Result<(), String> 
 }
 
 /// Checks all rules, in order, to the end.
+#[must_use]
 pub fn check_all(spec: &Tree, raw: &Value, entries: &[Entry]) -> Vec<Violation> {
     let scope = Scope::root(Node::Tree(spec), raw);
     let mut found = Vec::new();

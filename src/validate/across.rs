@@ -142,6 +142,10 @@ pub struct Judge<'r> {
     pub closed: bool,
 }
 
+/// An object within a file: its document, and the way through lists.
+type Address = (usize, Box<[usize]>);
+
+/// Number of the file, what is found, and where.
 type Pending = (usize, Draft, Spot);
 
 impl Judge<'_> {
@@ -238,12 +242,12 @@ impl Judge<'_> {
     /// Places findings of one file by reading it again.
     fn place(&self, file: &Arc<Path>, drafts: Vec<(Draft, Spot)>) -> Vec<Finding> {
         let mut found = Vec::new();
-        let mut waiting: HashMap<(usize, Box<[usize]>), Vec<(Draft, Spot)>> = HashMap::new();
+        let mut waiting: HashMap<Address, Vec<(Draft, Spot)>> = HashMap::new();
         for (draft, spot) in drafts {
             match &spot.placed {
                 Some(placed) => found.push(told(draft, &spot, placed)),
                 None => {
-                    waiting.entry((spot.place.document(), spot.place.items().into())).or_default().push((draft, spot))
+                    waiting.entry((spot.place.document(), spot.place.items().into())).or_default().push((draft, spot));
                 }
             }
         }

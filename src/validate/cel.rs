@@ -57,6 +57,7 @@ impl CelRule {
     }
 
     /// What the rule has against a value.
+    #[must_use]
     pub fn check(&self, itself: &Itself<'_>) -> Option<Fault> {
         if self.transition {
             return None;
@@ -98,12 +99,11 @@ impl Used {
                     Expr::Ident(name) if functions::SPACES.contains(&name.as_str()) => Some(name),
                     _ => None,
                 });
-                match space {
-                    Some(space) => drop(self.functions.insert(format!("{space}.{}", call.func_name))),
-                    None => {
-                        self.functions.insert(call.func_name.clone());
-                        call.target.iter().for_each(|target| self.look(target));
-                    }
+                if let Some(space) = space {
+                    self.functions.insert(format!("{space}.{}", call.func_name));
+                } else {
+                    self.functions.insert(call.func_name.clone());
+                    call.target.iter().for_each(|target| self.look(target));
                 }
                 call.args.iter().for_each(|argument| self.look(argument));
             }
@@ -238,4 +238,73 @@ fn escaped(name: &str) -> Option<String> {
     }
     let name = name.replace("__", "\u{0}").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__");
     Some(name.replace('\u{0}', "__underscores__"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn verdict(rule: &str, schema: &Value, value: &Value) -> Option<Fault> {
+        let rule =
+            CelRule::compile(&json!({"rule": rule, "message": "no", "optionalOldSelf": rule.contains("oldSelf")}));
+        let rule = rule.unwrap_or_else(|problem| panic!("{problem:?}"));
+        let mut unsupported = Vec::new();
+        let node = Node::compile(schema, &mut unsupported);
+        rule.check(&super::value(&node, value))
+    }
+
+    /// Each true in Kubernetes.
+    #[test]
+    fn what_kubernetes_adds_is_there() {
+        let schema = json!({"type": "object", "properties": {
+            "text": {"type": "string"}, "whole": {"type": "integer"}, "share": {"type": "number"},
+            "list": {"type": "array", "items": {"type": "integer"}}, "a-b": {"type": "string"},
+            "in": {"type": "string"}, "one_two": {"type": "string"},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        }});
+        let value = json!({
+            "text": "Abc 12", "whole": 3.0, "share": 1, "list": [1, 2, 5], "a-b": "x", "in": "y", "one_two": "z",
+            "map": {"a-b": "c"}, "unknown": 1,
+        });
+        for rule in [
+            "self.text.matches('^[A-Z]')",
+            "!'\u{a0}'.matches('^\\\\s$')",
+            "self.text.find('[0-9]+') == '12'",
+            "self.text.findAll('[a-z]') == ['b', 'c']",
+            "self.text.findAll('[a-z]', 1) == ['b']",
+            "type(self.whole) == int && self.whole == 3",
+            "type(self.share) == double",
+            "self.list.isSorted() && self.list.sum() == 8 && self.list.min() == 1 && self.list.max() == 5",
+            "self.list.indexOf(5) == 2 && self.list.lastIndexOf(9) == -1",
+            "sets.contains(self.list, [1, 2]) && !sets.equivalent(self.list, [1]) && sets.intersects([1], self.list)",
+            "self.a__dash__b == 'x' && self.__in__ == 'y' && self.one_two == 'z'",
+            "self.map['a-b'] == 'c' && 'a-b' in self.map",
+            "!has(self.unknown)",
+            "self.?text.orValue('') == 'Abc 12' && self.text.lowerAscii().trim().split(' ').size() == 2",
+            "self.list.all(x, x > 0) && self.list.exists(x, x == 2) && self.list.map(x, x * 2) == [2, 4, 10]",
+            "!oldSelf.hasValue()",
+            "math.greatest(1, 2) == 2 && 'a-b'.replace('-', '+') == 'a+b' && ['a', 'b'].join(',') == 'a,b'",
+        ] {
+            assert_eq!(verdict(rule, &schema, &value), None, "{rule}");
+        }
+        assert!(matches!(verdict("self.whole > 3", &schema, &value), Some(Fault::Cel { .. })));
+        assert!(matches!(verdict("self.missing == 1", &schema, &value), Some(Fault::CelError { .. })));
+    }
+
+    #[test]
+    fn what_is_not_known_gives_no_verdict() {
+        for rule in ["quantity(self) < 1", "self == duration('1m')", "cel.bind(x, 1, x == 1)", "ip(self).family() == 4"]
+        {
+            let problem = CelRule::compile(&json!({"rule": rule})).unwrap_err();
+            assert!(matches!(problem, Some(Unsupported::Cel { .. })), "{rule}");
+        }
+    }
+
+    #[test]
+    fn transitions_say_nothing_on_a_creation() {
+        let rule = CelRule::compile(&json!({"rule": "self == oldSelf"})).unwrap();
+        let node = Node::compile(&json!({"type": "string"}), &mut Vec::new());
+        assert_eq!(rule.check(&super::value(&node, &json!("x"))), None);
+    }
 }

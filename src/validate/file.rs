@@ -126,7 +126,7 @@ impl Validator {
 
     fn finish(&self, report: &mut FileReport) {
         report.findings.retain(|finding| self.tells(finding.rule));
-        report.findings.sort_by(|a, b| (a.line, a.column).cmp(&(b.line, b.column)));
+        report.findings.sort_by_key(|finding| (finding.line, finding.column));
     }
 
     fn part(&self, part: Part<'_>, report: &mut FileReport) {
@@ -155,11 +155,11 @@ impl Validator {
         let kind = self.registry.kind(index);
         let Some(schema) = self.schemas.get(usize::from(index.0)) else { return };
         let ignored = Arc::new(ignore::read(&object, &mut found));
+        let label: Arc<str> = label(kind, &object).into();
         let judged = schema.judge(kind, &mut object, self.settings.fields);
         found.extend(judged.found);
         advice::check(kind, &object, judged.desired.as_ref(), &mut found);
         found.extend(unsupported(kind, schema));
-        let label: Arc<str> = label(kind, &object).into();
         if let Some(resource) = &judged.resource {
             let (label, ignored) = (Arc::clone(&label), Arc::clone(&ignored));
             let subject = Subject { kind, resource, object: &object, label, ignored };

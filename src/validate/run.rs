@@ -1,6 +1,6 @@
 //! Many files, judged side by side and told in their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::across::{Facts, Judge};
 use super::file::{FileReport, Validator};
 use super::finding::Finding;
-use super::rule::Severity;
+use super::rule::{self, Severity};
 use crate::source::manifest::ManifestError;
 use crate::source::manifest::files;
 
@@ -114,6 +114,14 @@ fn work(validator: &Validator, jobs: &Mutex<Receiver<Job>>, done: &SyncSender<Do
     }
 }
 
+/// What cannot be checked is a matter of the kind, not of each of its objects: told once.
+fn once_each(findings: &mut Vec<Finding>, told: &mut HashSet<String>) {
+    findings.retain(|finding| {
+        let of_kind = [&rule::CEL_UNSUPPORTED, &rule::SCHEMA_UNSUPPORTED].contains(&finding.rule);
+        !of_kind || told.insert(finding.text.clone())
+    });
+}
+
 fn collect<E>(
     validator: &Validator,
     done: &Receiver<Done>,
@@ -122,6 +130,7 @@ fn collect<E>(
     let mut summary = Summary::default();
     let mut facts: Vec<(Arc<Path>, Facts)> = Vec::new();
     let mut early: BTreeMap<usize, Vec<FileReport>> = BTreeMap::new();
+    let mut told = HashSet::new();
     let mut next = 0;
     let count = |summary: &mut Summary, findings: &[Finding]| {
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -132,7 +141,8 @@ fn collect<E>(
         early.insert(number, reports);
         while let Some(reports) = early.remove(&next) {
             next += 1;
-            for report in reports {
+            for mut report in reports {
+                once_each(&mut report.findings, &mut told);
                 summary.files += 1;
                 summary.objects += report.objects;
                 summary.unreadable += usize::from(report.unreadable);

@@ -239,7 +239,9 @@ impl Node {
             }
             Value::Array(items) => {
                 if let Some(node) = &self.items {
-                    items.iter_mut().for_each(|inner| node.drop_nulls(inner));
+                    for inner in items {
+                        node.drop_nulls(inner);
+                    }
                 }
             }
             _ => {}
@@ -320,10 +322,9 @@ impl Node {
 
     fn check_text(&self, text: &str, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
         // in bytes where there are fewer than the bound, so that most texts are not counted
-        if self.lengths.least.is_some() || self.lengths.most.is_some_and(|most| text.len() as u64 > most) {
-            if let Some(text) = self.lengths.fault(text.chars().count(), "character", "characters") {
-                tell(way, Fault::Length { text });
-            }
+        let counts = self.lengths.least.is_some() || self.lengths.most.is_some_and(|most| text.len() as u64 > most);
+        if counts && let Some(text) = self.lengths.fault(text.chars().count(), "character", "characters") {
+            tell(way, Fault::Length { text });
         }
         if let Some((pattern, regex)) = &self.pattern
             && !regex.is_match(text)

@@ -1,5 +1,6 @@
 //! Commands of a GitHub workflow: each finding becomes an annotation of the line in the pull request.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -21,7 +22,7 @@ impl<W: Write> Github<W> {
             let mut properties = format!("file={}", property(&file_name(&finding.file)));
             for (name, number) in [("line", finding.line), ("col", finding.column), ("endColumn", finding.end_column)] {
                 if number > 0 {
-                    properties += &format!(",{name}={number}");
+                    let _ = write!(properties, ",{name}={number}");
                 }
             }
             let text = data(&whole_text(finding));

@@ -1,5 +1,6 @@
 //! SARIF 2.1.0, which code scanning reads.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,7 +28,7 @@ fn level(severity: Severity) -> &'static str {
     severity.name()
 }
 
-fn rule(rule: &&Rule) -> Value {
+fn rule(rule: &Rule) -> Value {
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.summary},
@@ -42,7 +43,7 @@ fn uri(file: &Path) -> String {
     for byte in file_name(file).bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => drop(write!(uri, "%{byte:02X}")),
         }
     }
     uri
@@ -95,7 +96,7 @@ impl<W: Write> Report for Sarif<W> {
                     "name": env!("CARGO_PKG_NAME"),
                     "version": env!("CARGO_PKG_VERSION"),
                     "informationUri": env!("CARGO_PKG_REPOSITORY"),
-                    "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
+                    "rules": RULES.iter().copied().map(rule).collect::<Vec<_>>(),
                 }},
                 "invocations": [{"executionSuccessful": summary.unreadable == 0}],
                 // columns are characters, not UTF-16 units

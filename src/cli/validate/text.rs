@@ -1,5 +1,6 @@
 //! Findings for people: the line with a caret below it.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -36,22 +37,19 @@ fn group(finding: &Finding) -> Group<'_> {
     };
     let title = level.primary_title(finding.text.as_str()).id(finding.rule.id);
     let file = file_name(&finding.file);
-    let mut group = match &finding.excerpt {
-        Some(excerpt) => {
-            let span = AnnotationKind::Primary.span(excerpt.start..excerpt.end);
-            let snippet = Snippet::source(excerpt.line.as_str()).path(file).line_start(finding.line).annotation(span);
-            title.element(snippet)
-        }
-        None => {
-            let mut origin = Origin::path(file);
-            if finding.line > 0 {
-                origin = origin.line(finding.line);
-                if finding.column > 0 {
-                    origin = origin.char_column(finding.column);
-                }
+    let mut group = if let Some(excerpt) = &finding.excerpt {
+        let span = AnnotationKind::Primary.span(excerpt.start..excerpt.end);
+        let snippet = Snippet::source(excerpt.line.as_str()).path(file).line_start(finding.line).annotation(span);
+        title.element(snippet)
+    } else {
+        let mut origin = Origin::path(file);
+        if finding.line > 0 {
+            origin = origin.line(finding.line);
+            if finding.column > 0 {
+                origin = origin.char_column(finding.column);
             }
-            title.element(origin)
         }
+        title.element(origin)
     };
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -82,11 +80,8 @@ impl<W: Write> Report for Text<W> {
         if !summary.skipped.is_empty() {
             let all: usize = summary.skipped.values().sum();
             let groups = summary.skipped.iter().map(|(group, objects)| format!("{group} {objects}"));
-            text += &format!(
-                "skipped {} of other groups: {}\n",
-                count(all, "object"),
-                groups.collect::<Vec<_>>().join(", ")
-            );
+            let groups = groups.collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "skipped {} of other groups: {groups}", count(all, "object"));
             if summary.skipped.keys().any(|group| group.contains('.') && !group.ends_with(".k8s.io")) {
                 text += "their kind files, where there are any, are given with --kinds\n";
             }

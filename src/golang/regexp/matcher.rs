@@ -3,6 +3,8 @@
 //! Both are descendants of RE2. What differs: `\s`, `\d`, `\w` and `\b` are ASCII in Go, groups may share a name there,
 //! and within brackets `[`, `&&`, `--` and `~~` mean nothing special.
 
+use std::fmt::Write as _;
+
 use regex::{Regex, RegexBuilder};
 
 /// Most bytes of a compiled pattern.
@@ -85,7 +87,7 @@ fn octal<'a>(digits: &'a str, out: &mut String) -> &'a str {
     let length = digits.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let (number, rest) = digits.split_at(length);
     let number = u32::from_str_radix(number, 8).unwrap_or_default();
-    out.push_str(&format!("\\x{{{number:x}}}"));
+    let _ = write!(out, "\\x{{{number:x}}}");
     rest
 }
 

@@ -1,6 +1,12 @@
 //! The functions of CEL in Kubernetes: those of the crate `cel`, regular expressions as Go has them, and the list and
 //! set libraries.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "a function of the language has the signature that the crate asks for"
+)]
+
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::HashMap;
