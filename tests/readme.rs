@@ -100,8 +100,9 @@ fn the_settings_are_those_of_the_program() {
 /// Every flag that is mentioned anywhere: one of the program or of kubectl.
 #[test]
 fn flags_exist() {
-    let help: String =
-        ["args.rs", "args/commands.rs", "args/uninstall.rs"].map(|file| read(format!("src/cli/{file}"))).concat();
+    let help: String = ["args.rs", "args/commands.rs", "args/uninstall.rs", "args/validate.rs"]
+        .map(|file| read(format!("src/cli/{file}")))
+        .concat();
     // a flag of clap's is a field with `long`
     let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
@@ -229,7 +230,8 @@ fn citations_lead_to_a_section() {
     let mut cited = BTreeSet::new();
     for path in ["src", "tests", "kinds"].into_iter().flat_map(files) {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
+        let broken = path.components().any(|part| part.as_os_str() == "broken");
+        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
             continue;
         }
         let text = read(&path);

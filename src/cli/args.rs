@@ -7,6 +7,7 @@ mod commands;
 mod golang_flags;
 mod setting_flags;
 mod uninstall;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use commands::{ExportArgs, ManifestFormat, PlanArgs, PlanFormat, RenderArgs}
 use golang_flags::rewrite;
 use setting_flags::{ClusterOnly, Everything, SettingFlags, StoreOnly, WithoutGlobal};
 pub use uninstall::{RowPolicy, UninstallArgs};
+pub use validate::{FindingFormat, UnknownFields, ValidateArgs};
 
 const EXAMPLES: &str = "\
 Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as \
@@ -74,6 +76,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Print the payload that would be stored, or the error, as one JSON line for each resource
     Render(RenderArgs),
+    /// Check manifests as the API server and the operator would, with neither
+    Validate(ValidateArgs),
     /// Show the kinds and what is generated from them
     Kinds {
         #[command(subcommand)]
@@ -379,7 +383,8 @@ impl Cli {
             Some(Command::Uninstall(args)) => args.flags(),
             Some(Command::Kinds { command: KindsCommand::Crds(args) }) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
-            Some(Command::Render(_) | Command::Kinds { .. } | Command::Completions { .. }) | None => Flags::default(),
+            Some(Command::Render(_) | Command::Validate(_) | Command::Kinds { .. } | Command::Completions { .. })
+            | None => Flags::default(),
         };
         self.settings.flags().with(inner)
     }
@@ -469,6 +474,8 @@ mod tests {
             "plan --cluster --namespaces a --store sqlite:x.db",
             "plan --schema",
             "export tools -n a -l tier=1 --out x --force --reveal -o json",
+            "validate a - -o sarif --field-validation warn --strict --closed --deny-warnings --ignore a,b",
+            "validate --list-rules",
             "kinds crds",
             "kinds crds widget --only-extra --apply --force-conflicts --timeout 5s --kubeconfig k",
             "uninstall --policy delete --deployment x --namespaces a,b --timeout 1m30s",
@@ -494,6 +501,7 @@ mod tests {
             "plan --cluster --owner a",
             "export --force",
             "render",
+            "validate",
             "kinds",
             "get",
             "bogus",

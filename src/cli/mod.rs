@@ -15,6 +15,7 @@ pub mod run;
 mod store;
 mod sync;
 mod uninstall;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -169,6 +170,7 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args, &config(Need::Nothing)?.1),
+        Command::Validate(args) => validate::run(&args, config(Need::Nothing)?.1, &terminal),
         Command::Kinds { command } => kinds::run(&command, &resolved.config(Need::Nothing)?),
         Command::Migrate(args) => {
             let (config, registry) = config(need(args.store.as_ref()))?;

@@ -15,7 +15,7 @@ pub mod lint;
 mod problem;
 pub mod rbac;
 pub mod schema;
-mod source;
+pub(crate) mod source;
 pub mod table;
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub use file::PrinterColumn;
 pub use format::json_schema;
 pub(crate) use format::{Format, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};
-pub use kind::{Kind, Names, StoreMapping};
+pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
 

@@ -4,6 +4,7 @@
 pub(super) mod cel;
 mod messages;
 mod names;
+mod relations;
 mod rules;
 mod schema;
 mod steps;
@@ -81,6 +82,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     }
     let steps = steps::compile(&file.normalize, &shape, &mut faults);
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
+    let relations = relations::compile(&file, &shape, &mut faults);
     let (store, columns) = store(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
@@ -98,6 +100,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
         sensitive,
         collection: file.api.map(|api| api.collection),
         digest: super::kind::sha256(source.text.as_bytes()),
+        relations,
         program: Program {
             shape,
             steps,
