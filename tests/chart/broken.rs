@@ -155,7 +155,9 @@ fn check(mistake: &Mistake) {
         if said.contains(mistake.symptom) { Ok(()) } else { Err(said) }
     });
     if mistake.ready {
-        let status = site.kubectl(["-n", &namespace, "get", "tool", "search", "-o", "jsonpath={.status}"]).expect_ok();
+        let status = site
+            .kubectl(["-n", &namespace, "get", "tool", "search", "-o", "jsonpath={.status.conditions}"])
+            .expect_ok();
         assert_eq!(status, "", "{}", mistake.name);
     } else {
         // While nobody leads yet a pod stands by, and is ready.
