@@ -230,7 +230,8 @@ fn citations_lead_to_a_section() {
     let mut cited = BTreeSet::new();
     for path in ["src", "tests", "kinds"].into_iter().flat_map(files) {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let broken = path.components().any(|part| part.as_os_str() == "broken");
+        // some of the broken manifests are no text
+        let broken = path.starts_with(root().join("tests/validate/broken"));
         if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
             continue;
         }
