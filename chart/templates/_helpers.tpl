@@ -6,13 +6,13 @@
 {{/* Name of what is made in the namespace of the release. */}}
 {{- define "orloj-operator.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | replace "." "-" | trunc 63 | trimSuffix "-" }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- .Release.Name | replace "." "-" | trunc 63 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -125,7 +125,7 @@ program; `given`: by operator.kinds, which may replace one of the program's.
 {{- range .Files.Get "files/kinds.json" | fromJsonArray }}
 {{- $group := splitList "/" .apiVersion }}
 {{- $kind := dict "group" (first $group) "version" (last $group) "kind" .kind "plural" .plural "secret" .sensitive "extra" false "given" false }}
-{{- $_ := set $kinds (printf "%s.%s" .plural (first $group)) $kind }}
+{{- $_ := set $kinds (printf "%s.%s" .kind (first $group)) $kind }}
 {{- end }}
 {{- range $name, $text := .Values.operator.kinds }}
 {{- $file := $text | fromYaml }}
@@ -134,8 +134,9 @@ program; `given`: by operator.kinds, which may replace one of the program's.
 {{- fail (printf "operator.kinds: %s is no kind file: no %s; `orloj-operator kinds list --kinds DIR` tells what is wrong with one" $name $key) }}
 {{- end }}
 {{- end }}
-{{- $id := printf "%s.%s" $file.plural $file.group }}
-{{- $extra := not (hasKey $kinds $id) }}
+{{- $id := printf "%s.%s" $file.kind $file.group }}
+{{- /* By another plural it replaces one of the program's, but the rights on that one do not serve it. */}}
+{{- $extra := ne (dig $id "plural" "" $kinds) $file.plural }}
 {{- $kind := dict "group" $file.group "version" $file.version "kind" $file.kind "plural" $file.plural "secret" (hasKey $file "secret") "extra" $extra "given" true }}
 {{- $_ := set $kinds $id $kind }}
 {{- end }}
@@ -183,10 +184,7 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 
 {{/* The files of operator.kinds, as a ConfigMap's data. */}}
 {{- define "orloj-operator.kindFiles" -}}
-{{- range $name, $text := .Values.operator.kinds }}
-{{ $name }}: |-
-  {{- $text | trim | nindent 2 }}
-{{- end }}
+{{- toYaml .Values.operator.kinds }}
 {{- end }}
 
 {{/* Whether a hook applies the definitions of operator.kinds: "true" or nothing. */}}
@@ -220,6 +218,10 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- if regexMatch "^--?(postgres-dsn|secret-encryption-key)(=|$)" . }}
 {{- fail (printf "operator.extraArgs: %s would show in every process list; use externalPostgres and existingSecret" (regexFind "^[^=]*" .)) }}
 {{- end }}
+{{- end }}
+{{- $secrets := include "orloj-operator.secrets" . | fromYaml }}
+{{- if and $secrets.release (eq $secrets.dsn.secret (include "orloj-operator.fullname" .)) (not (hasKey $secrets.release $secrets.dsn.key)) }}
+{{- fail "secretEncryptionKey: given without a database; set externalPostgres.dsn or externalPostgres.existingSecret too" }}
 {{- end }}
 {{- $waits := add (include "orloj-operator.stopSeconds" . | int) $operator.uninstall.storeTimeoutSeconds }}
 {{- if and $operator.uninstall.enabled (le (int $operator.uninstall.timeoutSeconds) (int $waits)) }}

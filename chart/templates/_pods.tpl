@@ -103,6 +103,12 @@ spec:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       restartPolicy: Never
+      {{- with $operator.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+      {{- with $operator.runtimeClassName }}
+      runtimeClassName: {{ . }}
+      {{- end }}
       {{- with .account }}
       serviceAccountName: {{ . }}
       {{- end }}
@@ -164,6 +170,10 @@ spec:
         {{- end }}
       {{- with $operator.nodeSelector }}
       nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $operator.affinity }}
+      affinity:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with $operator.tolerations }}

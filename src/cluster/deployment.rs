@@ -37,6 +37,7 @@ pub async fn stop(client: &Client, namespace: &str, name: &str, longest: Duratio
             Ok(Ok(None)) => return Stopped::NotThere,
             Ok(Ok(Some(0))) => return Stopped::Gone,
             Ok(Ok(Some(pods))) => format!("{pods} of its pods still run"),
+            Ok(Err(kube::Error::Api(status))) => status.message,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the API server does not answer".to_owned(),
         };
@@ -50,7 +51,10 @@ pub async fn stop(client: &Client, namespace: &str, name: &str, longest: Duratio
 /// How many pods are left; `None` where there is no such Deployment.
 async fn try_stop(client: &Client, namespace: &str, name: &str) -> kube::Result<Option<usize>> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    let Some(spec) = deployments.get_opt(name).await?.and_then(|found| found.spec) else { return Ok(None) };
+    let Some(found) = deployments.get_opt(name).await? else { return Ok(None) };
+    let Some(spec) = found.spec else { return Ok(None) };
+    // some may be on their way
+    let counted = found.status.and_then(|status| status.replicas).and_then(|count| usize::try_from(count).ok());
     if spec.replicas != Some(0) {
         let nothing = Patch::Merge(json!({"spec": {"replicas": 0}}));
         deployments.patch_scale(name, &PatchParams::default(), &nothing).await?;
@@ -58,7 +62,7 @@ async fn try_stop(client: &Client, namespace: &str, name: &str) -> kube::Result<
     let selector = Selector::try_from(spec.selector).map_err(|error| kube::Error::Service(error.to_string().into()))?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let found = pods.list_metadata(&ListParams::default().labels_from(&selector).fields(RUNNING)).await?;
-    Ok(Some(found.items.len()))
+    Ok(Some(found.items.len().max(counted.unwrap_or(0))))
 }
 
 /// Pods that have ended stay as objects, for their logs.

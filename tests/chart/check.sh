@@ -86,6 +86,7 @@ refused=(
     "imagePullSecrets=registry|imagePullSecrets|array"
     "externalPostgres.dsn=somewhere|externalPostgres.dsn|postgres://"
     "externalPostgres.existingSecret=My_Secret|existingSecret|pattern"
+    "secretEncryptionKey=0000000000000000000000000000000000000000000000000000000000000000|secretEncryptionKey|externalPostgres"
     "secretEncryptionKey=short|secretEncryptionKey|64 hex"
     "existingSecretKey=a/b|existingSecretKey|pattern"
 )

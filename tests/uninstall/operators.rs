@@ -80,6 +80,21 @@ fn an_operator_that_runs_is_left_alone() {
     assert_eq!(world.wait_settled(), before);
 }
 
+/// Nor is one whose Deployment does not stop, as where the rights on it are missing: it would put back what is taken off.
+#[test]
+fn an_operator_that_does_not_stop_is_left_alone() {
+    let world = World::named("stubborn").short_lease().start();
+    world.apply("Memory", "m", &json!({"type": "kv"}));
+    let before = world.wait_settled();
+    world.kubectl_apply(&deployment(&world, 1).to_string());
+    let args = ["--policy", "delete", "--deployment", "operator", "--stop-timeout", "2s"];
+    let (code, said) = Leaver::start(&world, &args).end();
+    assert!(code == 2 && said.contains("did not stop") && said.contains("holds it, and renews it"), "{said}");
+    assert!(said.contains("forbidden") && !said.contains("Status {"), "{said}");
+    assert_eq!(world.wait_settled(), before);
+    assert_eq!(held(&world), 1);
+}
+
 fn deployment(world: &World, replicas: u32) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",

@@ -161,7 +161,10 @@ fn kinds_by_file_are_let_go_too() {
     world.wait_settled();
     world.operator().stop();
     let said = uninstall(&world, &["--policy", "delete"]);
-    assert!(said.contains("warning: 1 row stays of the unknown kind Widget"), "{said}");
+    assert!(
+        said.contains("warning: 1 row stays of the unknown kind Widget, whose resources may still have the finalizer"),
+        "{said}"
+    );
     assert_eq!(finalizers(&world.object("Widget", "shelf")), [FINALIZER]);
     let said = uninstall(&world, &["--policy", "delete", "--kinds", folder]);
     assert!(said.contains("took the finalizer off 1 resource; removed 1 row"), "{said}");

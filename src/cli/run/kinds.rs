@@ -92,6 +92,8 @@ impl Operator {
         self.metrics.registry(&registry.checksum());
         let names: Vec<&str> = registry.kinds().iter().map(|kind| kind.names.kind.as_str()).collect();
         for kind in kinds.kinds().iter().filter(|kind| !names.contains(&kind.names.kind.as_str())) {
+            let crd = kind.names.crd();
+            tracing::warn!("{crd} are no longer synced: what is left of them keeps its finalizer, and its row");
             self.metrics.forget(&kind.names.kind);
         }
         self.kinds.current.send_replace(Arc::new(registry));

@@ -22,10 +22,14 @@ pub type Held = JoinHandle<()>;
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Session {
-    /// Takes the Lease. `stopped`: the operator has, so that whoever renews it is another one.
+    /// Takes the Lease. Whoever renews it is alive, whether its pod shows or not: the epoch keeps it from the rows, but it
+    /// would put back the finalizers. Without leader election nothing but its pods tells (`stopped`).
     pub(super) async fn take_lease(&self, stopped: bool) -> Result<Option<Held>, CliError> {
         if !self.config.leader_elect {
-            return Ok(None);
+            let why = "leader election is off, and its Deployment did not stop";
+            let namespace = self.config.leader_election_namespace.clone().unwrap_or_default();
+            let alive = UninstallError::StillLed { namespace, why: why.to_owned() };
+            return if stopped { Ok(None) } else { Err(alive.into()) };
         }
         let Some(namespace) = self.config.leader_election_namespace.clone() else { return Ok(None) };
         let timing = Timing {
@@ -35,11 +39,7 @@ impl Session {
         };
         let mut elector = Elector::new(self.client.clone(), &namespace, self.identity.clone(), timing);
         if let Err(why) = elector.acquire_from_dead().await {
-            if stopped {
-                return Err(UninstallError::StillLed { namespace, why }.into());
-            }
-            warn(&format!("going on without Lease {namespace}/{LEASE_NAME}: {why}"));
-            return Ok(None);
+            return Err(UninstallError::StillLed { namespace, why }.into());
         }
         output::line(&format!("took Lease {namespace}/{LEASE_NAME}"))?;
         let leave = self.leave.clone();

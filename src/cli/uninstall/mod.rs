@@ -4,7 +4,7 @@
 //! The steps, each bounded, and all of them together by `--timeout`:
 //!
 //! 1. The operator stops: its Deployment is scaled to 0 ([`crate::cluster::deployment`]). Pods that do not end in time
-//!    are told of and left behind: the epoch fences them.
+//!    are told of.
 //! 2. The Lease is taken and kept, so that an operator that comes back stands by; then the next epoch in the store, so
 //!    that one that slept through all this commits nothing (`OneWriter`). Somebody who holds the Lease and renews it is
 //!    alive: then nothing is done, since he would put back what is taken off.
@@ -147,8 +147,7 @@ impl Session {
             Stopped::NotThere => output::line(&format!("no Deployment {namespace}/{name}: nothing to stop"))?,
             Stopped::NotYet(why) => {
                 warn(&format!(
-                    "Deployment {namespace}/{name} did not stop within {}: {why}; going on, as what still runs of it can \
-                     commit nothing more",
+                    "Deployment {namespace}/{name} did not stop within {}: {why}; going on where nobody renews its Lease",
                     duration::format(self.args.stop_timeout)
                 ));
                 return Ok(false);

@@ -118,7 +118,10 @@ pub fn tell(session: &Session, outcome: &Outcome) -> Result<Ended, CliError> {
     }
     output::line(&parts.join("; "))?;
     for (kind, count) in &tally.unknown {
-        warn(&format!("{} of the unknown kind {kind}: is a file of --kinds missing?", stays(*count)));
+        warn(&format!(
+            "{} of the unknown kind {kind}, whose resources may still have the finalizer: is a file of --kinds missing?",
+            stays(*count)
+        ));
     }
     let round = &tally.last_round;
     let failed = round.refused + round.unsettled;
