@@ -125,7 +125,7 @@ absent=(
 # Values that NOTES.txt has to speak of, and words that it must hold.
 notes=(
     "operator.enabled=false|NOTHING WAS DEPLOYED|operator.enabled=true"
-    "operator.enabled=true|WAIT FOR A SECRET|create secret generic orloj-operator|lets no pod go|kubectl get orloj --all-namespaces"
+    "operator.enabled=true|THE PODS NEED A SECRET|create secret generic orloj-operator|lets no pod go|kubectl get orloj --all-namespaces"
     "operator.enabled=true,operator.replicaCount=2,operator.pdb.minAvailable=2|lets no pod go|operator.replicaCount=3"
     "operator.enabled=true,operator.installCRDs=false|NO CUSTOM RESOURCE DEFINITIONS"
     "operator.enabled=true,operator.rbac.create=false|NO ROLES"
