@@ -390,7 +390,10 @@ fn pages_name_what_there_is() {
         let name = page.display();
         for value in find_all(r"\b((?:operator|externalPostgres)(?:\.[a-zA-Z]+)+)\b", &text) {
             let there = values.pointer(&format!("/{}", value.replace('.', "/"))).is_some();
-            assert!(there || ["operator.yaml", "operator.orloj"].contains(&value.as_str()), "{name}: the chart has no value {value}");
+            assert!(
+                there || ["operator.yaml", "operator.orloj"].contains(&value.as_str()),
+                "{name}: the chart has no value {value}"
+            );
         }
         for flag in find_all(r"(?m)(?:^|[\s`(])--([a-z][a-z-]+)", &text) {
             let own = args.contains(&format!("{}:", flag.replace('-', "_"))) || settings::find(&flag).is_some();
