@@ -4,6 +4,7 @@
 //! No subcommand means `run`, as with the original.
 
 mod golang_flags;
+mod new_args;
 mod setting_flags;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::config::Flags;
 use golang_flags::rewrite;
+pub use new_args::NewArgs;
 use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
 
 const EXAMPLES: &str = "\
@@ -212,6 +214,23 @@ pub enum KindsCommand {
     },
     /// Print the JSON Schema of a kind file
     Schema,
+    /// Print the JSON Schema of all kinds' resources, for editors and CI
+    #[command(after_help = "Examples:
+  For kubeconform:          orloj-operator kinds schemas --out schemas
+                            kubeconform -schema-location default \\
+                              -schema-location 'schemas/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}{{.StrictSuffix}}.json' \\
+                              manifests/
+  For an editor, one file:  orloj-operator kinds schemas > orloj.schema.json")]
+    Schemas {
+        /// Write one file a kind into this directory instead, all.json for editors and a catalog.json
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Address under which the directory can be found, for the catalog
+        #[arg(long, value_name = "URL", default_value = crate::registry::schemas::ADDRESS)]
+        address: String,
+    },
+    /// Draft a kind file from a custom resource definition, sample objects or a table
+    New(Box<NewArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use super::args::{KindsCommand, OutputFormat};
 use super::{CliError, Ended, output};
 use crate::cluster::lease::LEASE_NAME;
 use crate::config::Config;
-use crate::registry::{Kind, Registry, crd, json_schema, rbac};
+use crate::registry::{Kind, Registry, crd, json_schema, rbac, schemas};
 use crate::store::TableOwner;
 
 pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
@@ -19,6 +19,14 @@ pub fn run(command: &KindsCommand, config: &Config, registry: &Registry) -> Resu
                 output::note(&format!("wrote {}", path.display()));
             }
         }
+        KindsCommand::Schemas { out: None, .. } => output::json(&schemas::bundle(registry))?,
+        KindsCommand::Schemas { out: Some(folder), address } => {
+            for path in schemas::write(registry, folder, address)? {
+                output::note(&format!("wrote {}", path.display()));
+            }
+        }
+        // it may ask a cluster or a store, see `new`
+        KindsCommand::New(_) => {}
         KindsCommand::Rbac { namespace, service_account, namespaces } => {
             let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {

@@ -6,6 +6,7 @@ pub mod args;
 mod get;
 mod kinds;
 mod migrate;
+mod new;
 mod output;
 mod render;
 pub mod run;
@@ -20,17 +21,19 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::client::ClientError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::EngineError;
 use crate::registry::crd::WriteError;
+use crate::registry::draft::DraftError;
 use crate::registry::{Registry, RegistryError};
-use crate::source::manifest::STDIN;
+use crate::source::manifest::{ManifestError, STDIN};
 use crate::store::StoreError;
 use crate::telemetry::Terminal;
 use crate::telemetry::logs::{self, LogError};
 
-use args::{Cli, Command, ConfigCommand, OutputFormat};
+use args::{Cli, Command, ConfigCommand, KindsCommand, OutputFormat};
 
 /// Why a command could not run.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,12 @@ pub enum CliError {
     Path { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
     #[error("unable to write the output: {0}")]
     Output(#[from] std::io::Error),
     #[error("unable to start: {0}")]
@@ -138,6 +147,10 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args.paths, &config(Need::Nothing)?.1),
+        Command::Kinds { command: KindsCommand::New(args) } => {
+            let (config, registry) = config(Need::Nothing)?;
+            block_on(new::run(&args, &config, &registry))
+        }
         Command::Kinds { command } => {
             let (config, registry) = config(Need::Nothing)?;
             kinds::run(&command, &config, &registry)

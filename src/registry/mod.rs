@@ -7,12 +7,14 @@
 mod clash;
 mod compile;
 pub mod crd;
+pub mod draft;
 pub mod file;
 mod format;
 mod kind;
 mod problem;
 pub mod rbac;
 pub mod schema;
+pub mod schemas;
 mod source;
 pub mod table;
 

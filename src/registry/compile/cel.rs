@@ -1,7 +1,7 @@
 //! CEL of the CRDs: parsed only. Types and costs are the API server's to judge.
 
 /// Whether a rule is CEL; the error is the parser's first line.
-pub(super) fn check(rule: &str) -> Result<(), String> {
+pub(in crate::registry) fn check(rule: &str) -> Result<(), String> {
     if rule.trim().is_empty() {
         return Err("the rule is empty".to_owned());
     }
