@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use secrecy::SecretString;
 
 use super::STORE_HELP;
 
 #[derive(Debug, Args)]
-#[group(id = "origin", required = true, multiple = false, args = ["from_crd", "from_cluster", "from_sample", "from_table"])]
+#[command(group = ArgGroup::new("origin").required(true).args(["from_crd", "from_cluster", "from_sample", "from_table"]))]
 #[command(after_help = "Examples:
   From a CRD in a file:     orloj-operator kinds new --from-crd widgets-crd.yaml --out my-kinds/widget.yaml
   From a CRD in a cluster:  orloj-operator kinds new --from-cluster widgets.example.com

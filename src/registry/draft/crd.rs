@@ -59,7 +59,7 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
         version: name,
         singular: singular.map(str::to_owned),
         short_names: strings(crd, "/spec/names/shortNames"),
-        description: description.unwrap_or_else(|| format!("A {} of {group}.", names::words(&kind).to_lowercase())),
+        description: description.unwrap_or_else(|| names::sentence(&kind, &group)),
         printer_columns: printer_columns(&version, &mut notes),
         table: table_name,
         columns: IndexMap::new(),

@@ -27,6 +27,9 @@ pub use sample::of_samples;
 use super::Registry;
 use super::file::{PrinterColumn, Schema};
 
+/// Most places that are named where the same is told of all.
+const SHOWN: usize = 6;
+
 /// Why no kind can be made of something.
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
@@ -82,8 +85,8 @@ pub enum Derived {
 #[derive(Debug, Default)]
 pub struct Notes {
     plain: Vec<String>,
-    /// By what it is about: how often, and the path that came first.
-    counted: BTreeMap<String, (usize, String)>,
+    /// By what it is about: where.
+    places: BTreeMap<String, Vec<String>>,
 }
 
 impl Notes {
@@ -96,16 +99,16 @@ impl Notes {
 
     /// The same at many places is told once.
     pub fn at(&mut self, path: &str, what: impl Into<String>) {
-        self.counted.entry(what.into()).or_insert_with(|| (0, path.to_owned())).0 += 1;
+        self.places.entry(what.into()).or_default().push(path.to_owned());
     }
 
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let counted = self.counted.iter().map(|(what, (count, path))| match count {
-            1 => format!("{path}: {what}"),
-            _ => format!("{path} and {} more: {what}", count - 1),
+        let placed = self.places.iter().map(|(what, paths)| match paths.len() {
+            ..=SHOWN => format!("{}: {what}", paths.join(", ")),
+            count => format!("{} and {} more: {what}", paths[..SHOWN].join(", "), count - SHOWN),
         });
-        self.plain.iter().cloned().chain(counted).collect()
+        self.plain.iter().cloned().chain(placed).collect()
     }
 }
 

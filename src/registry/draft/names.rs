@@ -80,6 +80,13 @@ pub fn plural(kind: &str) -> String {
     }
 }
 
+/// A sentence about a kind that has none.
+pub fn sentence(kind: &str, group: &str) -> String {
+    let name = words(kind).to_lowercase();
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
+    format!("{article} {name} of {group}.")
+}
+
 /// Whether a path can lead through a field of this name.
 pub fn in_paths(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')

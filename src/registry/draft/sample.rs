@@ -45,7 +45,7 @@ pub fn of_samples(samples: &[Value], wishes: &Wishes, registry: &Registry) -> Re
     let count = samples.len();
     Ok(Draft {
         origin: if count == 1 { "one sample object".to_owned() } else { format!("{count} sample objects") },
-        description: format!("A {} of {group}.", names::words(&kind).to_lowercase()),
+        description: names::sentence(&kind, &group),
         printer_columns: printer_columns(&schema),
         spec_optional: samples.iter().any(|sample| sample.get("spec").is_none_or(Value::is_null)),
         singular: None,

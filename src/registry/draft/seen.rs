@@ -176,7 +176,10 @@ impl Seen {
         };
         let simple = self.fields.values().all(|seen| seen.times() == seen.strings);
         let named = simple && MAPS.contains(&name.replace('_', "").to_lowercase().as_str());
-        let apart = self.objects > 2 && self.fields.len() > self.objects && self.fields.values().all(|s| s.times() == 1);
+        let apart = self.objects > 2
+            && self.fields.len() >= self.objects * 2
+            && simple
+            && self.fields.values().all(|seen| seen.times() == 1);
         named || apart || self.fields.keys().any(|key| !field(key))
     }
 

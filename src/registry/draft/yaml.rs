@@ -120,6 +120,8 @@ fn string(out: &mut String, indent: usize, text: &str) {
         for line in wrapped(text, WIDTH.saturating_sub(indent).max(40)) {
             let _ = writeln!(out, "{:indent$}{line}", "");
         }
+    } else if is_plain(text, " _./-,;()+='`") {
+        let _ = writeln!(out, " {text}");
     } else {
         let _ = writeln!(out, " {}", quoted(text));
     }
@@ -162,14 +164,21 @@ fn special(c: char) -> bool {
     matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Plain where no reader could take it for anything else.
-fn quoted(text: &str) -> String {
+/// A text that no reader takes for anything else. `marks` are characters that mean nothing where it stands.
+fn is_plain(text: &str, marks: &str) -> bool {
+    // a JSON path begins with a dot, and so do `.5` and `.inf`
+    let path = text.starts_with(".spec") || text.starts_with(".metadata");
     let mut rest = text.chars();
-    let plain = rest.next().is_some_and(|c| c.is_ascii_alphabetic())
-        && rest.all(|c| c.is_ascii_alphanumeric() || " _./-".contains(c))
-        && !text.ends_with(' ');
     let lower = text.to_ascii_lowercase();
-    if plain && !["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&&*lower) {
+    (path || rest.next().is_some_and(|c| c.is_ascii_alphabetic()))
+        && rest.all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+        && !text.ends_with(' ')
+        && !["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&&*lower)
+}
+
+/// In quotes where it has to be, also within a list on one line.
+fn quoted(text: &str) -> String {
+    if is_plain(text, " _./-") {
         return text.to_owned();
     }
     if text.chars().any(|c| c.is_control() || special(c)) {

@@ -107,11 +107,7 @@ fn write(out: &mut String, hir: &Hir, grouped: bool) -> Option<()> {
                 out.push(')');
             }
         }
-        HirKind::Capture(capture) => {
-            out.push_str("(?:");
-            write(out, &capture.sub, false)?;
-            out.push(')');
-        }
+        HirKind::Capture(capture) => write(out, &capture.sub, grouped)?,
         HirKind::Concat(parts) => {
             out.push_str(if grouped { "(?:" } else { "" });
             // an alternative within a sequence is a group already
@@ -167,7 +163,7 @@ fn class(out: &mut String, set: &ClassUnicode) {
 }
 
 fn character(out: &mut String, c: char, in_class: bool) {
-    let syntax = if in_class { r"\]^-[" } else { r"\^$.|?*+()[]{}/" };
+    let syntax = if in_class { r"\]^-[" } else { r"\^$.|?*+()[]{}" };
     if syntax.contains(c) {
         out.push('\\');
         out.push(c);
