@@ -26,6 +26,9 @@ pub const SUSPEND: &str = "orloj.dev/suspend";
 /// What becomes of the row of a deleted resource; ours alone.
 pub const DELETION_POLICY: &str = "orloj.dev/deletion-policy";
 
+/// Findings of `validate` that are meant: `rule: reason`, several parted by `;`. Ours alone.
+pub const VALIDATE_IGNORE: &str = "orloj.dev/validate-ignore";
+
 /// Whether the row of this resource outlives it.
 #[must_use]
 pub fn retains(resource: &Resource) -> bool {
@@ -38,9 +41,9 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
 
 /// Annotations of a resource that never reach its row. The first would carry secret material around encryption
-/// (`kinds/ORLOJD.md` 5.5), the second would have orlojd delete the row (`kinds/ORLOJD.md` 5.4); the last two are
+/// (`kinds/ORLOJD.md` 5.5), the second would have orlojd delete the row (`kinds/ORLOJD.md` 5.4); the others are
 /// switches of this operator, and rows hold nothing that orlojd would not write.
-const NOT_COPIED: [&str; 4] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY];
+const NOT_COPIED: [&str; 5] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY, VALIDATE_IGNORE];
 
 /// Most characters of a scoped key: a check constraint of orlojd's tables (`kinds/ORLOJD.md` 1.1).
 pub const MAX_KEY_CHARS: usize = 253;
@@ -226,6 +229,16 @@ impl Kind {
         };
         check_size(&desired)?;
         Ok(desired)
+    }
+
+    /// All that the kind's rules refuse of a spec, where [`Kind::desired`] stops at the first; nothing where the spec
+    /// cannot be read.
+    #[must_use]
+    pub fn violations(&self, spec: &Value) -> Vec<rules::Violation> {
+        let program = &self.program;
+        let Ok(mut tree) = normalize::decode(spec, &program.shape, self.sensitive) else { return Vec::new() };
+        normalize::normalize(&mut tree, &program.steps);
+        rules::check_all(&tree, spec, &program.rules)
     }
 
     /// Where a resource's row would be, valid or not.

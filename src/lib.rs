@@ -13,6 +13,7 @@
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`plan`]: pure decisions
 //! - [`source`]: where resources come from and what is told to them; a directory of manifests
+//! - [`validate`]: manifests judged as the API server and this operator would, with neither
 //! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
 //! - [`engine`]: index, queue, batches, calls
 //! - [`config`], [`telemetry`], [`cli`]: the program around it
@@ -36,3 +37,4 @@ pub mod source;
 pub mod status;
 pub mod store;
 pub mod telemetry;
+pub mod validate;

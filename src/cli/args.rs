@@ -62,6 +62,8 @@ pub enum Command {
     Get(GetArgs),
     /// Print the payload that would be stored, or the error, as one JSON line for each resource
     Render(RenderArgs),
+    /// Check manifests as the API server and the operator would, with neither
+    Validate(ValidateArgs),
     /// Show the kinds and what is generated from them
     Kinds {
         #[command(subcommand)]
@@ -184,6 +186,71 @@ pub struct RenderArgs {
     pub paths: Vec<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  A folder:                 orloj-operator validate examples/
+  What a chart makes:       helm template . | orloj-operator validate --closed -
+  In a pull request:        orloj-operator validate --output github --deny-warnings manifests/
+
+A finding that is meant is ignored by an annotation of the object, with the reason:
+  orloj.dev/validate-ignore: 'missing-reference: made by the platform team'
+
+Exit code: 0 if all manifests are valid, 1 if one is not, 2 if something could not be read.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct ValidateArgs {
+    /// Manifest files, and directories to read all .yaml, .yml and .json files from; - is standard input
+    #[arg(required_unless_present = "list_rules", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How to report
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: FindingFormat,
+    /// What becomes of fields that the CRD does not know, as with kubectl
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub field_validation: UnknownFields,
+    /// Fail on objects of kinds that are not known here
+    #[arg(long)]
+    pub strict: bool,
+    /// Fail on references to what none of the files defines
+    #[arg(long)]
+    pub closed: bool,
+    /// Fail on warnings
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Leave out the findings of these rules, comma-separated
+    #[arg(long, value_name = "RULES", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// List the rules and end; with -o json for programs
+    #[arg(long)]
+    pub list_rules: bool,
+}
+
+/// How to report findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FindingFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, one test case a file
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+/// What becomes of fields that the CRD does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UnknownFields {
+    /// They are errors
+    #[default]
+    Strict,
+    /// They are warnings
+    Warn,
+    /// They are dropped without a word
+    Ignore,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum KindsCommand {
     /// List the kinds, their tables and their names
@@ -272,7 +339,8 @@ impl Cli {
             Some(Command::Get(args)) => args.settings.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
             Some(Command::Config { command: ConfigCommand::Show { settings, .. } }) => settings.flags(),
-            Some(Command::Render(_) | Command::Kinds { .. } | Command::Completions { .. }) | None => Flags::default(),
+            Some(Command::Render(_) | Command::Validate(_) | Command::Kinds { .. } | Command::Completions { .. })
+            | None => Flags::default(),
         };
         self.settings.flags().with(inner)
     }
@@ -358,6 +426,8 @@ mod tests {
         for line in [
             "sync a b --store sqlite:x.db --watch --prune --owner me",
             "render -",
+            "validate a - -o sarif --field-validation warn --strict --closed --deny-warnings --ignore a,b",
+            "validate --list-rules",
             "kinds crds",
             "kinds rbac -n orloj",
             "kinds schema",
@@ -367,7 +437,7 @@ mod tests {
         ] {
             read(line);
         }
-        for line in ["sync", "render", "kinds", "get", "bogus", "--no-such-flag"] {
+        for line in ["sync", "render", "validate", "kinds", "get", "bogus", "--no-such-flag"] {
             assert!(try_read(line).is_err(), "{line}");
         }
     }

@@ -12,6 +12,7 @@ mod render;
 pub mod run;
 mod store;
 mod sync;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -151,6 +152,7 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             let (config, registry) = config(Need::Nothing)?;
             block_on(new::run(&args, &config, &registry))
         }
+        Command::Validate(args) => validate::run(&args, config(Need::Nothing)?.1, &terminal),
         Command::Kinds { command } => {
             let (config, registry) = config(Need::Nothing)?;
             kinds::run(&command, &config, &registry)

@@ -49,6 +49,15 @@ pub struct KindFile {
     /// What is worth a warning, though it is accepted.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// Fields that name other resources. `validate` says where one names what is not there.
+    #[serde(default)]
+    pub references: Vec<ReferenceSpec>,
+    /// A graph that the spec describes. `validate` says where a way of it leads nowhere, or round for ever.
+    #[serde(default)]
+    pub graph: Option<GraphSpec>,
+    /// Fields and values that orlojd takes no longer, or not for long. `validate` says so.
+    #[serde(default)]
+    pub outdated: Vec<OutdatedSpec>,
     /// The kind in the REST API.
     #[serde(default)]
     pub api: Option<ApiSection>,
@@ -185,6 +194,85 @@ pub struct Warning {
     /// The name holds this text.
     pub name_contains: String,
     pub message: String,
+}
+
+/// Strings that name resources of one kind, as `name` or `namespace/name`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReferenceSpec {
+    /// A string, strings (`spec.tools[]`), or with `keys` a map.
+    pub path: String,
+    /// Kind that is named.
+    pub kind: String,
+    /// Its group; this kind's own where left out.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The keys of the map are the names.
+    #[serde(default)]
+    pub keys: bool,
+    /// Names with this text between two others may be made by orlojd: `--` in `server--tool`.
+    #[serde(default)]
+    pub made_by: Option<MadeBySpec>,
+}
+
+/// Names that orlojd makes itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MadeBySpec {
+    /// What stands in such a name.
+    pub name_contains: String,
+}
+
+/// A graph: a map from the names of nodes to what leads away from them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GraphSpec {
+    /// The map of nodes.
+    pub nodes: String,
+    /// Strings that name nodes as well, without saying more of them: `spec.agents[]`.
+    #[serde(default)]
+    pub members: Vec<String>,
+    /// Ways that are taken from a node to the next.
+    #[serde(default)]
+    pub ways: Vec<WaySpec>,
+    /// Strings that name nodes which come back to their caller, from the node: `.delegates[].to`.
+    #[serde(default)]
+    pub calls: Vec<String>,
+    /// Fields of a node by which it may end the run, from the node.
+    #[serde(default)]
+    pub exits: Vec<String>,
+}
+
+/// A way from a node to another.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaySpec {
+    /// The string that names the other node, from the node: `.next`, `.edges[].to`.
+    pub to: String,
+    /// Field beside it that makes the way a conditional one, where it is there and not empty.
+    #[serde(default)]
+    pub condition: Option<String>,
+    /// Switch in the condition by which the way is taken where no other one is.
+    #[serde(default)]
+    pub otherwise: Option<String>,
+}
+
+/// A field, or one of its values, that is on its way out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutdatedSpec {
+    pub path: String,
+    /// The value, in any case; the field as such where it is left out.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// Version of orlojd that advises against it.
+    #[serde(default)]
+    pub deprecated: Option<String>,
+    /// Version of orlojd that takes it no longer.
+    #[serde(default)]
+    pub removed: Option<String>,
+    /// What to do in its place.
+    pub instead: String,
 }
 
 /// The kind in the REST API.

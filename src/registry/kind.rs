@@ -4,7 +4,7 @@ use ring::digest;
 
 use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::Table;
-use crate::normalize::{Shape, Step};
+use crate::normalize::{Path, Shape, Step};
 use crate::resource::KindIndex;
 use crate::rules::Entry;
 
@@ -66,7 +66,61 @@ pub struct Kind {
     pub collection: Option<String>,
     /// SHA-256 of the file's text: part of fingerprints, so that a changed file is a changed meaning.
     pub digest: [u8; 32],
+    /// What the spec says of other resources and of itself; for `validate` alone.
+    pub relations: Relations,
     pub(crate) program: Program,
+}
+
+/// What a spec says of other resources and of itself.
+#[derive(Debug, Default)]
+pub struct Relations {
+    pub references: Vec<Reference>,
+    pub graph: Option<Graph>,
+    pub outdated: Vec<Outdated>,
+}
+
+/// Strings that name resources.
+#[derive(Debug)]
+pub struct Reference {
+    pub path: Path,
+    /// The keys of the map at the end of the path are the names.
+    pub keys: bool,
+    pub group: String,
+    pub kind: String,
+    /// Names that hold this may be made by orlojd.
+    pub made: Option<String>,
+}
+
+/// A graph of named nodes.
+#[derive(Debug)]
+pub struct Graph {
+    /// To a map.
+    pub nodes: Path,
+    pub members: Vec<Path>,
+    pub ways: Vec<GraphWay>,
+    /// From a node.
+    pub calls: Vec<Path>,
+    pub exits: Vec<Path>,
+}
+
+/// A way from a node to the next.
+#[derive(Debug)]
+pub struct GraphWay {
+    /// From a node.
+    pub to: Path,
+    /// From what holds the string.
+    pub condition: Option<Path>,
+    pub otherwise: Option<Path>,
+}
+
+/// A field or value that is on its way out.
+#[derive(Debug)]
+pub struct Outdated {
+    pub path: Path,
+    pub value: Option<String>,
+    pub deprecated: Option<String>,
+    pub removed: Option<String>,
+    pub instead: String,
 }
 
 /// What is done to a resource of a kind.

@@ -15,7 +15,7 @@ mod problem;
 pub mod rbac;
 pub mod schema;
 pub mod schemas;
-mod source;
+pub(crate) mod source;
 pub mod table;
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub use crd::RESERVED_NAMES;
 pub use file::PrinterColumn;
 pub use format::json_schema;
 pub(crate) use kind::{ColumnSource, hex, sha256};
-pub use kind::{Kind, Names, StoreMapping};
+pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
 

@@ -48,6 +48,16 @@ impl Source {
         place.key.clone().unwrap_or_else(|| place.span.clone())
     }
 
+    /// Of the steps of a way, how many are there, and the spans of key and value at the last of these.
+    pub fn reach<'p>(&self, way: impl IntoIterator<Item = &'p str>) -> (usize, Option<Range<usize>>, Range<usize>) {
+        let (mut place, mut steps) = (&self.root, 0);
+        for part in way {
+            let Some(child) = place.children.get(part) else { break };
+            (place, steps) = (child, steps + 1);
+        }
+        (steps, place.key.clone(), place.span.clone())
+    }
+
     fn find(&self, pointer: &str) -> &Place {
         let mut place = &self.root;
         for part in pointer.split('/').skip(1) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::message::located;
-use super::scope::{Scope, Subject};
+use super::scope::{Scope, Subject, WayStep};
 use super::{Block, Entry, Format, Rule, Test, When};
 use crate::golang::{base64, duration, float, json, regexp, text};
 use crate::normalize::{Node, Path, Tree};
@@ -13,24 +13,56 @@ use crate::normalize::{Node, Path, Tree};
 /// What a `unique` test has seen: word and folded value to where it was.
 type Seen = HashMap<(Box<str>, String), String>;
 
+/// What a rule refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub text: String,
+    /// From the spec to the subject, by the indices of the normalised spec.
+    pub way: Vec<WayStep>,
+    /// The words that would do, where the rule is a choice.
+    pub words: Vec<Box<str>>,
+}
+
+/// What becomes of a violation; `Some` ends the check.
+type Tell<'t, R> = dyn FnMut(&Rule, &Scope<'_>, String) -> Option<R> + 't;
+
 /// Checks all rules, in order. The error is the first failing rule's message.
 pub fn check(spec: &Tree, raw: &Value, entries: &[Entry]) -> Result<(), String> {
     let scope = Scope::root(Node::Tree(spec), raw);
-    match run(&scope, entries, &mut Seen::new()) {
+    match run(&scope, entries, &mut Seen::new(), &mut |_, _, text| Some(text)) {
         None => Ok(()),
         Some(error) => Err(error),
     }
 }
 
-fn run(scope: &Scope<'_>, entries: &[Entry], seen: &mut Seen) -> Option<String> {
+/// Checks all rules, in order, to the end.
+#[must_use]
+pub fn check_all(spec: &Tree, raw: &Value, entries: &[Entry]) -> Vec<Violation> {
+    let scope = Scope::root(Node::Tree(spec), raw);
+    let mut found = Vec::new();
+    let _: Option<()> = run(&scope, entries, &mut Seen::new(), &mut |rule, scope, text| {
+        let words = match &rule.test {
+            Test::OneOf { words, .. } => words.clone(),
+            _ => Vec::new(),
+        };
+        found.push(Violation { text, way: scope.way(rule.path.as_ref()), words });
+        None
+    });
+    found
+}
+
+fn run<R>(scope: &Scope<'_>, entries: &[Entry], seen: &mut Seen, tell: &mut Tell<'_, R>) -> Option<R> {
     entries.iter().find_map(|entry| match entry {
-        Entry::Rule(rule) => rule.check(scope, seen),
-        Entry::Block(block) => block.check(scope, seen),
+        Entry::Rule(rule) => {
+            let text = rule.check(scope, seen)?;
+            tell(rule, scope, text)
+        }
+        Entry::Block(block) => block.check(scope, seen, tell),
     })
 }
 
 impl Block {
-    fn check(&self, scope: &Scope<'_>, seen: &mut Seen) -> Option<String> {
+    fn check<R>(&self, scope: &Scope<'_>, seen: &mut Seen, tell: &mut Tell<'_, R>) -> Option<R> {
         if self.when.as_ref().is_some_and(|when| !holds(when, scope)) {
             return None;
         }
@@ -43,8 +75,9 @@ impl Block {
                 raw_item: item.raw,
                 binding: self.binding.as_deref().zip(item.key),
                 at: self.at.as_ref(),
+                trail: item.trail,
             };
-            run(&inner, &self.entries, seen)
+            run(&inner, &self.entries, seen, tell)
         })
     }
 }

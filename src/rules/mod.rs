@@ -7,9 +7,9 @@ mod check;
 mod message;
 mod scope;
 
-pub use check::check;
+pub use check::{Violation, check, check_all};
 pub use message::{Filter, Message, MessageError, Part, Piece};
-pub use scope::{Scope, Subject};
+pub use scope::{Scope, Subject, Trail, WayStep};
 
 use crate::normalize::{Condition, Path};
 

@@ -29,13 +29,56 @@ pub struct Scope<'a> {
     pub(super) raw_item: Option<Node<'a>>,
     pub(super) binding: Option<(&'a str, &'a str)>,
     pub(super) at: Option<&'a Message>,
+    /// The way from the spec to the item.
+    pub(super) trail: Option<&'a Trail<'a>>,
+}
+
+/// The way to an item, from the inside out.
+#[derive(Clone, Copy, Debug)]
+pub struct Trail<'a> {
+    outer: Option<&'a Trail<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// A step of a way through a spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayStep {
+    Key(String),
+    Index(usize),
+}
+
+impl Trail<'_> {
+    fn collect(&self, way: &mut Vec<WayStep>) {
+        if let Some(outer) = self.outer {
+            outer.collect(way);
+        }
+        way.push(match self.step {
+            Step::Key(name) => WayStep::Key(name.to_owned()),
+            Step::Index(index) => WayStep::Index(index),
+        });
+    }
 }
 
 impl<'a> Scope<'a> {
     /// The scope of a whole spec.
     #[must_use]
     pub fn root(spec: Node<'a>, raw: &'a Value) -> Self {
-        Self { parent: None, spec, raw, item: spec, raw_item: Some(Node::Raw(raw)), binding: None, at: None }
+        Self {
+            parent: None,
+            spec,
+            raw,
+            item: spec,
+            raw_item: Some(Node::Raw(raw)),
+            binding: None,
+            at: None,
+            trail: None,
+        }
     }
 
     /// Where a path starts.
@@ -83,13 +126,28 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The way from the spec to a rule's subject; to the item itself without a path.
+    pub(super) fn way(&self, path: Option<&Path>) -> Vec<WayStep> {
+        let mut way = Vec::new();
+        if let Some(trail) = self.trail.filter(|_| path.is_none_or(|path| path.root == Root::Item)) {
+            trail.collect(&mut way);
+        }
+        let fields = path.into_iter().flat_map(|path| &path.segments).map_while(|segment| match segment {
+            Segment::Field { name, .. } => Some(WayStep::Key(name.to_string())),
+            Segment::Values | Segment::Items => None,
+        });
+        way.extend(fields);
+        way
+    }
+
     /// Calls `visit` for each item that `path` leads to, until it returns something.
     pub(super) fn items<R>(&self, path: &Path, visit: &mut dyn FnMut(Item<'a, '_>) -> Option<R>) -> Option<R> {
         let raw = match path.root {
             Root::Spec | Root::Raw => Some(Node::Raw(self.raw)),
             Root::Item => self.raw_item,
         };
-        walk(Item { node: self.start(path), raw, key: None }, &path.segments, visit)
+        let trail = self.trail.filter(|_| path.root == Root::Item);
+        walk(Item { node: self.start(path), raw, key: None, trail }, &path.segments, visit)
     }
 }
 
@@ -100,6 +158,7 @@ pub(super) struct Item<'a, 'k> {
     pub raw: Option<Node<'a>>,
     /// Map key or list index of the innermost `*` or `[]`.
     pub key: Option<&'k str>,
+    pub trail: Option<&'k Trail<'k>>,
 }
 
 fn walk<'a, R>(
@@ -114,15 +173,18 @@ fn walk<'a, R>(
         Segment::Field { position, name } => {
             let node = item.node.field(*position, name)?;
             let raw = item.raw.and_then(|raw| raw.field(*position, name));
-            walk(Item { node, raw, key: item.key }, rest, visit)
+            let trail = Trail { outer: item.trail, step: Step::Key(name) };
+            walk(Item { node, raw, key: item.key, trail: Some(&trail) }, rest, visit)
         }
         Segment::Values => item.node.entries().into_iter().find_map(|(key, node)| {
             let raw = item.raw.and_then(|raw| raw.entry(key));
-            walk(Item { node, raw, key: Some(key) }, rest, visit)
+            let trail = Trail { outer: item.trail, step: Step::Key(key) };
+            walk(Item { node, raw, key: Some(key), trail: Some(&trail) }, rest, visit)
         }),
         Segment::Items => item.node.items().into_iter().enumerate().find_map(|(index, node)| {
             let key = index.to_string();
-            walk(Item { node, raw: None, key: Some(&key) }, rest, visit)
+            let trail = Trail { outer: item.trail, step: Step::Index(index) };
+            walk(Item { node, raw: None, key: Some(&key), trail: Some(&trail) }, rest, visit)
         }),
     }
 }

@@ -13,6 +13,7 @@
 mod class;
 mod fault;
 mod limits;
+pub mod matcher;
 mod names;
 mod repeat;
 

@@ -4,6 +4,7 @@
 pub(in crate::registry) mod cel;
 mod messages;
 pub(in crate::registry) mod names;
+mod relations;
 mod rules;
 mod schema;
 mod steps;
@@ -73,6 +74,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     }
     let steps = steps::compile(&file.normalize, &shape, &mut faults);
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
+    let relations = relations::compile(&file, &shape, &mut faults);
     let (store, columns) = store(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
@@ -90,6 +92,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
         sensitive,
         collection: file.api.map(|api| api.collection),
         digest: super::kind::sha256(source.text.as_bytes()),
+        relations,
         program: Program {
             shape,
             steps,

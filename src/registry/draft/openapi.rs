@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::Notes;
 use super::defaults::Defaults;
+use super::{Notes, names};
 use crate::golang::regexp;
 use crate::registry::compile::cel;
 use crate::registry::schema::{Presence, Schema, SchemaType, Validation};
@@ -213,7 +213,12 @@ impl Reader<'_> {
         let mut fields = IndexMap::new();
         for (name, child) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
             if let Value::Object(child) = child {
-                fields.insert(name.clone(), self.node(child, &format!("{path}.{name}")));
+                let mut field = self.node(child, &format!("{path}.{name}"));
+                if field.description.as_deref().unwrap_or_default().trim().is_empty() {
+                    self.notes.at(&format!("{path}.{name}"), "without a description in the CRD; made from its name");
+                    field.description = Some(format!("{}.", names::words(name)));
+                }
+                fields.insert(name.clone(), field);
             }
         }
         if fields.is_empty() && path != "spec" {

@@ -9,6 +9,8 @@ use serde_json::{Map, Number, Value};
 use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
+use super::Trouble;
+
 /// Deepest nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 128;
 
@@ -37,6 +39,7 @@ pub struct Fault {
     /// From 1.
     pub column: usize,
     pub text: String,
+    pub trouble: Trouble,
 }
 
 /// The values of a document: one in YAML, any number one behind the other in JSON.
@@ -69,7 +72,8 @@ fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
             Some(Err(error)) => {
                 let text = error.to_string();
                 let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
-                return Err(Fault { line: error.line().max(1), column: error.column().max(1), text: reason });
+                let (line, column) = (error.line().max(1), error.column().max(1));
+                return Err(Fault { line, column, trouble: trouble(&reason), text: reason });
             }
             None => return Ok(values),
         }
@@ -83,10 +87,24 @@ fn yaml(text: &str) -> Result<Value, Fault> {
         let reason = error.without_snippet().to_string();
         let reason = reason.lines().next().unwrap_or_default();
         // its own position follows the reason: ours counts from the file's first line
-        let reason = reason.split(" at line ").next().unwrap_or_default().trim_end_matches(':').to_owned();
+        let reason = reason.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
+        // the library's advice is for programmers
+        let reason = reason.split(", set DuplicateKeyPolicy").next().unwrap_or_default().to_owned();
         let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
-        Fault { line: number(line), column: number(column), text: reason }
+        Fault { line: number(line), column: number(column), trouble: trouble(&reason), text: reason }
     })
+}
+
+/// What sort of fault a reader's reason is.
+fn trouble(reason: &str) -> Trouble {
+    let lower = reason.to_lowercase();
+    if lower.contains("duplicate") {
+        Trouble::DuplicateKey
+    } else if ["budget", "limit", "recursion", "too deep", "alias replay"].iter().any(|word| lower.contains(word)) {
+        Trouble::Limits
+    } else {
+        Trouble::Syntax
+    }
 }
 
 fn options(bytes: usize) -> Options {

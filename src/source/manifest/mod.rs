@@ -5,7 +5,7 @@
 mod decode;
 mod documents;
 pub mod files;
-mod locate;
+pub(crate) mod locate;
 mod object;
 mod values;
 
@@ -20,7 +20,7 @@ use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use documents::{Document, Documents};
 use locate::Step;
-pub use object::uid;
+pub use object::{misnamed, uid};
 pub use values::values;
 
 /// Name under which standard input is given on a command line.
@@ -42,6 +42,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// Line on which its document begins, from 1.
+    #[must_use]
+    pub fn document(&self) -> usize {
+        self.document
+    }
+
+    /// The way to it through lists.
+    #[must_use]
+    pub fn items(&self) -> &[usize] {
+        &self.items
+    }
+
     /// Where an error stands; good for telling, not for looking anything up.
     #[must_use]
     pub fn of_error(error: &ManifestError) -> Self {
@@ -119,6 +131,37 @@ pub enum Found {
     Foreign,
 }
 
+/// One object as it stands in a stream, taken out of the lists around it; nothing of it is checked.
+#[derive(Debug)]
+pub struct Entry<'t> {
+    pub place: Place,
+    /// Its document's text, from the line that `place` counts from.
+    pub text: &'t str,
+    pub value: Value,
+}
+
+/// Why a part of a stream holds no objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file cannot be opened or read.
+    Io,
+    /// The bytes are no text.
+    NotText,
+    Syntax,
+    DuplicateKey,
+    /// Nested too deeply, or unfolding to too much.
+    Limits,
+    TooLarge,
+}
+
+/// What [`Reader::entries`] finds.
+#[derive(Debug)]
+pub enum Part<'t> {
+    Entry(Entry<'t>),
+    /// With the text of the document, where it is text.
+    Trouble(Trouble, ManifestError, &'t str),
+}
+
 /// Reads manifests of the kinds of a registry.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -142,24 +185,46 @@ impl Reader {
 
     /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
     pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
-        if **file == *Path::new(STDIN) {
-            self.read(file, std::io::stdin().lock(), tell);
-            return;
-        }
-        match std::fs::File::open(file) {
-            Ok(open) => self.read(file, std::io::BufReader::with_capacity(64 << 10, open), tell),
-            Err(error) => {
-                tell(Found::Error(ManifestError::of_file(file, format!("unable to read: {error}"))));
-            }
-        }
+        self.entries_of_file(file, usize::MAX, &mut |part| tell(self.found(part)));
     }
 
     /// Reads a stream; `file` is the name that errors are told with.
     pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Found) -> bool) {
+        self.entries(file, input, usize::MAX, &mut |part| tell(self.found(part)));
+    }
+
+    fn found(&self, part: Part<'_>) -> Found {
+        match part {
+            Part::Entry(entry) => object::read(&self.registry, &entry.place, entry.text, entry.value),
+            Part::Trouble(_, error, _) => Found::Error(error),
+        }
+    }
+
+    /// As [`Reader::read_file`], but the objects are only taken apart, not looked at. Documents of more than `most`
+    /// bytes are refused.
+    pub fn entries_of_file(&self, file: &Arc<Path>, most: usize, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+        if **file == *Path::new(STDIN) {
+            self.entries(file, std::io::stdin().lock(), most, tell);
+            return;
+        }
+        match std::fs::File::open(file) {
+            Ok(open) => self.entries(file, std::io::BufReader::with_capacity(64 << 10, open), most, tell),
+            Err(error) => {
+                let error = ManifestError::of_file(file, format!("unable to read: {error}"));
+                tell(Part::Trouble(Trouble::Io, error, ""));
+            }
+        }
+    }
+
+    /// As [`Reader::read`], for objects as they stand there.
+    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, most: usize, tell: &mut dyn FnMut(Part<'_>) -> bool) {
         for document in Documents::new(input) {
             let go_on = match document {
-                Ok(document) => self.read_document(file, &document, tell),
-                Err(error) => tell(Found::Error(ManifestError::of_file(file, format!("unable to read: {error}")))),
+                Ok(document) => self.entries_of(file, &document, most, tell),
+                Err(error) => {
+                    let error = ManifestError::of_file(file, format!("unable to read: {error}"));
+                    tell(Part::Trouble(Trouble::Io, error, ""))
+                }
             };
             if !go_on {
                 return;
@@ -167,26 +232,44 @@ impl Reader {
         }
     }
 
-    fn read_document(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(Found) -> bool) -> bool {
-        let broken = |line: usize, column: usize, text: String, snippet| {
-            Found::Error(ManifestError { file: Arc::clone(file), line, column, text, snippet, id: None, policy: None })
+    fn entries_of(
+        &self,
+        file: &Arc<Path>,
+        document: &Document,
+        most: usize,
+        tell: &mut dyn FnMut(Part<'_>) -> bool,
+    ) -> bool {
+        let broken = |line: usize, column: usize, text: String, snippet| ManifestError {
+            file: Arc::clone(file),
+            line,
+            column,
+            text,
+            snippet,
+            id: None,
+            policy: None,
         };
         if let Some((line, why)) = document.unusable {
-            return tell(broken(line, 0, format!("unable to read the document: {why}"), None));
+            let error = broken(line, 0, format!("unable to read the document: {why}"), None);
+            return tell(Part::Trouble(Trouble::NotText, error, ""));
+        }
+        if document.text.len() > most {
+            let text = format!("unable to read the document: it has more than {} MiB", most >> 20);
+            return tell(Part::Trouble(Trouble::TooLarge, broken(document.line, 0, text, None), ""));
         }
         let values = match decode::decode(&document.text) {
             Ok(values) => values,
             Err(fault) => {
                 let text = format!("unable to read the document: {}", fault.text);
                 let snippet = self.snippet(document, fault.line, fault.column);
-                return tell(broken(document.line + fault.line - 1, fault.column, text, snippet));
+                let error = broken(document.line + fault.line - 1, fault.column, text, snippet);
+                return tell(Part::Trouble(fault.trouble, error, &document.text));
             }
         };
         for decoded in values {
             let line = document.line + decoded.line;
             let place = Place { file: Arc::clone(file), line, document: line, items: Box::default() };
             let text = skip_lines(&document.text, decoded.line);
-            if !self.read_value(&place, text, decoded.value, None, tell) {
+            if !self.entries_in(&place, text, decoded.value, None, tell) {
                 return false;
             }
         }
@@ -194,13 +277,13 @@ impl Reader {
     }
 
     /// An object, or the objects of a list. `text` is the document's.
-    fn read_value(
+    fn entries_in(
         &self,
         place: &Place,
         text: &str,
         mut value: Value,
         list: Option<&object::ListKind>,
-        tell: &mut dyn FnMut(Found) -> bool,
+        tell: &mut dyn FnMut(Part<'_>) -> bool,
     ) -> bool {
         if value.is_null() {
             return true;
@@ -209,7 +292,7 @@ impl Reader {
             list.complete(&mut value);
         }
         let Some(list) = object::ListKind::of(&self.registry, &value).filter(|_| place.items.len() < MAX_LISTS) else {
-            return tell(object::read(&self.registry, place, text, value));
+            return tell(Part::Entry(Entry { place: place.clone(), text, value }));
         };
         // only the outermost list's entries are looked up: lists in lists are for machines
         let lines = if place.items.is_empty() { locate::item_lines(text) } else { Vec::new() };
@@ -219,7 +302,7 @@ impl Reader {
             way.push(index);
             let line = lines.get(index).map_or(place.line, |line| place.document + line - 1);
             let place = Place { line, items: way.into(), ..place.clone() };
-            if !self.read_value(&place, text, item, Some(&list), tell) {
+            if !self.entries_in(&place, text, item, Some(&list), tell) {
                 return false;
             }
         }

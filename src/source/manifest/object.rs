@@ -161,6 +161,15 @@ fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap
     entries.into_iter().map(text).collect()
 }
 
+/// What is wrong with the kind of an object: the field to mend, and why. `None` where the registry has the kind, or its
+/// group is not ours.
+#[must_use]
+pub fn misnamed(registry: &Registry, api_version: &str, kind_name: &str) -> Option<(&'static str, String)> {
+    let refusal = unknown(registry, api_version, kind_name)?;
+    let field = if refusal.way == [Step::Key("apiVersion".to_owned())] { "apiVersion" } else { "kind" };
+    Some((field, refusal.text))
+}
+
 /// What is wrong with a kind that the registry does not have; `None` where its group is not ours.
 fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<Refusal> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);

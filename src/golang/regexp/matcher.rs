@@ -1,0 +1,175 @@
+//! A Go pattern as one of the `regex` crate's that matches the same texts.
+//!
+//! Both are descendants of RE2. What differs: `\s`, `\d`, `\w` and `\b` are ASCII in Go, groups may share a name there,
+//! and within brackets `[`, `&&`, `--` and `~~` mean nothing special.
+
+use std::fmt::Write as _;
+
+use regex::{Regex, RegexBuilder};
+
+/// Most bytes of a compiled pattern.
+const SIZE: usize = 64 << 20;
+
+/// Compiles a pattern that Go takes; the error says why it cannot be matched here.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
+    super::check(pattern)?;
+    let translated = translate(pattern);
+    RegexBuilder::new(&translated).size_limit(SIZE).build().map_err(|error| {
+        let text = error.to_string();
+        text.lines().last().unwrap_or_default().trim().to_owned()
+    })
+}
+
+fn translate(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = match c {
+            '\\' => escape(after, false, &mut out),
+            '[' => brackets(after, &mut out),
+            '(' => group(after, &mut out),
+            _ => {
+                out.push(c);
+                after
+            }
+        };
+    }
+    out
+}
+
+/// A group that has a name loses it: Go lets two share one, and nothing asks for it.
+fn group<'a>(after: &'a str, out: &mut String) -> &'a str {
+    out.push('(');
+    let named = after.strip_prefix("?P<").or_else(|| after.strip_prefix("?<"));
+    named.and_then(|named| named.split_once('>')).map_or(after, |(_, rest)| rest)
+}
+
+/// What stands behind a backslash.
+fn escape<'a>(after: &'a str, inside: bool, out: &mut String) -> &'a str {
+    let Some(c) = after.chars().next() else { return after };
+    let rest = &after[c.len_utf8()..];
+    let class = match c {
+        's' => "\\t\\n\\x0c\\r ",
+        'S' => "^\\t\\n\\x0c\\r ",
+        'd' => "0-9",
+        'D' => "^0-9",
+        'w' => "0-9A-Za-z_",
+        'W' => "^0-9A-Za-z_",
+        'b' if !inside => {
+            out.push_str("(?-u:\\b)");
+            return rest;
+        }
+        'B' if !inside => {
+            out.push_str("(?-u:\\B)");
+            return rest;
+        }
+        'Q' if !inside => {
+            let (literal, rest) = rest.split_once("\\E").unwrap_or((rest, ""));
+            out.push_str(&regex::escape(literal));
+            return rest;
+        }
+        '0'..='7' => return octal(after, out),
+        _ => {
+            out.push('\\');
+            out.push(c);
+            return rest;
+        }
+    };
+    out.push('[');
+    out.push_str(class);
+    out.push(']');
+    rest
+}
+
+/// `\123`: up to three octal digits.
+fn octal<'a>(digits: &'a str, out: &mut String) -> &'a str {
+    let length = digits.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
+    let (number, rest) = digits.split_at(length);
+    let number = u32::from_str_radix(number, 8).unwrap_or_default();
+    let _ = write!(out, "\\x{{{number:x}}}");
+    rest
+}
+
+/// A bracket expression, up to its end.
+fn brackets<'a>(after: &'a str, out: &mut String) -> &'a str {
+    out.push('[');
+    let mut rest = after;
+    if let Some(negated) = rest.strip_prefix('^') {
+        out.push('^');
+        rest = negated;
+    }
+    let mut first = true;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        if c == ']' && !first {
+            out.push(']');
+            return after;
+        }
+        first = false;
+        rest = match c {
+            '\\' => escape(after, true, out),
+            '[' if after.starts_with(':') => match after.split_once(":]") {
+                Some((name, rest)) => {
+                    out.push('[');
+                    out.push_str(name);
+                    out.push_str(":]");
+                    rest
+                }
+                None => after,
+            },
+            '[' | ']' | '&' | '~' => {
+                out.push('\\');
+                out.push(c);
+                after
+            }
+            '-' if after.starts_with('-') || out.ends_with('-') => {
+                out.push_str("\\-");
+                after
+            }
+            _ => {
+                out.push(c);
+                after
+            }
+        };
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        compile(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}")).is_match(text)
+    }
+
+    /// Each checked against Go.
+    #[test]
+    fn texts_are_matched_as_in_go() {
+        for (pattern, text, expected) in [
+            (r"^\s$", "\u{a0}", false),
+            (r"^\s$", "\u{b}", false),
+            (r"^\s$", "\u{c}", true),
+            (r"^[\s\x0b]$", "\u{b}", true),
+            (r"^[^\s]$", "\u{a0}", true),
+            (r"^\d$", "\u{661}", false),
+            (r"^[\D]$", "\u{661}", true),
+            (r"^\w$", "é", false),
+            (r"a\b", "aé", true),
+            (r"^(?i:k)$", "\u{212a}", true),
+            (r"^(?i:s)$", "\u{17f}", true),
+            (r"^[[]$", "[", true),
+            (r"^[a&&b]$", "&", true),
+            (r"^[]a]$", "]", true),
+            (r"^\Qa.b\E$", "a.b", true),
+            (r"^\101$", "A", true),
+            (r"(?P<n>a)(?P<m>b)", "ab", true),
+            (r"^[\s\x0b\x{85}\pZ]*$", "\u{2003}\u{85}", true),
+            (r"x$", "x\n", false),
+            (r"^[[:alpha:]]$", "é", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} on {text:?}");
+        }
+    }
+}

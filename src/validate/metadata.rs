@@ -1,0 +1,244 @@
+//! Metadata as the API server takes it on a creation: types, names, labels, annotations, owners.
+
+use serde_json::{Map, Value};
+
+use super::finding::Draft;
+use super::rule::{self, Rule};
+use super::way::{Step, Way, way};
+use super::{names, suggest};
+
+/// Most bytes of all annotations together.
+const MAX_ANNOTATIONS: usize = 256 << 10;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Text,
+    Integer,
+    Time,
+    Flag,
+    Texts,
+    TextMap,
+    Owners,
+    Entries,
+}
+
+const FIELDS: [(&str, Type); 15] = [
+    ("annotations", Type::TextMap),
+    ("creationTimestamp", Type::Time),
+    ("deletionGracePeriodSeconds", Type::Integer),
+    ("deletionTimestamp", Type::Time),
+    ("finalizers", Type::Texts),
+    ("generateName", Type::Text),
+    ("generation", Type::Integer),
+    ("labels", Type::TextMap),
+    ("managedFields", Type::Entries),
+    ("name", Type::Text),
+    ("namespace", Type::Text),
+    ("ownerReferences", Type::Owners),
+    ("resourceVersion", Type::Text),
+    ("selfLink", Type::Text),
+    ("uid", Type::Text),
+];
+
+const OWNER_FIELDS: [(&str, Type); 6] = [
+    ("apiVersion", Type::Text),
+    ("blockOwnerDeletion", Type::Flag),
+    ("controller", Type::Flag),
+    ("kind", Type::Text),
+    ("name", Type::Text),
+    ("uid", Type::Text),
+];
+
+/// Collects what is wrong with an object's metadata.
+pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
+    let empty = Map::new();
+    let map = match metadata {
+        Value::Object(map) => map,
+        Value::Null => &empty,
+        other => {
+            let text = format!("metadata: expected an object, got {}", super::a(other));
+            return found.push(Draft::new(&rule::METADATA_TYPE, way(&["metadata"]), text));
+        }
+    };
+    let at = way(&["metadata"]);
+    if fields(map, &FIELDS, &at, found) {
+        names_of(map, found);
+        strings(map, found);
+        owners(map, found);
+    }
+}
+
+/// Whether all fields have their types; tells unknown ones too.
+fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &Way, found: &mut Vec<Draft>) -> bool {
+    let mut sound = true;
+    for (name, value) in map {
+        let mut way = at.clone();
+        way.push(Step::Key(name.clone()));
+        let Some((_, expected)) = known.iter().find(|(field, _)| field == name) else {
+            let text = format!("unknown field \"{}\"", super::way::text(&way));
+            let help = suggest(name, known.iter().map(|(field, _)| *field));
+            found.push(Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help));
+            continue;
+        };
+        sound &= value.is_null() || typed(value, *expected, &mut way, found);
+    }
+    sound
+}
+
+fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -> bool {
+    let mut wrong = |way: &Way, what: &str| {
+        let mut text = format!("{}: expected {what}, got {}", super::way::text(way), super::a(value));
+        if what == "a string" && !value.is_object() && !value.is_array() {
+            text += "; put it into quotes";
+        }
+        found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
+        false
+    };
+    match (expected, value) {
+        (Type::Text, Value::String(_)) | (Type::Flag, Value::Bool(_)) => true,
+        (Type::Text, _) => wrong(way, "a string"),
+        (Type::Flag, _) => wrong(way, "true or false"),
+        (Type::Integer, Value::Number(number)) if is_integer(number) => true,
+        (Type::Integer, _) => wrong(way, "an integer"),
+        (Type::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => true,
+        (Type::Time, _) => wrong(way, "a time such as 2024-01-02T03:04:05Z"),
+        (Type::TextMap, Value::Object(map)) => {
+            let mut sound = true;
+            for (key, inner) in map {
+                way.push(Step::Key(key.clone()));
+                sound &= inner.is_null() || typed(inner, Type::Text, way, found);
+                way.pop();
+            }
+            sound
+        }
+        (Type::TextMap, _) => wrong(way, "a mapping of strings"),
+        (Type::Texts | Type::Owners | Type::Entries, Value::Array(items)) => {
+            let mut sound = true;
+            for (index, inner) in items.iter().enumerate() {
+                way.push(Step::Index(index));
+                sound &= match (expected, inner) {
+                    (_, Value::Null) => true,
+                    (Type::Texts, _) => typed(inner, Type::Text, way, found),
+                    (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, way, found),
+                    (_, Value::Object(_)) => true,
+                    _ => {
+                        let text = format!("{}: expected an object, got {}", super::way::text(way), super::a(inner));
+                        found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
+                        false
+                    }
+                };
+                way.pop();
+            }
+            sound
+        }
+        (Type::Texts | Type::Owners | Type::Entries, _) => wrong(way, "a list"),
+    }
+}
+
+/// A float without a fraction is written as an integer before it is read as one.
+fn is_integer(number: &serde_json::Number) -> bool {
+    number.is_i64()
+        || number.as_f64().is_some_and(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 1e18)
+}
+
+fn text_of<'m>(map: &'m Map<String, Value>, name: &str) -> &'m str {
+    map.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn names_of(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+    let mut refuse = |rule: &'static Rule, field: &str, fault: Option<String>| {
+        if let Some(fault) = fault {
+            let text = format!("metadata.{field} \"{}\": {fault}", text_of(map, field).escape_debug());
+            let help = mended(text_of(map, field)).filter(|_| rule == &rule::METADATA_NAME);
+            found.push(Draft::new(rule, way(&["metadata", field]), text).help(help));
+        }
+    };
+    let (name, prefix, namespace) = (text_of(map, "name"), text_of(map, "generateName"), text_of(map, "namespace"));
+    if !prefix.is_empty() {
+        refuse(&rule::METADATA_NAME, "generateName", names::prefix(prefix));
+    }
+    if !name.is_empty() {
+        refuse(&rule::METADATA_NAME, "name", names::subdomain(name));
+    }
+    if !namespace.is_empty() {
+        refuse(&rule::METADATA_NAMESPACE, "namespace", names::label(namespace));
+    }
+    if name.is_empty() && prefix.is_empty() {
+        let text = "metadata.name: name or generateName is required".to_owned();
+        found.push(Draft::new(&rule::METADATA_NAME, way(&["metadata", "name"]), text));
+    }
+}
+
+/// A name that would do in place of one that does not.
+fn mended(name: &str) -> Option<String> {
+    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c.to_ascii_lowercase() } else { '-' };
+    let mended: String = name.trim().chars().map(keep).collect();
+    let mended = mended.trim_matches(['-', '.']);
+    (mended != name && names::subdomain(mended).is_none()).then(|| format!("did you mean `{mended}`?"))
+}
+
+fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+    let entries = |field: &str| map.get(field).and_then(Value::as_object).into_iter().flatten();
+    for (key, value) in entries("labels") {
+        let at = way(&["metadata", "labels", key]);
+        if let Some(fault) = names::qualified(key) {
+            let text = format!("metadata.labels: key \"{}\": {fault}", key.escape_debug());
+            found.push(Draft::new(&rule::METADATA_LABEL, at.clone(), text).key());
+        }
+        if let Some(fault) = names::label_value(value.as_str().unwrap_or_default()) {
+            let text = format!("metadata.labels.{key}: {fault}");
+            found.push(Draft::new(&rule::METADATA_LABEL, at, text));
+        }
+    }
+    let mut size = 0;
+    for (key, value) in entries("annotations") {
+        size += key.len() + value.as_str().map_or(0, str::len);
+        if let Some(fault) = names::qualified(&key.to_lowercase()) {
+            let text = format!("metadata.annotations: key \"{}\": {fault}", key.escape_debug());
+            found.push(Draft::new(&rule::METADATA_ANNOTATION, way(&["metadata", "annotations", key]), text).key());
+        }
+    }
+    if size > MAX_ANNOTATIONS {
+        let text = format!("metadata.annotations: {size} bytes together, at most {MAX_ANNOTATIONS} fit");
+        found.push(Draft::new(&rule::METADATA_ANNOTATION, way(&["metadata", "annotations"]), text).key());
+    }
+}
+
+fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+    let mut refuse = |way: Way, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
+    let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
+    for (index, finalizer) in list("finalizers") {
+        if let Some(fault) = names::qualified(finalizer.as_str().unwrap_or_default()) {
+            let mut at = way(&["metadata", "finalizers"]);
+            at.push(Step::Index(index));
+            refuse(at, format!("metadata.finalizers[{index}]: {fault}"));
+        }
+    }
+    let has = |wanted: &str| list("finalizers").any(|(_, name)| name == wanted);
+    if has("orphan") && has("foregroundDeletion") {
+        let text = "metadata.finalizers: orphan and foregroundDeletion exclude each other".to_owned();
+        refuse(way(&["metadata", "finalizers"]), text);
+    }
+    let mut controllers = 0;
+    for (index, owner) in list("ownerReferences") {
+        let mut at = way(&["metadata", "ownerReferences"]);
+        at.push(Step::Index(index));
+        let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
+        let version = text("apiVersion").rsplit('/').next().unwrap_or_default();
+        for (field, empty) in [
+            ("apiVersion", version.is_empty()),
+            ("kind", text("kind").is_empty()),
+            ("name", text("name").is_empty()),
+            ("uid", text("uid").is_empty()),
+        ] {
+            if empty {
+                refuse(at.clone(), format!("metadata.ownerReferences[{index}].{field}: must not be empty"));
+            }
+        }
+        controllers += usize::from(owner.get("controller") == Some(&Value::Bool(true)));
+        if controllers > 1 {
+            refuse(at, format!("metadata.ownerReferences[{index}]: only one owner can be the controller"));
+            controllers = 0;
+        }
+    }
+}

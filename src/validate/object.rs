@@ -1,0 +1,339 @@
+//! One object of a kind: what the API server and the operator would say of it.
+
+use serde_json::Value;
+
+use super::finding::Draft;
+use super::metadata;
+use super::rule::{self, Rule, Severity};
+use super::schema::{Fault, Node, Unsupported, Violation};
+use super::way::{self, Step, Way};
+use super::{FieldValidation, suggest};
+use crate::desired::{Desired, Invalid, InvalidClass};
+use crate::registry::Kind;
+use crate::resource::{ObjectName, Resource, ResourceId};
+use crate::rules;
+
+/// A kind's schema, ready to be checked against.
+#[derive(Debug)]
+pub struct Schema {
+    root: Node,
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// An object's findings, and what would be stored, where all is well.
+#[derive(Debug)]
+pub struct Judged {
+    pub found: Vec<Draft>,
+    pub desired: Option<Desired>,
+    /// As the operator would get it; none where there is no name.
+    pub resource: Option<Resource>,
+}
+
+impl Schema {
+    /// Compiles the CRD of a kind.
+    #[must_use]
+    pub fn compile(kind: &Kind) -> Self {
+        let mut schema = kind.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+        // all that rules see of metadata
+        let text = || serde_json::json!({"type": "string"});
+        schema["properties"]["metadata"]["properties"] = serde_json::json!({"name": text(), "generateName": text()});
+        let mut unsupported = Vec::new();
+        let root = Node::compile(&schema, &mut unsupported);
+        Self { root, unsupported }
+    }
+
+    /// Judges an object of the kind; takes null out of it where the server does.
+    pub fn judge(&self, kind: &Kind, object: &mut Value, fields: FieldValidation) -> Judged {
+        let mut found = Vec::new();
+        let null = Value::Null;
+        metadata::check(object.get("metadata").unwrap_or(&null), &mut found);
+        self.check_fields(object, &mut found);
+        if fields != FieldValidation::Strict {
+            found.retain(|draft| *draft.rule != rule::UNKNOWN_FIELD || fields == FieldValidation::Warn);
+            let unknown = found.iter_mut().filter(|draft| *draft.rule == rule::UNKNOWN_FIELD);
+            unknown.for_each(|draft| draft.severity = Severity::Warning);
+        }
+        self.as_stored(object);
+        let readable = !found.iter().any(|draft| *draft.rule == rule::METADATA_TYPE);
+        let violations = if readable { self.violations(object, &found) } else { Vec::new() };
+        // the server checks what was sent, and stores it in a plainer form
+        if let Some(spec) = object.get_mut("spec") {
+            whole_numbers(spec);
+        }
+        let spec = object.get("spec").unwrap_or(&null);
+        let refusals = if violations.iter().any(|one| matches!(one.fault, Fault::Pattern { .. })) {
+            kind.violations(spec)
+        } else {
+            Vec::new()
+        };
+        found.extend(violations.into_iter().map(|violation| tell(kind, object, violation, &refusals)));
+        let resource = readable.then(|| resource(kind, object)).flatten();
+        let desired = resource.as_ref().map(|resource| kind.desired(resource));
+        let desired = match desired {
+            Some(Ok(desired)) => Some(desired),
+            Some(Err(invalid)) => {
+                join(kind, spec, invalid, &mut found);
+                None
+            }
+            None => None,
+        };
+        Judged { found, desired, resource }
+    }
+
+    fn check_fields(&self, object: &Value, found: &mut Vec<Draft>) {
+        let mut violations = Vec::new();
+        for (name, value) in object.as_object().into_iter().flatten() {
+            let mut way = vec![Step::Key(name.clone())];
+            match (name.as_str(), self.root.property(name)) {
+                ("apiVersion" | "kind" | "metadata", _) => {}
+                (_, Some(node)) => node.unknown(value, &mut way, &mut violations),
+                (_, None) => {
+                    let known = ["apiVersion", "kind", "metadata", "spec", "status"].map(str::to_owned).to_vec();
+                    violations.push(Violation { way, fault: Fault::Unknown { known } });
+                }
+            }
+        }
+        found.extend(violations.into_iter().map(unknown_field));
+    }
+
+    /// The object as the server has it before it is checked.
+    fn as_stored(&self, object: &mut Value) {
+        let Some(map) = object.as_object_mut() else { return };
+        if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
+            let prefix = metadata.get("generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty());
+            let generated = prefix.map(|prefix| format!("{prefix}{GENERATED}"));
+            let nameless = metadata.get("name").is_none_or(|name| name.is_null() || name == "");
+            if let Some(name) = generated.filter(|_| nameless) {
+                metadata.insert("name".to_owned(), name.into());
+            }
+        }
+        // a status is never taken from whoever applies a resource
+        map.retain(|name, value| name != "status" && (!value.is_null() || name == "metadata"));
+        for (name, value) in map {
+            if let Some(node) = self.root.property(name).filter(|_| name != "metadata") {
+                node.drop_nulls(value);
+            }
+        }
+    }
+
+    /// The schema, and where nothing stands in the way of it, the rules in it.
+    fn violations(&self, object: &Value, before: &[Draft]) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        self.root.check(object, &mut Vec::new(), &mut violations);
+        let nameless = before.iter().any(|draft| *draft.rule == rule::METADATA_NAME && draft.text.contains("required"));
+        if !nameless && !violations.iter().any(|violation| violation.fault.blocks()) {
+            self.root.check_rules(object, &mut Vec::new(), &mut violations);
+        }
+        violations
+    }
+}
+
+impl Fault {
+    /// Rules are not checked on an object with such a fault.
+    fn blocks(&self) -> bool {
+        matches!(
+            self,
+            Self::Type { .. } | Self::Null { .. } | Self::Required { .. } | Self::Length { .. } | Self::Count { .. }
+        )
+    }
+}
+
+fn unknown_field(violation: Violation) -> Draft {
+    let Violation { way, fault } = violation;
+    let text = format!("unknown field \"{}\"", way::text(&way));
+    let help = match (&fault, way.last()) {
+        (Fault::Unknown { known }, Some(Step::Key(name))) => suggest(name, known.iter().map(String::as_str)),
+        _ => None,
+    };
+    Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help)
+}
+
+/// A violation of the schema in words; `refusals` are what the kind's own rules say.
+fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Violation]) -> Draft {
+    let Violation { mut way, fault } = violation;
+    let path = way::text(&way);
+    let value = at(object, &way);
+    let draft = |rule: &'static Rule, way: Way, text: String| Draft::new(rule, way, text);
+    match fault {
+        Fault::Type { expected } | Fault::Null { expected } => {
+            let got = value.map_or("nothing", super::a);
+            let help = (expected == "a string" && matches!(value, Some(Value::Bool(_) | Value::Number(_))))
+                .then(|| "put it into quotes".to_owned());
+            draft(&rule::WRONG_TYPE, way, format!("{path}: expected {expected}, got {got}")).help(help)
+        }
+        Fault::Required { name } => {
+            way.push(Step::Key(name));
+            let text = format!("{} is required", way::text(&way));
+            draft(&rule::REQUIRED_FIELD, way, text)
+        }
+        Fault::Enum { words } => {
+            let help = value.and_then(Value::as_str).and_then(|text| suggest(text, words.iter().map(String::as_str)));
+            let text = format!("{path}: expected {}", listed(&words));
+            draft(&rule::ENUM_VALUE, way, text).help(help)
+        }
+        Fault::Pattern { .. } => pattern(kind, value, way, refusals),
+        Fault::Format { format } => {
+            let text = format!("{path}: this is no {format}");
+            draft(&rule::FORMAT, way, text)
+        }
+        Fault::Range { text } => draft(&rule::OUT_OF_RANGE, way, format!("{path}: {text}")),
+        Fault::Length { text } => draft(&rule::LENGTH, way, format!("{path}: {text}")),
+        Fault::Count { text } => draft(&rule::COUNT, way, format!("{path}: {text}")),
+        Fault::Unknown { .. } => unknown_field(Violation { way, fault }),
+        Fault::Cel { message, field } => {
+            match field {
+                Some(field) => way.extend(field),
+                None => way = blamed(&message, way),
+            }
+            draft(&rule::CEL_RULE, way, message)
+        }
+        Fault::CelError { rule: text, error } => {
+            let error = if kind.sensitive { "it cannot be evaluated".to_owned() } else { error };
+            draft(&rule::CEL_ERROR, way, format!("rule `{text}` fails: {error}"))
+        }
+    }
+}
+
+/// A text without the form that is asked for, in the words of the rule that the form stands for.
+fn pattern(kind: &Kind, value: Option<&Value>, way: Way, refusals: &[rules::Violation]) -> Draft {
+    let inner = way.get(1..).unwrap_or_default();
+    let given = value.and_then(Value::as_str).unwrap_or_default();
+    // a step may have dropped items before this one: then the index differs, and the rest of the way does not
+    let same = |other: &rules::Violation| other.way == inner;
+    let alike = |other: &rules::Violation| {
+        let keys = |way: &[Step]| way.iter().filter(|step| matches!(step, Step::Key(_))).cloned().collect::<Vec<_>>();
+        keys(&other.way) == keys(inner)
+    };
+    let refusal = refusals.iter().find(|other| same(other)).or_else(|| refusals.iter().find(|other| alike(other)));
+    if let Some(refusal) = refusal {
+        let help = suggest(given.trim(), refusal.words.iter().map(|word| &**word));
+        return Draft::new(&rule::PATTERN, way, refusal.text.clone()).help(help);
+    }
+    let path = way::text(&way);
+    let shown = if kind.sensitive { "this value".to_owned() } else { format!("\"{}\"", given.escape_debug()) };
+    let help = described(kind, inner);
+    Draft::new(&rule::PATTERN, way, format!("{path}: {shown} has not the form that is asked for")).help(help)
+}
+
+/// What the kind's file says of a field.
+fn described(kind: &Kind, way: &[Step]) -> Option<String> {
+    let node = way.iter().try_fold(&kind.schema, |node, step| match step {
+        Step::Key(name) => node.properties.get(name).or(node.additional_properties.as_deref()),
+        Step::Index(_) => node.items.as_deref(),
+    })?;
+    node.description.clone()
+}
+
+fn listed(words: &[String]) -> String {
+    match words {
+        [one] => format!("\"{one}\""),
+        [others @ .., last] => {
+            format!("{} or \"{last}\"", others.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "))
+        }
+        [] => "another value".to_owned(),
+    }
+}
+
+/// The field that a message speaks of, else the node whose rule it is.
+fn blamed(message: &str, node: Way) -> Way {
+    let spoken = super::spoken(message);
+    if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
+}
+
+/// Adds what the operator says, unless it has been said.
+fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
+    let Invalid { class, text } = invalid;
+    if found.iter().any(|draft| draft.text == text) {
+        return;
+    }
+    let way = match class {
+        InvalidClass::Rule => kind.violations(spec).into_iter().next().map(|first| {
+            let mut way = vec![Step::Key("spec".to_owned())];
+            way.extend(first.way);
+            way
+        }),
+        InvalidClass::KeyTooLong => Some(way::way(&["metadata", "name"])),
+        InvalidClass::TooLarge => Some(way::way(&["spec"])),
+        _ => Some(super::spoken(&text)),
+    };
+    let way = way.unwrap_or_default();
+    let same = found.iter_mut().find(|draft| draft.way == way && draft.severity == Severity::Error);
+    match same {
+        Some(draft) if [&rule::WRONG_TYPE, &rule::OUT_OF_RANGE, &rule::PATTERN].contains(&draft.rule) => {
+            draft.text = text;
+        }
+        Some(draft) => draft.note = Some(format!("in the status: {text}")),
+        None => found.push(Draft::new(rule_of(class), way, text)),
+    }
+}
+
+fn rule_of(class: InvalidClass) -> &'static Rule {
+    match class {
+        InvalidClass::Unreadable | InvalidClass::Malformed => &rule::SYNC_MALFORMED,
+        InvalidClass::Metadata => &rule::SYNC_METADATA,
+        InvalidClass::Rule => &rule::SYNC_RULE,
+        InvalidClass::KeyTooLong => &rule::SYNC_KEY_TOO_LONG,
+        InvalidClass::NulCharacter => &rule::SYNC_NUL,
+        InvalidClass::TooLarge => &rule::SYNC_TOO_LARGE,
+    }
+}
+
+/// The value at the end of a way.
+#[must_use]
+pub fn at<'v>(value: &'v Value, way: &[Step]) -> Option<&'v Value> {
+    way.iter().try_fold(value, |value, step| match step {
+        Step::Key(name) => value.get(name),
+        Step::Index(index) => value.get(index),
+    })
+}
+
+/// The server writes `1.0` as `1`.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e18);
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits")]
+            if let Some(float) = float {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
+/// What stands for a generated name's end.
+const GENERATED: &str = "00000";
+
+/// The object as the operator would get it from the API server.
+fn resource(kind: &Kind, object: &Value) -> Option<Resource> {
+    let metadata = &object["metadata"];
+    let text = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+    let name = text("name");
+    if name.is_empty() {
+        return None;
+    }
+    let namespace = match text("namespace") {
+        empty if empty.is_empty() => "default".to_owned(),
+        named => named,
+    };
+    let strings = |field: &str| {
+        let entries = metadata[field].as_object().into_iter().flatten();
+        entries.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+    };
+    Some(Resource {
+        id: ResourceId { kind: kind.index, object: ObjectName::new(namespace, name) },
+        uid: "".into(),
+        generation: 1,
+        version: 0,
+        created: 0,
+        labels: strings("labels"),
+        annotations: strings("annotations"),
+        finalizers: Vec::new(),
+        deleting: false,
+        unreadable: None,
+        spec: object.get("spec").cloned().unwrap_or(Value::Null),
+        status: Value::Null,
+    })
+}

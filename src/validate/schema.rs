@@ -1,0 +1,438 @@
+//! The schema of a CRD, compiled once, and what an API server would say of an object by it.
+//!
+//! The verdicts are those of `kube-apiserver` on a creation: null is dropped from fields that are not nullable, fields
+//! that the schema does not know are pruned, `1.0` is an integer. What it does before validation (pruning) and in it
+//! happens here in one walk.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use super::cel::{self, CelRule};
+use super::formats::Format;
+use super::way::{Step, Way};
+use crate::golang::regexp::matcher;
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    Type { expected: &'static str },
+    Null { expected: &'static str },
+    Required { name: String },
+    Enum { words: Vec<String> },
+    Pattern { pattern: String },
+    Format { format: &'static str },
+    Range { text: String },
+    Length { text: String },
+    Count { text: String },
+    Unknown { known: Vec<String> },
+    Cel { message: String, field: Option<Way> },
+    CelError { rule: String, error: String },
+}
+
+/// A fault and the way to the value; to the parent, where a field is missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    pub way: Way,
+    pub fault: Fault,
+}
+
+/// A node of a schema.
+#[derive(Debug, Default)]
+pub struct Node {
+    expected: Option<Expected>,
+    nullable: bool,
+    preserve: bool,
+    /// Of an object's fields, sorted by name.
+    properties: BTreeMap<String, Node>,
+    additional: Option<Box<Node>>,
+    items: Option<Box<Node>>,
+    required: Vec<String>,
+    values: Vec<Value>,
+    pattern: Option<(String, Regex)>,
+    format: Option<Format>,
+    integer_format: Option<IntegerFormat>,
+    minimum: Option<f64>,
+    maximum: Option<f64>,
+    lengths: Bounds,
+    counts: Bounds,
+    sizes: Bounds,
+    rules: Vec<CelRule>,
+    /// A rule here or below.
+    has_rules: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IntegerFormat {
+    Int32,
+    Int64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    least: Option<u64>,
+    most: Option<u64>,
+}
+
+/// What of a schema cannot be checked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsupported {
+    /// A CEL rule, and what it uses.
+    Cel {
+        rule: String,
+        why: String,
+    },
+    Format {
+        format: String,
+    },
+    Pattern {
+        pattern: String,
+        why: String,
+    },
+}
+
+impl Expected {
+    fn of(schema: &Map<String, Value>) -> Option<Self> {
+        if schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
+            return Some(Self::IntOrString);
+        }
+        Some(match schema.get("type")?.as_str()? {
+            "object" => Self::Object,
+            "array" => Self::Array,
+            "string" => Self::String,
+            "integer" => Self::Integer,
+            "number" => Self::Number,
+            "boolean" => Self::Boolean,
+            _ => return None,
+        })
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Object => "an object",
+            Self::Array => "a list",
+            Self::String => "a string",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::IntOrString => "an integer or a string",
+        }
+    }
+}
+
+impl Node {
+    /// Compiles a structural schema, as it stands in a CRD; tells what of it cannot be checked.
+    pub fn compile(schema: &Value, unsupported: &mut Vec<Unsupported>) -> Self {
+        let empty = Map::new();
+        let map = schema.as_object().unwrap_or(&empty);
+        let number = |name: &str| map.get(name).and_then(Value::as_f64);
+        let bound = |least: &str, most: &str| Bounds {
+            least: map.get(least).and_then(Value::as_u64),
+            most: map.get(most).and_then(Value::as_u64),
+        };
+        let child = |value: &Value, unsupported: &mut Vec<Unsupported>| Box::new(Self::compile(value, unsupported));
+        let mut node = Self {
+            expected: Expected::of(map),
+            nullable: map.get("nullable") == Some(&Value::Bool(true)),
+            preserve: map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)),
+            additional: map.get("additionalProperties").map(|inner| child(inner, unsupported)),
+            items: map.get("items").map(|inner| child(inner, unsupported)),
+            minimum: number("minimum"),
+            maximum: number("maximum"),
+            lengths: bound("minLength", "maxLength"),
+            counts: bound("minItems", "maxItems"),
+            sizes: bound("minProperties", "maxProperties"),
+            ..Self::default()
+        };
+        for (name, inner) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            node.properties.insert(name.clone(), Self::compile(inner, unsupported));
+        }
+        let words = |name: &str| map.get(name).and_then(Value::as_array).into_iter().flatten();
+        node.required = words("required").filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        node.values = words("enum").cloned().collect();
+        node.compile_texts(map, unsupported);
+        node.rules = words("x-kubernetes-validations")
+            .filter_map(|rule| CelRule::compile(rule).map_err(|problem| unsupported.extend(problem)).ok())
+            .collect();
+        node.has_rules = !node.rules.is_empty()
+            || node.properties.values().any(|inner| inner.has_rules)
+            || [&node.additional, &node.items].into_iter().flatten().any(|inner| inner.has_rules);
+        node
+    }
+
+    fn compile_texts(&mut self, map: &Map<String, Value>, unsupported: &mut Vec<Unsupported>) {
+        if let Some(pattern) = map.get("pattern").and_then(Value::as_str) {
+            match matcher::compile(pattern) {
+                Ok(regex) => self.pattern = Some((pattern.to_owned(), regex)),
+                Err(why) => unsupported.push(Unsupported::Pattern { pattern: pattern.to_owned(), why }),
+            }
+        }
+        let format = map.get("format").and_then(Value::as_str);
+        match (self.expected, format) {
+            (Some(Expected::Integer), Some("int32")) => self.integer_format = Some(IntegerFormat::Int32),
+            (Some(Expected::Integer), Some("int64")) => self.integer_format = Some(IntegerFormat::Int64),
+            (Some(Expected::String) | None, Some(name)) => match Format::of(name) {
+                Ok(format) => self.format = format,
+                Err(format) => unsupported.push(Unsupported::Format { format }),
+            },
+            _ => {}
+        }
+    }
+
+    /// The schema of a field.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&Self> {
+        self.properties.get(name)
+    }
+
+    /// Fields that the schema does not know, which the server prunes or, asked to be strict, refuses.
+    pub fn unknown(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
+        match value {
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    way.push(Step::Key(name.clone()));
+                    match self.properties.get(name).or(self.additional.as_deref()) {
+                        Some(node) => node.unknown(inner, way, found),
+                        None if self.preserve => {}
+                        None => {
+                            let known = self.properties.keys().cloned().collect();
+                            found.push(Violation { way: way.clone(), fault: Fault::Unknown { known } });
+                        }
+                    }
+                    way.pop();
+                }
+            }
+            Value::Array(items) => {
+                let Some(node) = &self.items else { return };
+                for (index, inner) in items.iter().enumerate() {
+                    way.push(Step::Index(index));
+                    node.unknown(inner, way, found);
+                    way.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Drops null where the server does: from fields and map values that are not nullable.
+    pub fn drop_nulls(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|name, inner| !(inner.is_null() && self.drops_null(name)));
+                for (name, inner) in map {
+                    if let Some(node) = self.field(name) {
+                        node.drop_nulls(inner);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                if let Some(node) = &self.items {
+                    for inner in items {
+                        node.drop_nulls(inner);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&Self> {
+        self.properties.get(name).or(self.additional.as_deref())
+    }
+
+    fn drops_null(&self, name: &str) -> bool {
+        self.field(name).is_some_and(|node| !node.nullable)
+    }
+
+    /// Checks a value, from which [`Node::drop_nulls`] has taken what it takes.
+    pub fn check(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
+        let mut tell = |way: &Way, fault| found.push(Violation { way: way.clone(), fault });
+        if let Some(expected) = self.expected.filter(|expected| !self.fits(*expected, value)) {
+            let expected = expected.text();
+            let fault = if value.is_null() { Fault::Null { expected } } else { Fault::Type { expected } };
+            return tell(way, fault);
+        }
+        if !self.values.is_empty() && !value.is_null() && !self.values.contains(value) {
+            let words = self.values.iter().map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned));
+            tell(way, Fault::Enum { words: words.collect() });
+        }
+        match value {
+            Value::String(text) => self.check_text(text, way, &mut tell),
+            Value::Number(number) => self.check_number(number.as_f64().unwrap_or_default(), way, &mut tell),
+            Value::Array(items) => {
+                if let Some(text) = self.counts.fault(items.len(), "item", "items") {
+                    tell(way, Fault::Count { text });
+                }
+                let Some(node) = &self.items else { return };
+                for (index, inner) in items.iter().enumerate() {
+                    way.push(Step::Index(index));
+                    node.check(inner, way, found);
+                    way.pop();
+                }
+            }
+            Value::Object(map) => self.check_object(map, way, found),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn check_object(&self, map: &Map<String, Value>, way: &mut Way, found: &mut Vec<Violation>) {
+        if let Some(text) = self.sizes.fault(map.len(), "entry", "entries") {
+            found.push(Violation { way: way.clone(), fault: Fault::Count { text } });
+        }
+        for name in self.required.iter().filter(|name| !map.contains_key(*name)) {
+            found.push(Violation { way: way.clone(), fault: Fault::Required { name: name.clone() } });
+        }
+        for (name, inner) in map {
+            if let Some(node) = self.field(name) {
+                way.push(Step::Key(name.clone()));
+                node.check(inner, way, found);
+                way.pop();
+            }
+        }
+    }
+
+    fn fits(&self, expected: Expected, value: &Value) -> bool {
+        match (expected, value) {
+            (_, Value::Null) => self.nullable,
+            (Expected::Object, Value::Object(_))
+            | (Expected::Array, Value::Array(_))
+            | (Expected::String | Expected::IntOrString, Value::String(_))
+            | (Expected::Boolean, Value::Bool(_))
+            | (Expected::Number, Value::Number(_)) => true,
+            // a string with a format is told from a list by the format alone, and that lets lists pass
+            (Expected::String, Value::Array(_)) => self.format.is_some(),
+            (Expected::Integer | Expected::IntOrString, Value::Number(number)) => {
+                number.is_i64() || is_json_integer(number.as_f64().unwrap_or(f64::NAN))
+            }
+            _ => false,
+        }
+    }
+
+    fn check_text(&self, text: &str, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
+        // in bytes where there are fewer than the bound, so that most texts are not counted
+        let counts = self.lengths.least.is_some() || self.lengths.most.is_some_and(|most| text.len() as u64 > most);
+        if counts && let Some(text) = self.lengths.fault(text.chars().count(), "character", "characters") {
+            tell(way, Fault::Length { text });
+        }
+        if let Some((pattern, regex)) = &self.pattern
+            && !regex.is_match(text)
+        {
+            tell(way, Fault::Pattern { pattern: pattern.clone() });
+        }
+        if let Some(format) = self.format
+            && !format.fits(text)
+        {
+            tell(way, Fault::Format { format: format.name() });
+        }
+    }
+
+    fn check_number(&self, number: f64, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
+        // the type check rounds, the range check does not
+        if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
+            tell(way, Fault::Range { text: "must be an integer".to_owned() });
+        }
+        if self.integer_format == Some(IntegerFormat::Int32)
+            && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number)
+        {
+            tell(way, Fault::Range { text: "must fit into 32 bits".to_owned() });
+        }
+        if let Some(least) = self.minimum.filter(|least| number < *least) {
+            tell(way, Fault::Range { text: format!("must be {least} or more") });
+        }
+        if let Some(most) = self.maximum.filter(|most| number > *most) {
+            tell(way, Fault::Range { text: format!("must be {most} or less") });
+        }
+    }
+
+    /// Evaluates the CEL rules, of this node and below.
+    pub fn check_rules(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
+        if !self.has_rules {
+            return;
+        }
+        if !self.rules.is_empty() {
+            let itself = cel::value(self, value);
+            for rule in &self.rules {
+                if let Some(fault) = rule.check(&itself) {
+                    found.push(Violation { way: way.clone(), fault });
+                }
+            }
+        }
+        match value {
+            Value::Object(map) => {
+                for (name, inner) in map {
+                    if let Some(node) = self.field(name) {
+                        way.push(Step::Key(name.clone()));
+                        node.check_rules(inner, way, found);
+                        way.pop();
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let Some(node) = &self.items else { return };
+                for (index, inner) in items.iter().enumerate() {
+                    way.push(Step::Index(index));
+                    node.check_rules(inner, way, found);
+                    way.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// For CEL: whether numbers are `double`.
+    pub(super) fn is_number(&self) -> bool {
+        self.expected == Some(Expected::Number)
+    }
+
+    /// For CEL: the schema of a list's items.
+    pub(super) fn item(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    /// For CEL: whether the value is a map, whose keys are used as they are.
+    pub(super) fn is_map(&self) -> bool {
+        self.additional.is_some() || self.preserve
+    }
+
+    /// For CEL: the schema of a field or a map's value.
+    pub(super) fn inner(&self, name: &str) -> Option<&Self> {
+        self.field(name)
+    }
+}
+
+impl Bounds {
+    fn fault(self, count: usize, one: &str, many: &str) -> Option<String> {
+        let count = count as u64;
+        let noun = |number: u64| if number == 1 { one.to_owned() } else { many.to_owned() };
+        if let Some(least) = self.least.filter(|least| count < *least) {
+            return Some(format!("must have at least {least} {}, has {count}", noun(least)));
+        }
+        let most = self.most.filter(|most| count > *most)?;
+        Some(format!("must have at most {most} {}, has {count}", noun(most)))
+    }
+}
+
+/// Whether a float passes for an integer, as go-openapi judges: within 53 bits, and whole but for a billionth.
+fn is_json_integer(number: f64) -> bool {
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    if !number.is_finite() || number.abs() > MOST {
+        return false;
+    }
+    let rounded = number.round();
+    if rounded == 0.0 {
+        return number == 0.0;
+    }
+    (number - rounded).abs() < 1e-9 * rounded.abs()
+}

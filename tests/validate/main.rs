@@ -1,0 +1,17 @@
+//! `validate`: broken manifests and what is said of them, and the verdicts of a real API server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
+
+#[path = "../bed/mod.rs"]
+mod bed;
+mod broken;
+mod differential;
+mod files;
+#[allow(dead_code, reason = "shared with the suite crds")]
+#[path = "../crds/generate.rs"]
+mod generate;
+mod input;
+mod mutate;
+mod program;
+#[allow(dead_code, reason = "shared with the suite crds")]
+#[path = "../crds/server.rs"]
+mod server;
