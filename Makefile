@@ -47,10 +47,11 @@ lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile and chart
 	tests/ci/lint.sh $(CHECKS)
 
 .PHONY: generate
-generate: ## write again what is generated: crds/, the schema of a kind file, the chart's files and table of values
+generate: ## write again what is generated: crds/, schemas/, the schema of a kind file, the chart's files and table of values
 	$(CARGO) run --locked --quiet -- kinds crds --out crds
 	$(CARGO) run --locked --quiet -- kinds schema > kinds/kind.schema.json.new
 	mv kinds/kind.schema.json.new kinds/kind.schema.json
+	$(CARGO) run --locked --quiet -- kinds schemas --out schemas
 	tests/chart/generate.sh $(PROGRAM)
 	tests/chart/values_table.py
 

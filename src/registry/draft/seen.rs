@@ -143,7 +143,7 @@ impl Seen {
     fn object(&self, name: &str, path: &str, schema: &mut Schema, notes: &mut Notes) {
         if self.fields.is_empty() {
             if path != "spec" {
-                notes.at(path, "empty in the samples; kept in any form");
+                notes.at(path, "empty in the samples; free-form, and not stored while it is empty");
                 schema.preserve_unknown_fields = Some(true);
             }
             return;
@@ -212,6 +212,7 @@ impl Seen {
         };
         let last: BTreeSet<String> = names::snake(name).split('_').map(str::to_owned).collect();
         let evident = !self.various
+            && self.strings == self.times()
             && self.words.len() > 1
             && self.strings >= ENUM_VALUES.max(self.words.len() * 3)
             && self.words.iter().all(|(text, count)| *count >= ENUM_EACH && word(text))

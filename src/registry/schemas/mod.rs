@@ -37,7 +37,7 @@ impl Kind {
         schema["title"] = names.kind.clone().into();
         schema["properties"]["apiVersion"]["enum"] = json!([names.api_version()]);
         schema["properties"]["kind"]["enum"] = json!([names.kind]);
-        schema["properties"]["metadata"] = metadata();
+        schema["properties"]["metadata"] = metadata(strict);
         schema
     }
 
@@ -50,12 +50,26 @@ impl Kind {
     }
 }
 
-/// What people write of it. The rest is the API server's own, and open.
-fn metadata() -> Value {
+/// The rest of metadata, which the API server writes or checks.
+const METADATA: [&str; 10] = [
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "uid",
+];
+
+/// What people write of it, and the names of the rest.
+fn metadata(strict: bool) -> Value {
     let texts = |about: &str| {
         json!({"type": ["object", "null"], "description": about, "additionalProperties": {"type": ["string", "null"]}})
     };
-    json!({
+    let mut schema = json!({
         "type": "object",
         "description": "Name, namespace, labels and annotations.",
         "properties": {
@@ -65,7 +79,14 @@ fn metadata() -> Value {
             "labels": texts("Labels, copied into the row."),
             "annotations": texts("Annotations."),
         },
-    })
+    });
+    if strict {
+        for name in METADATA {
+            schema["properties"][name] = json!({});
+        }
+        schema["additionalProperties"] = false.into();
+    }
+    schema
 }
 
 /// One schema for files that hold resources of any kind; other groups' objects pass. `schema_of` says where a kind's is.

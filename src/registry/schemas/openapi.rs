@@ -31,14 +31,14 @@ pub struct Translator {
 }
 
 impl Translator {
-    /// A resource as a whole: what stands beside `spec` is the API server's own.
+    /// A resource as a whole. What is in `metadata` is not the schema's to say.
     #[must_use]
     pub fn root(self, node: &Value) -> Value {
         let mut schema = self.node(node, false);
-        for own in ["metadata", "status"] {
-            if let (Some(part), Some(fields)) = (node.pointer(&format!("/properties/{own}")), fields(&mut schema)) {
-                fields.insert(own.to_owned(), Self { strict: false }.node(part, own == "status"));
-            }
+        if let Some(metadata) = node.pointer("/properties/metadata")
+            && let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut)
+        {
+            fields.insert("metadata".to_owned(), Self { strict: false }.node(metadata, false));
         }
         schema
     }
@@ -88,6 +88,18 @@ impl Translator {
                 schema.insert(if strict { exclusive } else { key }.to_owned(), bound.clone());
             }
         }
+        if node.get("type") == Some(&"integer".into()) {
+            let small = node.get("format") == Some(&"int32".into());
+            let (least, most) = if small { (i32::MIN.into(), i32::MAX.into()) } else { (i64::MIN, i64::MAX) };
+            // what the API server holds an integer in
+            for (key, exclusive, bound) in
+                [("minimum", "exclusiveMinimum", least), ("maximum", "exclusiveMaximum", most)]
+            {
+                if !schema.contains_key(exclusive) {
+                    schema.entry(key).or_insert_with(|| bound.into());
+                }
+            }
+        }
         if let Some(text) = node.get("pattern").and_then(Value::as_str)
             && let Some(shared) = pattern::shared(text)
         {
@@ -125,10 +137,6 @@ impl Translator {
             }
         }
     }
-}
-
-fn fields(schema: &mut Value) -> Option<&mut Map<String, Value>> {
-    schema.get_mut("properties").and_then(Value::as_object_mut)
 }
 
 /// An object of any kind within another.
