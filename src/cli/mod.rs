@@ -60,7 +60,7 @@ pub enum CliError {
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Manifest(#[from] Box<ManifestError>),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("unable to write the output: {0}")]

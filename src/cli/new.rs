@@ -92,7 +92,7 @@ fn samples(paths: &[PathBuf]) -> Result<Vec<Value>, CliError> {
         Err(error) => failed = Some(error),
     });
     if let Some(error) = failed {
-        return Err(error.into());
+        return Err(Box::new(error).into());
     }
     let mut all = Vec::new();
     for file in &found {
@@ -110,7 +110,9 @@ fn the_crd(all: Vec<Value>, kind: Option<&str>) -> Result<Value, CliError> {
     let mut wanted: Vec<Value> = crds.into_iter().filter(|crd| kind.is_none_or(|kind| name(crd) == kind)).collect();
     match (wanted.pop(), wanted.is_empty()) {
         (Some(crd), true) => Ok(crd),
-        (Some(_), false) => Err(CliError::Usage(format!("the file holds several CRDs, of {names}: say which with --kind"))),
+        (Some(_), false) => {
+            Err(CliError::Usage(format!("the file holds several CRDs, of {names}: say which with --kind")))
+        }
         (None, _) if names.is_empty() => Err(CliError::Usage(format!("the file holds no {CRD}"))),
         (None, _) => Err(CliError::Usage(format!("the file holds CRDs of {names} only"))),
     }
@@ -120,7 +122,8 @@ async fn installed(name: &str, config: &Config) -> Result<Value, CliError> {
     let client = cluster::client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", CRD));
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
-    let found = api.get(name).await.map_err(|error| CliError::Usage(format!("unable to get the CRD {name}: {error}")))?;
+    let found =
+        api.get(name).await.map_err(|error| CliError::Usage(format!("unable to get the CRD {name}: {error}")))?;
     serde_json::to_value(found).map_err(|error| CliError::Usage(format!("unable to read the CRD {name}: {error}")))
 }
 
@@ -128,7 +131,11 @@ async fn installed(name: &str, config: &Config) -> Result<Value, CliError> {
 fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true);
-    if force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let mut file = options.open(path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             CliError::Usage(format!("unable to write {}: it is there already; --force overwrites it", path.display()))

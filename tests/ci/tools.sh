@@ -10,7 +10,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Two lists, so that those who check scripts need not wait for checkov with its hundred packages.
+# Lists of their own, so that those who check scripts need not wait for checkov with its hundred packages.
 case ${1:-lint} in
     lint) list=$here/requirements.txt ;;
     chart) list=$here/../chart/requirements.txt ;;

@@ -22,7 +22,8 @@ fn our_own_come_back_as_they_are() {
         // all but the rule on a missing spec, which depends on rules that no CRD has
         let (mut ours, mut theirs) = (again.crd(), kind.crd());
         for crd in [&mut ours, &mut theirs] {
-            crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").unwrap()["x-kubernetes-validations"] = Value::Null;
+            crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").unwrap()["x-kubernetes-validations"] =
+                Value::Null;
         }
         assert_eq!(ours, theirs);
         assert!(ran.err.contains("is a kind already"), "{ran:?}");
@@ -73,9 +74,12 @@ fn what_is_left_out_is_told() {
     assert_eq!(kind.names.short_names, ["wd"]);
     assert_eq!(kind.names.version, "v1");
     let schema = kind.schema.openapi();
-    assert_eq!(schema["properties"]["weight"], json!({
-        "type": "integer", "minimum": 1, "maximum": 9, "format": "int32", "description": "Weight."
-    }));
+    assert_eq!(
+        schema["properties"]["weight"],
+        json!({
+            "type": "integer", "minimum": 1, "maximum": 9, "format": "int32", "description": "Weight."
+        })
+    );
     assert_eq!(schema["properties"]["size"]["enum"], json!(["small", "large"]));
     assert_eq!(schema["properties"]["weight"]["store"], Value::Null);
     assert_eq!(
@@ -87,7 +91,10 @@ fn what_is_left_out_is_told() {
     );
     let crd = kind.crd();
     let columns = &crd["spec"]["versions"][0]["additionalPrinterColumns"];
-    assert_eq!(columns[0], json!({"name": "Size", "type": "string", "jsonPath": ".spec.size", "description": "How large."}));
+    assert_eq!(
+        columns[0],
+        json!({"name": "Size", "type": "string", "jsonPath": ".spec.size", "description": "How large."})
+    );
     assert_eq!(columns[1], json!({"name": "Weight", "type": "integer", "jsonPath": ".spec.weight", "priority": 1}));
     assert_eq!(columns[2]["name"], "Phase");
     lint(&[{
@@ -165,7 +172,10 @@ fn what_is_no_definition_is_refused_with_what_helps() {
         ("missing.yaml", "unable to read m/missing.yaml"),
         ("cluster.yaml", "Widget of example.com is cluster-scoped"),
         ("two.yaml", "several CRDs, of Widget, Gadget: say which with --kind"),
-        ("old.yaml", "expected a CustomResourceDefinition of apiextensions.k8s.io/v1, found apiextensions.k8s.io/v1beta1"),
+        (
+            "old.yaml",
+            "expected a CustomResourceDefinition of apiextensions.k8s.io/v1, found apiextensions.k8s.io/v1beta1",
+        ),
         ("flat.yaml", "Widget of example.com has no spec"),
     ] {
         let ran = desk.run(&format!("kinds new --from-crd m/{file}")).expect(2);

@@ -145,5 +145,8 @@ fn an_installed_definition_becomes_a_kind() {
     let ran = new("widgets.example.com").expect(0);
     assert_eq!(only(&loaded(&ran.out)).names.crd(), "widgets.example.com");
     let none = new("gadgets.example.com").expect(2);
-    assert!(none.err.contains("unable to get the CRD gadgets.example.com") && none.err.contains("not found"), "{none:?}");
+    assert!(
+        none.err.contains("unable to get the CRD gadgets.example.com") && none.err.contains("not found"),
+        "{none:?}"
+    );
 }

@@ -16,12 +16,16 @@ fn types_and_needs_come_from_all_samples() {
         "{size: small, weight: 2.0, ratio: 0.5, deep: {a: q, b: true}, labels: {}, list: [], odd: x, gone: null}",
         "{size: large, weight: 3, ratio: 2, deep: {a: r}, labels: {x: z}, list: [], odd: z}",
     ];
-    let many: Vec<String> = specs.iter().cycle().take(9).enumerate().map(|(n, spec)| widget(&format!("p{n}"), spec)).collect();
+    let many: Vec<String> =
+        specs.iter().cycle().take(9).enumerate().map(|(n, spec)| widget(&format!("p{n}"), spec)).collect();
     desk.write("samples.yaml", &many.concat());
     let (text, ran) = drafted(&desk, "--from-sample m/samples.yaml");
     let registry = loaded(&text);
     let kind = only(&registry);
-    assert_eq!((kind.names.plural.as_str(), kind.names.api_version().as_str()), ("policies", "things.example.com/v1beta1"));
+    assert_eq!(
+        (kind.names.plural.as_str(), kind.names.api_version().as_str()),
+        ("policies", "things.example.com/v1beta1")
+    );
     assert_eq!(kind.store.table.name, "policies");
     let schema = kind.schema.openapi();
     assert_eq!(schema["required"], json!(["deep", "labels", "list", "odd", "ratio", "size", "weight"]));
@@ -59,7 +63,10 @@ fn types_and_needs_come_from_all_samples() {
 #[test]
 fn one_sample_requires_nothing() {
     let desk = Desk::new();
-    desk.write("one.json", r#"{"apiVersion":"a.example.com/v1","kind":"Box","spec":{"colour":"red","password":"pl4nted"}}"#);
+    desk.write(
+        "one.json",
+        r#"{"apiVersion":"a.example.com/v1","kind":"Box","spec":{"colour":"red","password":"pl4nted"}}"#,
+    );
     let (text, ran) = drafted(&desk, "--from-sample m/one.json --plural boxen --table crates");
     let registry = loaded(&text);
     let kind = only(&registry);

@@ -54,7 +54,9 @@ fn postgres_tables_become_kinds() {
 
     let words = format!("--from-table shop.price_lists --group shop.example.com --store {}", database.dsn());
     let (plain, told) = drafted(&desk, &words);
-    assert!(told.err.contains("is none of rows (it has no name, namespace, status_phase, payload), so it is left alone"));
+    assert!(
+        told.err.contains("is none of rows (it has no name, namespace, status_phase, payload), so it is left alone")
+    );
     let registry = loaded(&plain);
     let list = only(&registry);
     assert_eq!((list.names.kind.as_str(), list.store.table.name.as_str()), ("PriceList", "price_lists_rows"));
@@ -63,11 +65,21 @@ fn postgres_tables_become_kinds() {
         .as_object()
         .unwrap()
         .iter()
-        .map(|(name, field)| format!("{name} {} {}", field["type"].as_str().unwrap(), field["format"].as_str().unwrap_or("-")))
+        .map(|(name, field)| {
+            format!("{name} {} {}", field["type"].as_str().unwrap(), field["format"].as_str().unwrap_or("-"))
+        })
         .collect();
     assert_eq!(
         types,
-        ["currency string -", "open boolean -", "rate number -", "rules object -", "since string date", "tags array -", "title string -"]
+        [
+            "currency string -",
+            "open boolean -",
+            "rate number -",
+            "rules object -",
+            "since string date",
+            "tags array -",
+            "title string -"
+        ]
     );
     assert_eq!(schema["required"], json!(["title", "open"]));
     assert_eq!(schema["properties"]["rules"]["properties"]["limit"]["type"], "integer");
@@ -106,7 +118,10 @@ fn rows_of_our_own_come_back() {
     for row in rows {
         let text = |pointer: &str| row.payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let resource = Resource {
-            id: ResourceId { kind: kind.index, object: ObjectName::new(text("/metadata/namespace"), text("/metadata/name")) },
+            id: ResourceId {
+                kind: kind.index,
+                object: ObjectName::new(text("/metadata/namespace"), text("/metadata/name")),
+            },
             uid: "uid".into(),
             generation: 1,
             version: 1,
@@ -134,7 +149,9 @@ fn rows_of_our_own_come_back() {
 fn a_table_of_secrets_gives_no_value_away() {
     let desk = Desk::new();
     let secret = |n: usize| {
-        format!("---\napiVersion: orloj.dev/v1\nkind: Secret\nmetadata: {{name: s{n}}}\nspec: {{stringData: {{token: pl4nted}}}}\n")
+        format!(
+            "---\napiVersion: orloj.dev/v1\nkind: Secret\nmetadata: {{name: s{n}}}\nspec: {{stringData: {{token: pl4nted}}}}\n"
+        )
     };
     desk.write("secrets.yaml", &(0..9).map(secret).collect::<String>());
     desk.run("sync m --store sqlite:o.db").expect(0);

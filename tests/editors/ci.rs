@@ -51,6 +51,12 @@ fn images_are_of_this_version() {
         let found: Vec<_> = text.split("orlojhq/orloj-operator:").skip(1).collect();
         assert!(!found.is_empty() && found.iter().all(|rest| rest.starts_with(version)), "{file} is not of {version}");
     }
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for named in
+        [format!("rev: v{version}\n"), format!("operator@v{version}\n"), format!("/v{version}/gitlab/validate.yaml\n")]
+    {
+        assert!(readme.contains(&named), "README.md lacks {named}");
+    }
 }
 
 /// The hook, taken from a repository as people take it, by pre-commit itself.
@@ -114,15 +120,12 @@ fn act(desk: &Desk, inputs: &[(&str, &str)]) -> Ran {
     for (name, value) in step["env"].as_object().unwrap() {
         let text = value.as_str().unwrap();
         let expression = text.trim_start_matches("${{").trim_end_matches("}}").trim();
-        let value = match expression.strip_prefix("inputs.") {
-            Some(input) => {
-                let default = action["inputs"][input]["default"].as_str();
-                given.get(input).copied().or(default).unwrap_or_else(|| panic!("{input} is required"))
-            }
-            None => {
-                assert_eq!(expression, "github.action_path");
-                root().to_str().unwrap()
-            }
+        let value = if let Some(input) = expression.strip_prefix("inputs.") {
+            let default = action["inputs"][input]["default"].as_str();
+            given.get(input).copied().or(default).unwrap_or_else(|| panic!("{input} is required"))
+        } else {
+            assert_eq!(expression, "github.action_path");
+            root().to_str().unwrap()
         };
         command.env(name, value);
     }
@@ -143,11 +146,13 @@ fn the_action_annotates_fails_and_reports() {
     act(&desk, &[own, ("ignore", "unknown-field"), ("paths", "m/b ad.yaml")]).expect(0);
     act(&desk, &[own, ("paths", "no/such/path")]).expect(2);
 
-    let strictly = [own, ("paths", "m"), ("output", "sarif"), ("deny-warnings", "true"), ("strict", "true"), ("closed", "true")];
+    let strictly =
+        [own, ("paths", "m"), ("output", "sarif"), ("deny-warnings", "true"), ("strict", "true"), ("closed", "true")];
     let sarif = act(&desk, &strictly);
     assert_eq!((sarif.code, sarif.out.as_str()), (1, ""), "{sarif:?}");
     assert_eq!(std::fs::read_to_string(desk.path("output")).unwrap(), "report=orloj-validate.sarif\n");
-    let report: Value = serde_json::from_str(&std::fs::read_to_string(desk.path("orloj-validate.sarif")).unwrap()).unwrap();
+    let report: Value =
+        serde_json::from_str(&std::fs::read_to_string(desk.path("orloj-validate.sarif")).unwrap()).unwrap();
     assert_eq!(report["version"], "2.1.0");
     assert!(!report["runs"][0]["results"].as_array().unwrap().is_empty());
 }
@@ -207,5 +212,7 @@ fn the_pipeline_of_gitlab_is_one_and_reports() {
     // what the first job takes out of the image is where the image has it
     let fetch = pipeline["orloj-fetch"]["script"][1].as_str().unwrap();
     let dockerfile = std::fs::read_to_string(root().join("Dockerfile")).unwrap();
-    assert!(fetch.contains(" usr/local/bin/orloj-operator ") && dockerfile.contains("/usr/local/bin/orloj-operator\"]"));
+    assert!(
+        fetch.contains(" usr/local/bin/orloj-operator ") && dockerfile.contains("/usr/local/bin/orloj-operator\"]")
+    );
 }

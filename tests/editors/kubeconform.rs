@@ -43,8 +43,17 @@ fn examples_are_valid() {
 }
 
 /// Rules of `validate` that speak for the schema.
-const SCHEMA: [&str; 9] =
-    ["unknown-field", "wrong-type", "required-field", "enum-value", "pattern", "format", "out-of-range", "length", "count"];
+const SCHEMA: [&str; 9] = [
+    "unknown-field",
+    "wrong-type",
+    "required-field",
+    "enum-value",
+    "pattern",
+    "format",
+    "out-of-range",
+    "length",
+    "count",
+];
 
 /// Rules that speak of what is before a schema or beyond it, about which kubeconform has its own mind: whether a file can be
 /// read, which kinds there are, what metadata may be.
@@ -89,12 +98,15 @@ fn broken_manifests_are_refused_where_the_schema_refuses_them() {
         let names = found.iter().map(|finding| finding["rule"].as_str().unwrap().to_owned());
         rules.insert(file.clone(), names.collect());
     }
-    let known: Vec<PathBuf> =
-        files.into_iter().filter(|file| !rules[file].is_empty() && !rules[file].iter().any(|rule| elsewhere(rule))).collect();
+    let known: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| !rules[file].is_empty() && !rules[file].iter().any(|rule| elsewhere(rule)))
+        .collect();
     let said = said(&desk.path("s"), &known, true);
     let (mut refused, mut passed, mut wrong) = (0, 0, Vec::new());
     for file in &known {
-        let by_schema = BY_CEL.iter().any(|known| file.ends_with(known)) || rules[file].iter().any(|rule| SCHEMA.contains(&rule.as_str()));
+        let by_schema = BY_CEL.iter().any(|known| file.ends_with(known))
+            || rules[file].iter().any(|rule| SCHEMA.contains(&rule.as_str()));
         let verdicts = &said[file];
         let by_kubeconform = verdicts.iter().any(|(status, _)| status != "statusValid");
         if by_schema == by_kubeconform {

@@ -50,7 +50,7 @@ impl Server {
     /// Answers what the server asks until it says what is waited for.
     fn wait<T>(&mut self, wanted: impl Fn(&Value) -> Option<T>) -> T {
         loop {
-            let message = self.messages.recv_timeout(Duration::from_secs(60)).expect("a word of the language server");
+            let message = self.messages.recv_timeout(Duration::from_mins(1)).expect("a word of the language server");
             if message.get("id").is_some() && message.get("method").is_some() {
                 let items = message["params"]["items"].as_array().map_or(0, Vec::len);
                 let setting = |index: usize| match message["params"]["items"][index]["section"].as_str() {
@@ -127,7 +127,10 @@ fn mistakes_are_shown_where_they_stand() {
         let text = modeline(&root().join("schemas").join(schema)) + TOOL;
         let found = server.diagnostics(&format!("{name}.yaml"), &text);
         let at = |line: u64, part: &str| {
-            assert!(found.iter().any(|(at, text)| *at == line && text.contains(part)), "{name}: {line} {part}: {found:?}");
+            assert!(
+                found.iter().any(|(at, text)| *at == line && text.contains(part)),
+                "{name}: {line} {part}: {found:?}"
+            );
         };
         at(7, "pattern");
         at(8, "endpont");

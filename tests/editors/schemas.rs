@@ -13,7 +13,10 @@ fn registry() -> Registry {
 }
 
 fn validator(schema: &Value) -> jsonschema::Validator {
-    jsonschema::options().should_validate_formats(true).build(schema).unwrap_or_else(|error| panic!("{error}\n{schema}"))
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap_or_else(|error| panic!("{error}\n{schema}"))
 }
 
 /// Every manifest of the examples.
@@ -39,7 +42,8 @@ fn the_folder_is_what_is_generated() {
     }
     let mut there = Vec::new();
     for folder in ["", "orloj.dev"] {
-        for entry in std::fs::read_dir(root().join("schemas").join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+        for entry in std::fs::read_dir(root().join("schemas").join(folder)).unwrap().map(|entry| entry.unwrap().path())
+        {
             if entry.is_file() {
                 there.push(entry.strip_prefix(root().join("schemas")).unwrap().display().to_string());
             }
@@ -70,19 +74,22 @@ fn the_command_writes_a_folder_or_one_document() {
 fn examples_pass_and_mistakes_do_not() {
     let registry = registry();
     let any = validator(&bundle(&registry));
-    let find = |manifest: &Value| -> &Kind {
-        registry.kind(registry.find(manifest["apiVersion"].as_str().unwrap(), manifest["kind"].as_str().unwrap()).unwrap())
+    let kind_of = |manifest: &Value| -> &Kind {
+        registry
+            .kind(registry.find(manifest["apiVersion"].as_str().unwrap(), manifest["kind"].as_str().unwrap()).unwrap())
     };
     for manifest in examples() {
-        for schema in [find(&manifest).json_schema(true), find(&manifest).json_schema(false)] {
-            let errors: Vec<String> = validator(&schema).iter_errors(&manifest).map(|error| error.to_string()).collect();
+        for schema in [kind_of(&manifest).json_schema(true), kind_of(&manifest).json_schema(false)] {
+            let errors: Vec<String> =
+                validator(&schema).iter_errors(&manifest).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{errors:?}\n{manifest}");
         }
         assert!(any.is_valid(&manifest), "{manifest}");
     }
     let tool = registry.kind(registry.resolve("tool").unwrap());
     let (strict, open) = (validator(&tool.json_schema(true)), validator(&tool.json_schema(false)));
-    let manifest = |spec: Value| json!({"apiVersion": "orloj.dev/v1", "kind": "Tool", "metadata": {"name": "a"}, "spec": spec});
+    let manifest =
+        |spec: Value| json!({"apiVersion": "orloj.dev/v1", "kind": "Tool", "metadata": {"name": "a"}, "spec": spec});
     for spec in [
         json!({"type": 5}),
         json!({"type": "htp"}),
@@ -99,7 +106,9 @@ fn examples_pass_and_mistakes_do_not() {
     let unknown = manifest(json!({"typ": "http"}));
     assert!(!strict.is_valid(&unknown) && open.is_valid(&unknown), "only the strict one refuses unknown fields");
     // null stands for nothing, case and padding for themselves, as on the server
-    let fine = manifest(json!({"type": " HTTP ", "endpoint": null, "cli": {"env": {"A": null}}, "input_schema": {"any": [1]}}));
+    let fine = manifest(
+        json!({"type": " HTTP ", "endpoint": null, "cli": {"env": {"A": null}}, "input_schema": {"any": [1]}}),
+    );
     assert!(strict.is_valid(&fine));
     for wrong in [
         json!({"apiVersion": "orloj.dev/v2", "kind": "Tool"}),

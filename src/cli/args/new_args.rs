@@ -17,10 +17,10 @@ use super::STORE_HELP;
 
 What the format cannot hold is left out, and told on standard error and at the top of the file.")]
 pub struct NewArgs {
-    /// File with a CustomResourceDefinition; - is standard input
+    /// File with a custom resource definition; - is standard input
     #[arg(long, value_name = "FILE")]
     pub from_crd: Option<PathBuf>,
-    /// Name of a CustomResourceDefinition in the cluster, such as widgets.example.com
+    /// Name of a custom resource definition in the cluster, such as widgets.example.com
     #[arg(long, value_name = "NAME")]
     pub from_cluster: Option<String>,
     /// File or directory with objects of one kind, given as often as needed; - is standard input

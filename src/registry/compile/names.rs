@@ -5,7 +5,8 @@ use crate::registry::file::KindFile;
 use crate::registry::kind::Names;
 
 /// Columns that every table has.
-pub(in crate::registry) const COMMON_COLUMNS: [&str; 6] = ["name", "namespace", "status_phase", "payload", "updated_at", "created_at"];
+pub(in crate::registry) const COMMON_COLUMNS: [&str; 6] =
+    ["name", "namespace", "status_phase", "payload", "updated_at", "created_at"];
 
 pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
     let singular = file.singular.clone().unwrap_or_else(|| file.kind.to_lowercase());

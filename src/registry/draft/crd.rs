@@ -20,7 +20,8 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
     let mut notes = Notes::default();
     let word = |pointer: &str| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     if word("/kind") != "CustomResourceDefinition" || word("/apiVersion") != API {
-        let what = format!("expected a CustomResourceDefinition of {API}, found {} {}", word("/apiVersion"), word("/kind"));
+        let what =
+            format!("expected a CustomResourceDefinition of {API}, found {} {}", word("/apiVersion"), word("/kind"));
         return Err(DraftError::Unfit(what.trim_end().to_owned()));
     }
     let (group, kind) = (word("/spec/group").to_owned(), word("/spec/names/kind").to_owned());
@@ -49,8 +50,7 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
     let plural = word("/spec/names/plural").to_owned();
     names_left_out(crd, &kind, &mut notes);
     version_left_out(&version, &mut notes);
-    let table_name =
-        wishes.table.clone().unwrap_or_else(|| table(registry, &group, &kind, &plural, &mut notes));
+    let table_name = wishes.table.clone().unwrap_or_else(|| table(registry, &group, &kind, &plural, &mut notes));
     tell_known(registry, &group, &kind, &mut notes);
     let singular = Some(word("/spec/names/singular")).filter(|name| !name.is_empty() && *name != kind.to_lowercase());
     let description = root.get("description").and_then(Value::as_str).map(str::to_owned);
@@ -85,7 +85,8 @@ fn version(crd: &Value, wished: Option<&str>, notes: &mut Notes) -> Result<Value
     });
     let names = || all.iter().map(|version| name(version)).collect::<Vec<_>>().join(", ");
     let Some(found) = found else {
-        let what = wished.map_or_else(|| "no version is stored".to_owned(), |wished| format!("there is no version {wished}"));
+        let what =
+            wished.map_or_else(|| "no version is stored".to_owned(), |wished| format!("there is no version {wished}"));
         return Err(DraftError::Unfit(format!("{what}; the CRD has {}", names())));
     };
     if all.len() > 1 {
@@ -106,13 +107,16 @@ fn beside_spec(root: &Map<String, Value>, notes: &mut Notes) -> bool {
     for (name, field) in root.get("properties").and_then(Value::as_object).into_iter().flatten() {
         match name.as_str() {
             "apiVersion" | "kind" | "spec" => {}
-            "metadata" if field.as_object().is_some_and(|map| map.keys().all(|key| key == "type" || key == "description")) => {}
+            "metadata"
+                if field.as_object().is_some_and(|map| map.keys().all(|key| key == "type" || key == "description")) => {
+            }
             "metadata" => notes.add("what the CRD asks of metadata is left out"),
             "status" => {
                 let own = status_schema();
                 let known = |name: &str| own.pointer("/properties").is_some_and(|fields| fields.get(name).is_some());
                 let fields = field.get("properties").and_then(Value::as_object);
-                let lost: Vec<_> = fields.into_iter().flatten().map(|(name, _)| name.as_str()).filter(|n| !known(n)).collect();
+                let lost: Vec<_> =
+                    fields.into_iter().flatten().map(|(name, _)| name.as_str()).filter(|n| !known(n)).collect();
                 if !lost.is_empty() {
                     notes.add(format!("status is the operator's own; left out: {}", lost.join(", ")));
                 }
@@ -138,9 +142,9 @@ fn names_left_out(crd: &Value, kind: &str, notes: &mut Notes) {
         notes.add(format!("the list's kind {list} becomes {kind}List"));
     }
     let categories = strings(crd, "/spec/names/categories");
-    let lost: Vec<_> = categories.iter().map(String::as_str).filter(|name| *name != CATEGORY).collect();
-    if !lost.is_empty() {
-        notes.add(format!("categories become {CATEGORY}; left out: {}", lost.join(", ")));
+    let others: Vec<_> = categories.iter().map(String::as_str).filter(|name| *name != CATEGORY).collect();
+    if !others.is_empty() {
+        notes.add(format!("categories become {CATEGORY}; left out: {}", others.join(", ")));
     }
     if crd.pointer("/spec/preserveUnknownFields") == Some(&Value::Bool(true)) {
         notes.add("preserveUnknownFields is left out: fields that the schema does not name are not stored");
@@ -169,12 +173,16 @@ fn printer_columns(version: &Value, notes: &mut Notes) -> Vec<PrinterColumn> {
         let word = |key: &str| column.get(key).and_then(Value::as_str);
         let (name, path) = (word("name").unwrap_or_default(), word("jsonPath").unwrap_or_default());
         let own = OWN_COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(name));
-        let ours = ["metadata.creationTimestamp", "status.phase", "status.conditions"].iter().any(|known| path.contains(known));
+        let ours = ["metadata.creationTimestamp", "status.phase", "status.conditions"]
+            .iter()
+            .any(|known| path.contains(known));
         if own && ours {
             continue;
         }
         if own || !path.starts_with('.') || path.starts_with(".status") {
-            notes.add(format!("the printer column {name} ({path}) is left out: status and its columns are the operator's own"));
+            notes.add(format!(
+                "the printer column {name} ({path}) is left out: status and its columns are the operator's own"
+            ));
             continue;
         }
         if column.get("format").is_some() {

@@ -22,7 +22,7 @@ pub fn find(column: &str, rows: &[(Value, String)]) -> Option<(String, bool, boo
     };
     paths.sort_by_key(rank);
     let told = rows.iter().any(|(_, value)| !value.is_empty());
-    let found = paths.into_iter().filter(|_| told).find_map(|path| {
+    paths.into_iter().filter(|_| told).find_map(|path| {
         [(false, false), (true, false), (true, true)].into_iter().find_map(|(trim, lower)| {
             let all = rows.iter().all(|(payload, value)| {
                 let field = path.split('.').try_fold(payload, |node, name| node.get(name));
@@ -30,8 +30,7 @@ pub fn find(column: &str, rows: &[(Value, String)]) -> Option<(String, bool, boo
             });
             all.then(|| (path.clone(), trim, lower))
         })
-    });
-    found
+    })
 }
 
 /// Paths of a payload that lead to one word, number or switch.

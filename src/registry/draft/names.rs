@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn words_and_plurals_are_those_of_the_field() {
-        assert_eq!((plural("Policy"), plural("Gateway"), plural("Box")), ("policies".into(), "gateways".into(), "boxes".into()));
+        assert_eq!(
+            (plural("Policy"), plural("Gateway"), plural("Box")),
+            ("policies".into(), "gateways".into(), "boxes".into())
+        );
         assert_eq!((camel("max_steps"), camel("maxSteps")), ("maxSteps".into(), "maxSteps".into()));
         assert_eq!((words("secretRef"), words("max_steps")), ("Secret ref".into(), "Max steps".into()));
     }

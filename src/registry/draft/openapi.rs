@@ -49,8 +49,10 @@ impl Reader<'_> {
         let mut schema = self.node(node, "spec");
         schema.store = None;
         if schema.schema_type != Some(SchemaType::Object) || schema.preserve_unknown_fields.is_some() {
-            self.notes.add("spec is of free form in the CRD: the file has no fields, and of a resource nothing is stored");
-            schema = Schema { schema_type: Some(SchemaType::Object), description: schema.description, ..Schema::default() };
+            self.notes
+                .add("spec is of free form in the CRD: the file has no fields, and of a resource nothing is stored");
+            schema =
+                Schema { schema_type: Some(SchemaType::Object), description: schema.description, ..Schema::default() };
         } else if schema.additional_properties.take().is_some() {
             self.notes.add("spec is a map in the CRD, which a kind's cannot be: the file has no fields");
         }
@@ -58,7 +60,8 @@ impl Reader<'_> {
     }
 
     fn node(&mut self, node: &Map<String, Value>, path: &str) -> Schema {
-        let mut schema = Schema { description: text(node, "description"), format: text(node, "format"), ..Schema::default() };
+        let mut schema =
+            Schema { description: text(node, "description"), format: text(node, "format"), ..Schema::default() };
         if node.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
             self.notes.at(path, "int-or-string became a string: a number has to be quoted");
             schema.schema_type = Some(SchemaType::String);
@@ -174,7 +177,7 @@ impl Reader<'_> {
         // before those of what is within
         self.defaults.note(path, node.get("default"), schema.schema_type, self.notes);
         if open {
-            self.free(schema);
+            free(schema);
             if let Some(fields) = properties.filter(|fields| !fields.is_empty()) {
                 let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
                 self.notes.at(path, format!("the known fields of a free-form object ({names}) are not checked"));
@@ -193,7 +196,7 @@ impl Reader<'_> {
             Some(_) => {}
             None => {
                 self.notes.at(path, "without a type in the CRD; taken for a free-form object");
-                self.free(schema);
+                free(schema);
             }
         }
         self.required(node, path, schema);
@@ -207,7 +210,7 @@ impl Reader<'_> {
                 schema.additional_properties = Some(Box::new(values));
                 return;
             }
-            Some(Value::Bool(true)) => return self.free(schema),
+            Some(Value::Bool(true)) => return free(schema),
             _ => {}
         }
         let mut fields = IndexMap::new();
@@ -223,14 +226,9 @@ impl Reader<'_> {
         }
         if fields.is_empty() && path != "spec" {
             self.notes.at(path, "an object without fields: kept as it is, where the API server drops all within");
-            return self.free(schema);
+            return free(schema);
         }
         schema.properties = fields;
-    }
-
-    fn free(&mut self, schema: &mut Schema) {
-        schema.preserve_unknown_fields = Some(true);
-        schema.items = None;
     }
 
     fn required(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema) {
@@ -265,4 +263,9 @@ impl Reader<'_> {
 
 fn text(node: &Map<String, Value>, key: &str) -> Option<String> {
     node.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn free(schema: &mut Schema) {
+    schema.preserve_unknown_fields = Some(true);
+    schema.items = None;
 }

@@ -8,8 +8,7 @@ use super::{Derived, Draft, Notes};
 use crate::registry::file::PrinterColumn;
 use crate::registry::schema::{Schema, Validation};
 
-const MODELINE: &str =
-    "# yaml-language-server: $schema=https://raw.githubusercontent.com/orlojhq/orloj-operator/main/kinds/kind.schema.json\n";
+const MODELINE: &str = "# yaml-language-server: $schema=https://raw.githubusercontent.com/orlojhq/orloj-operator/main/kinds/kind.schema.json\n";
 
 pub fn render(draft: &Draft) -> String {
     let mut out = MODELINE.to_owned();
@@ -85,7 +84,8 @@ fn store(draft: &Draft) -> Entry {
                      from a field:\ncolumns:\n  size: {from: spec.size}";
         entries.push(Entry::scalar("initialPhase", draft.initial_phase.as_str()).with_comment(about));
     } else {
-        let columns = draft.columns.iter().map(|(name, derived)| Entry::new(name, Item::Map(column(derived)))).collect();
+        let columns =
+            draft.columns.iter().map(|(name, derived)| Entry::new(name, Item::Map(column(derived)))).collect();
         let about = "Besides name, namespace, status_phase and payload.";
         entries.push(Entry::new("columns", Item::Map(columns)).with_comment(about));
         if !draft.indexes.is_empty() {
@@ -150,7 +150,9 @@ fn schema(schema: &Schema) -> Vec<Entry> {
     all.extend(given("type").map(|value| Entry::scalar("type", value.clone())));
     all.extend(schema.store.map(|stored| Entry::scalar("store", checks::presence(stored))));
     all.extend(given("description").map(|value| Entry::scalar("description", value.clone())));
-    for key in ["format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"] {
+    for key in
+        ["format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"]
+    {
         all.extend(given(key).map(|value| Entry::scalar(key, value.clone())));
     }
     if !schema.values.is_empty() {

@@ -76,9 +76,12 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
 fn derive(column: &DescribedColumn, found: &Described, draft: &mut Draft) {
     let name = &column.name;
     if !is_text(&column.data_type) {
-        let harm = if column.not_null && column.default.is_none() { ", and no row can be written without it" } else { "" };
+        let harm =
+            if column.not_null && column.default.is_none() { ", and no row can be written without it" } else { "" };
         let kind = &column.data_type;
-        return draft.notes.add(format!("the column {name} is left out: derived columns are text, this is {kind}{harm}"));
+        return draft
+            .notes
+            .add(format!("the column {name} is left out: derived columns are text, this is {kind}{harm}"));
     }
     let default = default_of(column);
     let pairs: Vec<(Value, String)> = found
@@ -97,8 +100,12 @@ fn derive(column: &DescribedColumn, found: &Described, draft: &mut Draft) {
             ..Schema::default()
         };
         draft.schema.properties.entry(field.clone()).or_insert(schema);
-        draft.notes.add(format!("the column {name} is empty in all rows: taken from a field spec.{field}, which is a guess"));
-        draft.columns.insert(name.clone(), Derived::Path { from: format!("spec.{field}"), trim: false, lower: false, default });
+        draft
+            .notes
+            .add(format!("the column {name} is empty in all rows: taken from a field spec.{field}, which is a guess"));
+        draft
+            .columns
+            .insert(name.clone(), Derived::Path { from: format!("spec.{field}"), trim: false, lower: false, default });
     } else {
         draft.notes.add(format!("the column {name} is left out: no field of the payload has its value in every row"));
     }
@@ -169,8 +176,9 @@ fn field_of(column: &DescribedColumn, found: &Described, notes: &mut Notes) -> S
 fn of_values(column: &DescribedColumn, found: &Described, notes: &mut Notes) -> Schema {
     let name = names::camel(&column.name);
     let values = found.rows.iter().filter_map(|row| row.get(&column.name)).filter(|value| !value.is_null());
-    let samples: Vec<Value> =
-        values.map(|value| Value::Object([("spec".to_owned(), serde_json::json!({ &name: value }))].into_iter().collect())).collect();
+    let samples: Vec<Value> = values
+        .map(|value| Value::Object([("spec".to_owned(), serde_json::json!({ &name: value }))].into_iter().collect()))
+        .collect();
     let mut schema = spec_of(&samples, notes).properties.shift_remove(&name).unwrap_or_else(|| Schema {
         schema_type: Some(SchemaType::Object),
         preserve_unknown_fields: Some(true),
@@ -220,5 +228,8 @@ fn kind_of(table: &str) -> String {
         None => table.strip_suffix('s').unwrap_or(table).to_owned(),
     };
     let camel = names::camel(&singular);
-    camel.chars().next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + &camel[first.len_utf8()..])
+    camel
+        .chars()
+        .next()
+        .map_or(String::new(), |first| first.to_uppercase().collect::<String>() + &camel[first.len_utf8()..])
 }

@@ -97,11 +97,15 @@ fn beside(samples: &[Value]) -> Vec<String> {
 
 /// A column for the first choice, else for the first required word.
 pub fn printer_columns(schema: &Schema) -> Vec<PrinterColumn> {
-    let fields = || schema.properties.iter().filter(|(name, field)| {
-        field.schema_type == Some(SchemaType::String) && names::in_paths(name)
-    });
+    let fields = || {
+        schema
+            .properties
+            .iter()
+            .filter(|(name, field)| field.schema_type == Some(SchemaType::String) && names::in_paths(name))
+    };
     let choice = fields().find(|(_, field)| !field.values.is_empty());
-    let found = choice.or_else(|| fields().find(|(name, _)| schema.required.contains(*name))).or_else(|| fields().next());
+    let found =
+        choice.or_else(|| fields().find(|(name, _)| schema.required.contains(*name))).or_else(|| fields().next());
     let column = |(name, _): (&String, &Schema)| PrinterColumn {
         name: names::words(name),
         json_path: format!(".spec.{name}"),

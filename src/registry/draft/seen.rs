@@ -17,8 +17,22 @@ const ENUM_EACH: usize = 2;
 
 /// Fields whose values are no choice, however often they come again, or must not be written anywhere.
 const NO_CHOICE: [&str; 16] = [
-    "name", "namespace", "ref", "url", "uri", "host", "path", "image", "description", "title", "password", "secret",
-    "token", "key", "credential", "user",
+    "name",
+    "namespace",
+    "ref",
+    "url",
+    "uri",
+    "host",
+    "path",
+    "image",
+    "description",
+    "title",
+    "password",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "user",
 ];
 
 /// Maps by their usual names.
@@ -172,7 +186,8 @@ impl Seen {
     /// Keys that are no names of fields, a usual name, or keys that never come again.
     fn is_map(&self, name: &str) -> bool {
         let field = |key: &str| {
-            key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            key.starts_with(|c: char| c.is_ascii_alphabetic())
+                && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         };
         let simple = self.fields.values().all(|seen| seen.times() == seen.strings);
         let named = simple && MAPS.contains(&name.replace('_', "").to_lowercase().as_str());
@@ -207,7 +222,8 @@ impl Seen {
     /// A few words that came again and again.
     fn choice(&self, name: &str) -> Vec<String> {
         let word = |text: &str| {
-            text.len() <= 32 && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            text.len() <= 32
+                && text.starts_with(|c: char| c.is_ascii_alphabetic())
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         };
         let last: BTreeSet<String> = names::snake(name).split('_').map(str::to_owned).collect();

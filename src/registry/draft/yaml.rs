@@ -229,9 +229,13 @@ mod tests {
             Entry::scalar("long", long.as_str()),
             Entry::scalar("lines", "a\n  b\n\nc"),
             Entry::words("path", &["spec.a[]", "b"]),
-            Entry::new("list", Item::List(vec![vec![Entry::scalar("a", 1), Entry::scalar("b", true)], vec![
-                Entry::scalar("a", "x").with_comment("above the dash"),
-            ]])),
+            Entry::new(
+                "list",
+                Item::List(vec![
+                    vec![Entry::scalar("a", 1), Entry::scalar("b", true)],
+                    vec![Entry::scalar("a", "x").with_comment("above the dash")],
+                ]),
+            ),
         ];
         let text = written(&all);
         assert!(text.starts_with("# why\nplain: a b\n'no': 'yes'\nlong: >-\n  word"), "{text}");

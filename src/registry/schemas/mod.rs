@@ -66,9 +66,7 @@ const METADATA: [&str; 10] = [
 
 /// What people write of it, and the names of the rest.
 fn metadata(strict: bool) -> Value {
-    let texts = |about: &str| {
-        json!({"type": ["object", "null"], "description": about, "additionalProperties": {"type": ["string", "null"]}})
-    };
+    let texts = |about: &str| json!({"type": ["object", "null"], "description": about, "additionalProperties": {"type": ["string", "null"]}});
     let mut schema = json!({
         "type": "object",
         "description": "Name, namespace, labels and annotations.",

@@ -56,7 +56,7 @@ impl Translator {
         if either {
             schema.insert("type".to_owned(), json!(["integer", "string"]));
         }
-        self.bounds(node, &mut schema);
+        bounds(node, &mut schema);
         self.children(node, &mut schema, has("x-kubernetes-preserve-unknown-fields"));
         if has("x-kubernetes-embedded-resource") {
             embedded(&mut schema);
@@ -79,32 +79,6 @@ impl Translator {
             nullable(&mut schema);
         }
         Value::Object(schema)
-    }
-
-    fn bounds(self, node: &Value, schema: &mut Map<String, Value>) {
-        for (key, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
-            let strict = node.get(exclusive) == Some(&Value::Bool(true));
-            if let Some(bound) = node.get(key) {
-                schema.insert(if strict { exclusive } else { key }.to_owned(), bound.clone());
-            }
-        }
-        if node.get("type") == Some(&"integer".into()) {
-            let small = node.get("format") == Some(&"int32".into());
-            let (least, most) = if small { (i32::MIN.into(), i32::MAX.into()) } else { (i64::MIN, i64::MAX) };
-            // what the API server holds an integer in
-            for (key, exclusive, bound) in
-                [("minimum", "exclusiveMinimum", least), ("maximum", "exclusiveMaximum", most)]
-            {
-                if !schema.contains_key(exclusive) {
-                    schema.entry(key).or_insert_with(|| bound.into());
-                }
-            }
-        }
-        if let Some(text) = node.get("pattern").and_then(Value::as_str)
-            && let Some(shared) = pattern::shared(text)
-        {
-            schema.insert("pattern".to_owned(), shared.into());
-        }
     }
 
     fn children(self, node: &Value, schema: &mut Map<String, Value>, open: bool) {
@@ -136,6 +110,30 @@ impl Translator {
                 }
             }
         }
+    }
+}
+
+fn bounds(node: &Value, schema: &mut Map<String, Value>) {
+    for (key, exclusive) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
+        let strict = node.get(exclusive) == Some(&Value::Bool(true));
+        if let Some(bound) = node.get(key) {
+            schema.insert(if strict { exclusive } else { key }.to_owned(), bound.clone());
+        }
+    }
+    if node.get("type") == Some(&"integer".into()) {
+        let small = node.get("format") == Some(&"int32".into());
+        let (least, most) = if small { (i32::MIN.into(), i32::MAX.into()) } else { (i64::MIN, i64::MAX) };
+        // what the API server holds an integer in
+        for (key, exclusive, bound) in [("minimum", "exclusiveMinimum", least), ("maximum", "exclusiveMaximum", most)] {
+            if !schema.contains_key(exclusive) {
+                schema.entry(key).or_insert_with(|| bound.into());
+            }
+        }
+    }
+    if let Some(text) = node.get("pattern").and_then(Value::as_str)
+        && let Some(shared) = pattern::shared(text)
+    {
+        schema.insert("pattern".to_owned(), shared.into());
     }
 }
 

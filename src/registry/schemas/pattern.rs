@@ -183,7 +183,11 @@ mod tests {
     fn patterns_keep_their_meaning() {
         let padded = r"^[\s\x0b\x{85}\pZ]*(?i:ap[iİ]_key|bas[iİ]c)?[\s\x0b\x{85}\pZ]*$";
         let cases = [
-            (padded, &["", " Basic ", "\u{a0}API_KEY", "\u{3000}basİc", "\u{85}", "\u{b}"][..], &["basics", "x", "a pi_key"][..]),
+            (
+                padded,
+                &["", " Basic ", "\u{a0}API_KEY", "\u{3000}basİc", "\u{85}", "\u{b}"][..],
+                &["basics", "x", "a pi_key"][..],
+            ),
             (r"^[^/]+/\d{2,3}(?:a|b+?)?$", &["x/12", "ab/123bb"], &["/12", "x/1", "x/12c", "x/٣٣"]),
             (r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)$", &["a-b", "a"], &["-a", "A"]),
             (r"^[]a[&~-]+$", &["]a[&~-"], &["b"]),

@@ -10,25 +10,24 @@ use super::documents::Documents;
 use super::{ManifestError, STDIN, decode};
 
 /// Every object of a file, or of standard input for `-`; those of lists one by one.
-pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, ManifestError> {
+pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, Box<ManifestError>> {
     if **file == *Path::new(STDIN) {
         return read(file, std::io::stdin().lock());
     }
     match std::fs::File::open(file) {
         Ok(open) => read(file, std::io::BufReader::new(open)),
-        Err(error) => Err(ManifestError::of_file(file, format!("unable to read: {error}"))),
+        Err(error) => Err(unreadable(file, &error)),
     }
 }
 
-fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, ManifestError> {
+fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, Box<ManifestError>> {
     let broken = |line: usize, column: usize, why: &str| {
         let text = format!("unable to read the document: {why}");
-        ManifestError { line, column, ..ManifestError::of_file(file, text) }
+        Box::new(ManifestError { line, column, ..ManifestError::of_file(file, text) })
     };
     let mut all = Vec::new();
     for document in Documents::new(input) {
-        let document =
-            document.map_err(|error| ManifestError::of_file(file, format!("unable to read: {error}")))?;
+        let document = document.map_err(|error| unreadable(file, &error))?;
         if let Some((line, why)) = document.unusable {
             return Err(broken(line, 0, why));
         }
@@ -44,4 +43,8 @@ fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, ManifestErr
         }
     }
     Ok(all)
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Box<ManifestError> {
+    Box::new(ManifestError::of_file(file, format!("unable to read: {error}")))
 }

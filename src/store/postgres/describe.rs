@@ -32,7 +32,8 @@ pub(super) async fn describe(
     };
     let columns = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
     let text = format!("SELECT to_jsonb(t)::text FROM {name} t LIMIT $1");
-    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
+    let rows: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
     Ok(Some(Described { columns, rows: rows.iter().map(|row| read(row)).collect() }))
 }
 

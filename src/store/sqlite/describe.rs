@@ -27,12 +27,14 @@ pub(super) async fn describe(
     };
     let columns: Vec<DescribedColumn> = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
     // a blob is no JSON
-    let pairs = columns.iter().filter(|column| column.data_type != "blob").map(|column| {
-        format!("'{}', {}", column.name.replace('\'', "''"), quoted(&column.name))
-    });
+    let pairs = columns
+        .iter()
+        .filter(|column| column.data_type != "blob")
+        .map(|column| format!("'{}', {}", column.name.replace('\'', "''"), quoted(&column.name)));
     let pairs: Vec<_> = pairs.collect();
     let text = format!("SELECT json_object({}) FROM {} LIMIT $1", pairs.join(", "), quoted(table));
-    let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
+    let rows: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
     Ok(Some(Described { columns, rows: rows.iter().map(|row| read(row)).collect() }))
 }
 
