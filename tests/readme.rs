@@ -230,7 +230,9 @@ fn citations_lead_to_a_section() {
     let mut cited = BTreeSet::new();
     for path in ["src", "tests", "kinds"].into_iter().flat_map(files) {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
+        // some of the broken manifests are no text
+        let broken = path.starts_with(root().join("tests/validate/broken"));
+        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/readme.rs") {
             continue;
         }
         let text = read(&path);

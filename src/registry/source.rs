@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use granit_parser::{Event, Parser};
 
@@ -11,6 +12,8 @@ pub struct Source {
     pub name: String,
     pub text: String,
     root: Place,
+    /// Where each line begins, once that is asked for.
+    lines: OnceLock<Vec<usize>>,
 }
 
 /// Where a value stands, in bytes.
@@ -34,7 +37,7 @@ impl Source {
     #[must_use]
     pub fn new(name: String, text: String) -> Self {
         let root = places(&text);
-        Self { name, text, root }
+        Self { name, text, root, lines: OnceLock::new() }
     }
 
     /// The value at a JSON pointer, or the innermost one around it.
@@ -80,9 +83,12 @@ impl Source {
 
     /// Line and column of a byte offset, both from 1, the column in characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let lines = self
+            .lines
+            .get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect());
+        let line = lines.partition_point(|start| *start <= offset).max(1);
+        let start = lines.get(line - 1).copied().unwrap_or_default();
+        (line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
     }
 }
 

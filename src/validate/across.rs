@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::finding::{Draft, Finding};
 use super::ignore::Ignored;
-use super::place::Map;
+use super::place::Maps;
 use super::rule::{self, Rule};
 use super::way::{self, Step, Way, way};
 use super::{suggest, walk};
@@ -70,8 +70,8 @@ pub struct Subject<'s> {
 
 impl Facts {
     /// Takes down an object's.
-    pub fn add(&mut self, registry: &Registry, entry: &Entry<'_>, subject: &Subject<'_>) {
-        let map = (*entry.place.file == *Path::new(STDIN)).then(|| Map::new(entry, subject.kind.sensitive));
+    pub fn add(&mut self, registry: &Registry, entry: &Entry<'_>, subject: &Subject<'_>, maps: &mut Maps) {
+        let map = (*entry.place.file == *Path::new(STDIN)).then(|| maps.of(entry, subject.kind.sensitive));
         let spot = |way: Way| {
             let draft = || Draft::new(&rule::MISSING_REFERENCE, way.clone(), String::new());
             let placed = map.as_ref().map(|map| Box::new(map.place(draft(), None)));
@@ -254,11 +254,12 @@ impl Judge<'_> {
         if waiting.is_empty() {
             return found;
         }
+        let mut maps = Maps::default();
         self.reader.entries_of_file(file, super::MAX_DOCUMENT, &mut |part| {
             if let Part::Entry(entry) = part
                 && let Some(drafts) = waiting.remove(&(entry.place.document(), entry.place.items().into()))
             {
-                let map = Map::new(&entry, super::is_sensitive(self.registry, &entry.value));
+                let map = maps.of(&entry, super::is_sensitive(self.registry, &entry.value));
                 found.extend(drafts.into_iter().map(|(draft, spot)| map.place(draft, Some(&spot.object))));
             }
             !waiting.is_empty()

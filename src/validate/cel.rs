@@ -1,6 +1,6 @@
 //! CEL rules as `kube-apiserver` evaluates them on a creation.
 //!
-//! The interpreter is the crate `cel`; what Kubernetes adds to the language stands in [`functions`]. A rule that uses
+//! The interpreter is the crate `cel`; what Kubernetes adds to the language stands in `functions`. A rule that uses
 //! what neither has is told as not checked: it gives no verdict at all rather than a wrong one.
 
 mod functions;

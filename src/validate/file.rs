@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::across::{Facts, Subject};
 use super::finding::{Draft, Excerpt, Finding};
 use super::object::Schema;
-use super::place::Map;
+use super::place::Maps;
 use super::rule::{self, Rule, Severity};
 use super::schema::Unsupported;
 use super::way::{Way, way};
@@ -48,6 +48,7 @@ pub struct FileReport {
     pub objects: usize,
     pub skipped: BTreeMap<String, usize>,
     pub unreadable: bool,
+    maps: Maps,
 }
 
 impl FileReport {
@@ -59,6 +60,7 @@ impl FileReport {
             objects: 0,
             skipped: BTreeMap::new(),
             unreadable: false,
+            maps: Maps::default(),
         }
     }
 }
@@ -125,6 +127,7 @@ impl Validator {
     }
 
     fn finish(&self, report: &mut FileReport) {
+        report.maps = Maps::default();
         report.findings.retain(|finding| self.tells(finding.rule));
         report.findings.sort_by_key(|finding| (finding.line, finding.column));
     }
@@ -163,7 +166,7 @@ impl Validator {
         if let Some(resource) = &judged.resource {
             let (label, ignored) = (Arc::clone(&label), Arc::clone(&ignored));
             let subject = Subject { kind, resource, object: &object, label, ignored };
-            report.facts.add(&self.registry, entry, &subject);
+            report.facts.add(&self.registry, entry, &subject, &mut report.maps);
         }
         found.retain(|draft| !ignored.contains_key(draft.rule.id));
         place(entry, found, Some(&label), kind.sensitive, report);
@@ -250,7 +253,7 @@ fn place(entry: &Entry<'_>, found: Vec<Draft>, object: Option<&str>, sensitive: 
     if found.is_empty() {
         return;
     }
-    let map = Map::new(entry, sensitive);
+    let map = report.maps.of(entry, sensitive);
     report.findings.extend(found.into_iter().map(|draft| map.place(draft, object)));
 }
 

@@ -1,6 +1,7 @@
 //! Where in a file a finding stands.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::finding::{Draft, Excerpt, Finding, Target};
 use super::way::{self, Step};
@@ -10,23 +11,39 @@ use crate::source::manifest::{Entry, Place};
 /// Longest line that is shown.
 const MAX_LINE: usize = 240;
 
+/// The document that was looked at last: all objects of a list stand in one.
+#[derive(Debug, Default)]
+pub struct Maps {
+    /// Line and length of the document.
+    last: Option<(usize, usize, Arc<Source>)>,
+}
+
+impl Maps {
+    /// Of an entry's text. Done for findings only: it reads the text a second time.
+    pub fn of(&mut self, entry: &Entry<'_>, sensitive: bool) -> Map {
+        let key = (entry.place.document(), entry.text.len());
+        let source = match &self.last {
+            Some((line, length, source)) if (*line, *length) == key => Arc::clone(source),
+            _ => {
+                let source = Arc::new(Source::new(String::new(), entry.text.to_owned()));
+                self.last = Some((key.0, key.1, Arc::clone(&source)));
+                source
+            }
+        };
+        Map { source, place: entry.place.clone(), sensitive }
+    }
+}
+
 /// The text of an entry, in which places are looked up.
 #[derive(Debug)]
 pub struct Map {
-    source: Source,
+    source: Arc<Source>,
     place: Place,
     /// Values are not shown.
     sensitive: bool,
 }
 
 impl Map {
-    /// Of an entry's text. Done for findings only: it reads the text a second time.
-    #[must_use]
-    pub fn new(entry: &Entry<'_>, sensitive: bool) -> Self {
-        let source = Source::new(String::new(), entry.text.to_owned());
-        Self { source, place: entry.place.clone(), sensitive }
-    }
-
     /// A draft, placed.
     #[must_use]
     pub fn place(&self, draft: Draft, object: Option<&str>) -> Finding {
@@ -37,7 +54,7 @@ impl Map {
         Finding {
             rule: draft.rule,
             severity: draft.severity,
-            file: std::sync::Arc::clone(&self.place.file),
+            file: Arc::clone(&self.place.file),
             line: self.place.document() + line - 1,
             column,
             end_column: column + width,

@@ -52,6 +52,43 @@ const CASES: &[Case] = &[
     ("trim: [spec.paint.colour]", "trim: [spec.extra.x]", "spec.extra.x", "free-form", ""),
     ("{from: spec.paint.colour}", "{from: spec.paint.color}", "spec.paint.color}", "no field `color`", "`colour`"),
     ("{from: spec.paint.colour}", "{apply: [trim]}", "colour: {apply", "either `from` or `hash`", ""),
+    // relations
+    (
+        "\nrules:\n",
+        "\nreferences:\n  - {path: spec.sise, kind: Widget}\nrules:\n",
+        "spec.sise",
+        "there is no field `sise`",
+        "did you mean `size`?",
+    ),
+    (
+        "\nrules:\n",
+        "\nreferences:\n  - {path: spec.tags, kind: Widget}\nrules:\n",
+        "spec.tags, k",
+        "`spec.tags` is no string",
+        "",
+    ),
+    (
+        "\nrules:\n",
+        "\nreferences:\n  - {path: spec.tags, keys: true, kind: Widget}\nrules:\n",
+        "spec.tags, keys",
+        "is no map",
+        "",
+    ),
+    ("\nrules:\n", "\ngraph: {nodes: spec.paint}\nrules:\n", "spec.paint}", "is no map of nodes", ""),
+    (
+        "\nrules:\n",
+        "\ngraph: {nodes: spec.parts, ways: [{to: .scrws}]}\nrules:\n",
+        ".scrws",
+        "there is no field `scrws`",
+        "`screws`",
+    ),
+    (
+        "\nrules:\n",
+        "\noutdated:\n  - {path: spec.size, instead: x}\nrules:\n",
+        "{path: spec.size, instead",
+        "since when",
+        "",
+    ),
     // steps
     (
         "{clamp: [spec.weight], min: 1",

@@ -139,6 +139,29 @@ fn a_hundred_thousand_lines_are_read() {
     assert!(ran.out.contains("--> long.yaml:100005:8") && ran.out.contains("20001 objects in 1 file"), "{ran:?}");
 }
 
+/// All objects of a list stand in one document, which is read once more for all of them and not for each.
+#[test]
+fn a_long_list_of_findings_takes_no_longer_than_it_must() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut text = String::from("apiVersion: v1\nkind: List\nitems:\n");
+    for number in 0..5_000 {
+        let object = bad(&format!("m{number}"));
+        for (index, line) in object.lines().enumerate() {
+            writeln!(text, "{}{line}", if index == 0 { "- " } else { "  " }).unwrap();
+        }
+    }
+    fs::write(at.join("list.yaml"), text).unwrap();
+    let started = std::time::Instant::now();
+    let ran = validate(at, &["list.yaml"]).expect(1);
+    assert!(
+        ran.out.contains("--> list.yaml:20003:10") && ran.out.ends_with("5000 errors, 0 warnings\n"),
+        "{}",
+        ran.err
+    );
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
 #[test]
 fn other_groups_are_skipped_and_counted() {
     let folder = tempfile::tempdir().unwrap();

@@ -91,6 +91,8 @@ pub const KNOWN: &[&str] = &[
     "or",
     "orValue",
     "math.greatest",
+    "math.@max",
+    "math.@min",
     "math.least",
     "math.ceil",
     "math.floor",
