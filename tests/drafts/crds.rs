@@ -54,6 +54,7 @@ fn what_is_left_out_is_told() {
         "what the CRD asks of metadata is left out",
         "a CEL rule on the whole resource is left out: self.metadata.name != 'x'",
         "spec.port: int-or-string became a string",
+        "spec.port: required, and with a default: not required here",
         "spec.tags: x-kubernetes-list-type left out",
         "spec.size: nullable",
         "spec.level: enum left out",

@@ -233,7 +233,11 @@ impl Reader<'_> {
 
     fn required(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema) {
         for name in node.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            if schema.properties.contains_key(name) {
+            let default = node.get("properties").and_then(|fields| fields.get(name)?.get("default"));
+            if default.is_some_and(|value| !value.is_null()) {
+                // the API server fills it in before it looks, and a kind's step comes after
+                self.notes.at(&format!("{path}.{name}"), "required, and with a default: not required here");
+            } else if schema.properties.contains_key(name) {
                 schema.required.push(name.to_owned());
             } else {
                 self.notes.at(path, format!("required field {name} is not among the fields that are kept"));

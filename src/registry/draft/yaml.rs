@@ -7,6 +7,9 @@ use serde_json::Value;
 /// Longest line of a text and of a list in one line.
 const WIDTH: usize = 100;
 
+/// Longest line that is left as it is.
+const LONGEST: usize = 120;
+
 /// A value to write.
 #[derive(Clone, Debug)]
 pub enum Item {
@@ -72,7 +75,12 @@ fn item(out: &mut String, indent: usize, item: &Item) {
     match item {
         Item::Scalar(Value::String(text)) => string(out, indent, text),
         Item::Scalar(value) | Item::Json(value) => {
-            let _ = writeln!(out, " {}", flow(value));
+            let line = flow(value);
+            if line.chars().count() + indent <= LONGEST {
+                let _ = writeln!(out, " {line}");
+            } else {
+                json_lines(out, indent, value);
+            }
         }
         Item::Words(words) => {
             let line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
@@ -110,7 +118,13 @@ fn string(out: &mut String, indent: usize, text: &str) {
     let lines: Vec<&str> = text.split('\n').collect();
     let plain_lines = lines.iter().all(|line| line.chars().all(printable) && line.trim_end() == *line);
     let starts_plainly = text.starts_with(|c: char| !c.is_whitespace());
-    if lines.len() > 1 && plain_lines && starts_plainly && !text.ends_with('\n') {
+    let too_long = lines.iter().any(|line| line.chars().count() + indent > LONGEST);
+    let several = lines.len() > 1 && plain_lines && starts_plainly && !text.ends_with('\n');
+    if several && too_long && lines.iter().all(|line| !line.starts_with([' ', '\t'])) {
+        folded(out, indent, &lines);
+    } else if several && too_long {
+        escaped_lines(out, indent, text);
+    } else if several {
         out.push_str(" |-\n");
         for line in lines {
             let _ = writeln!(out, "{}", format!("{:indent$}{line}", "").trim_end());
@@ -120,11 +134,54 @@ fn string(out: &mut String, indent: usize, text: &str) {
         for line in wrapped(text, WIDTH.saturating_sub(indent).max(40)) {
             let _ = writeln!(out, "{:indent$}{line}", "");
         }
+    } else if text.chars().count() + indent > LONGEST {
+        escaped_lines(out, indent, text);
     } else if is_plain(text, " _./-,;()+='`") {
         let _ = writeln!(out, " {text}");
     } else {
         let _ = writeln!(out, " {}", quoted(text));
     }
+}
+
+/// Lines that are folded: an empty one stands for the end of each.
+fn folded(out: &mut String, indent: usize, lines: &[&str]) {
+    out.push_str(" >-");
+    for (at, line) in lines.iter().enumerate() {
+        if line.is_empty() {
+            out.push('\n');
+            continue;
+        }
+        out.push_str(if at == 0 { "\n" } else { "\n\n" });
+        let parts = wrapped(line, WIDTH.saturating_sub(indent).max(40));
+        let parts: Vec<_> = parts.iter().map(|part| format!("{:indent$}{part}", "")).collect();
+        out.push_str(&parts.join("\n"));
+    }
+    out.push('\n');
+}
+
+/// JSON over several lines, which is YAML as well.
+fn json_lines(out: &mut String, indent: usize, value: &Value) {
+    let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
+    out.push('\n');
+    for line in pretty.split('\n') {
+        let _ = writeln!(out, "{:indent$}{}", "", spelled_out(line));
+    }
+}
+
+/// In double quotes, over several lines: for texts whose own indentation counts.
+fn escaped_lines(out: &mut String, indent: usize, text: &str) {
+    let json = json_text(text);
+    let mut line = String::new();
+    out.push(' ');
+    for word in json.split_inclusive(' ') {
+        // the rest must not begin with a blank, which would be taken for indentation
+        if line.chars().count() + word.chars().count() + indent > WIDTH && !word.starts_with(' ') && !line.is_empty() {
+            let _ = write!(out, "{line}\\\n{:indent$}", "");
+            line.clear();
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{line}");
 }
 
 /// Cut at single spaces, so that folding gives the same text again.
@@ -182,15 +239,19 @@ fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     if text.chars().any(|c| c.is_control() || special(c)) {
-        let json = Value::from(text).to_string();
-        return json.chars().map(|c| if escaped(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() }).collect();
+        return json_text(text);
     }
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// What JSON leaves as it is and YAML does not.
-fn escaped(c: char) -> bool {
-    c.is_control() || special(c)
+/// As a JSON text, with what JSON leaves as it is and YAML does not spelled out.
+fn json_text(text: &str) -> String {
+    spelled_out(&Value::from(text).to_string())
+}
+
+fn spelled_out(json: &str) -> String {
+    let escaped = |c: char| c.is_control() || special(c);
+    json.chars().map(|c| if escaped(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() }).collect()
 }
 
 fn flow(value: &Value) -> String {
@@ -248,11 +309,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back(text in prop_oneof!["\\PC{0,300}", any::<String>(), "[ ab:#'\\n\\t-]{0,250}"]) {
+        fn any_text_comes_back(text in prop_oneof!["\\PC{0,300}", any::<String>(), "[ ab:#'\\n\\t-]{0,250}", "([a-c]{1,9}( |\n| ?\n ?)){0,60}[ab]", "(([a-c]{1,9} ){30}(\n|\n\n| ){1,2}){1,3}[ab]", "(([a-c]{1,9} ){30}\n){1,3}  [ab]"]) {
             let all = [Entry::new("outer", Item::Map(vec![Entry::scalar("k", text.as_str()), Entry::scalar("z", 1)]))];
             prop_assert_eq!(&read(&written(&all))["outer"]["k"], text.as_str());
             let words = [Entry::words("w", &[text.as_str(), "b"])];
             prop_assert_eq!(&read(&written(&words))["w"][0], text.as_str());
+            let json = serde_json::json!([{"a": text, "b c": [1, 2.5, true]}, text]);
+            let defaults = [Entry::new("to", Item::Json(json.clone()))];
+            prop_assert_eq!(&read(&written(&defaults))["to"], &json);
         }
     }
 }
