@@ -48,12 +48,13 @@ lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile, workflow
 	tests/ci/lint.sh $(CHECKS)
 
 .PHONY: generate
-generate: ## write again what is generated: crds/, the schema of a kind file, the chart's files and table of values
+generate: ## write again what is generated: crds/, schemas/, the schema of a kind file, the chart's files and table of values
 	$(CARGO) run --locked --quiet -- kinds crds --out crds
 	$(CARGO) run --locked --quiet -- kinds schema > kinds/kind.schema.json.new
 	mv kinds/kind.schema.json.new kinds/kind.schema.json
 	$(CARGO) run --locked --quiet -- kinds schema --cases > kinds/test.schema.json.new
 	mv kinds/test.schema.json.new kinds/test.schema.json
+	$(CARGO) run --locked --quiet -- kinds schemas --out schemas
 	tests/chart/generate.sh $(PROGRAM)
 	tests/chart/values_table.py
 	tests/chart/artifacthub.py

@@ -100,11 +100,9 @@ fn the_settings_are_those_of_the_program() {
 /// Every flag that is mentioned anywhere: one of the program or of kubectl.
 #[test]
 fn flags_exist() {
-    let help: String = ["args.rs", "args/commands.rs", "args/uninstall.rs", "args/validate.rs"]
-        .map(|file| read(format!("src/cli/{file}")))
-        .concat();
+    let help: String = read("src/cli/args.rs") + &files("src/cli/args").iter().map(read).collect::<String>();
     // a flag of clap's is a field with `long`
-    let own = find_all(r"#\[arg\([^\]]*?long[^\]]*\]\s*(?:pub )?(\w+):", &help);
+    let own = find_all(r"#\[arg\((?:[^\[\]]|\[[^\]]*\])*?\blong\b(?:[^\[\]]|\[[^\]]*\])*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
     let foreign = ["server-side", "for", "from-file", "set", "wait", "test", "help", "crd-conflict-policy"];
     for flag in find_all(r"--([a-z][a-z-]+)", README) {
@@ -118,8 +116,10 @@ fn flags_exist() {
 #[test]
 fn variables_exist() {
     let known: BTreeSet<String> = SETTINGS.iter().flat_map(settings::Setting::env_names).collect();
+    let pipeline = read("gitlab/validate.yaml");
     for name in find_all(r"(ORLOJ_[A-Z_]+)", README) {
-        assert!(known.contains(&name) || name == "ORLOJ_OPERATOR_CONFIG", "{name}");
+        let of_pipeline = pipeline.contains(&format!("  {name}:"));
+        assert!(known.contains(&name) || of_pipeline || name == "ORLOJ_OPERATOR_CONFIG", "{name}");
     }
 }
 
@@ -207,9 +207,9 @@ fn is_metric(told: &str, name: &str) -> bool {
 
 #[test]
 fn files_exist() {
-    let mut paths = find_all(r"`((?:src|tests|kinds|examples|crds)/[\w./-]*)`", README);
+    let mut paths = find_all(r"`((?:src|tests|kinds|examples|crds|schemas|gitlab)/[\w./-]*)`", README);
     paths.extend(find_all(r"\]\(([\w./-]+)\)", README));
-    paths.extend(find_all(r"(?m)^((?:src|tests|kinds|crds|examples)/[\w./-]*) ", section("Repository")));
+    paths.extend(find_all(r"(?m)^((?:src|tests|kinds|crds|examples|schemas|gitlab)/[\w./-]*) ", section("Repository")));
     assert!(paths.len() > 30, "{paths:?}");
     for path in paths {
         assert!(root().join(&path).exists(), "{path} is in the README and nowhere else");

@@ -5,6 +5,7 @@
 
 mod commands;
 mod golang_flags;
+mod new_args;
 mod setting_flags;
 mod uninstall;
 mod validate;
@@ -19,6 +20,7 @@ use secrecy::SecretString;
 use crate::config::{Flags, duration};
 pub use commands::{ExportArgs, ManifestFormat, PlanArgs, PlanFormat, RenderArgs};
 use golang_flags::rewrite;
+pub use new_args::NewArgs;
 use setting_flags::{ClusterOnly, Everything, SettingFlags, StoreOnly, WithoutGlobal};
 pub use uninstall::{RowPolicy, UninstallArgs};
 pub use validate::{FindingFormat, UnknownFields, ValidateArgs};
@@ -232,6 +234,23 @@ pub enum KindsCommand {
     /// Explain a kind or a field: type, constraints, normalise steps, rules and columns, in the order they apply
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Print the JSON Schema of all kinds' resources, for editors and CI
+    #[command(after_help = "Examples:
+  For kubeconform:          orloj-operator kinds schemas --out schemas
+                            kubeconform -schema-location default \\
+                              -schema-location 'schemas/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}{{.StrictSuffix}}.json' \\
+                              manifests/
+  For an editor, one file:  orloj-operator kinds schemas > orloj.schema.json")]
+    Schemas {
+        /// Write one file a kind into this directory instead, all.json for editors and a catalog.json
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Address under which the directory can be found, for the catalog
+        #[arg(long, value_name = "URL", default_value = crate::registry::schemas::ADDRESS)]
+        address: String,
+    },
+    /// Draft a kind file from a custom resource definition, sample objects or a table
+    New(Box<NewArgs>),
 }
 
 const LINT_HELP: &str = "\

@@ -14,7 +14,7 @@ use crate::cases;
 use crate::cluster::lease::LEASE_NAME;
 use crate::cluster::{client, definitions};
 use crate::config::Config;
-use crate::registry::{Kind, Registry, crd, json_schema, rbac};
+use crate::registry::{Kind, Registry, crd, json_schema, rbac, schemas};
 use crate::store::TableOwner;
 
 pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
@@ -39,6 +39,14 @@ fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<
         KindsCommand::Schema { .. } => output::json(&json_schema())?,
         KindsCommand::Crds(args) => crds(args, config, registry)?,
         KindsCommand::Lint(_) | KindsCommand::Test(_) | KindsCommand::Explain(_) => {}
+        KindsCommand::Schemas { out: None, .. } => output::json(&schemas::bundle(registry))?,
+        KindsCommand::Schemas { out: Some(folder), address } => {
+            for path in schemas::write(registry, folder, address)? {
+                output::note(&format!("wrote {}", path.display()));
+            }
+        }
+        // it may ask a cluster or a store, see `new`
+        KindsCommand::New(_) => {}
         KindsCommand::Rbac { namespace, service_account, namespaces } => {
             let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {

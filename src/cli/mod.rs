@@ -8,6 +8,7 @@ mod export;
 mod get;
 mod kinds;
 mod migrate;
+mod new;
 mod output;
 mod plan;
 mod render;
@@ -31,14 +32,15 @@ use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, Show
 use crate::crypto::{KeyError, SecretKey};
 use crate::engine::EngineError;
 use crate::registry::crd::WriteError;
+use crate::registry::draft::DraftError;
 use crate::registry::explain::ExplainError;
 use crate::registry::{Problem, Registry, RegistryError};
-use crate::source::manifest::STDIN;
+use crate::source::manifest::{ManifestError, STDIN};
 use crate::store::StoreError;
 use crate::telemetry::Terminal;
 use crate::telemetry::logs::{self, LogError};
 
-use args::{Cli, Command, ConfigCommand, OutputFormat};
+use args::{Cli, Command, ConfigCommand, KindsCommand, OutputFormat};
 
 /// Why a command could not run.
 #[derive(Debug, thiserror::Error)]
@@ -64,20 +66,32 @@ pub enum CliError {
     #[error(transparent)]
     Uninstall(#[from] uninstall::UninstallError),
     #[error("unable to read {}: {error}", path.display())]
-    Path { path: PathBuf, error: std::io::Error },
+    Path {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error(transparent)]
+    Manifest(#[from] Box<ManifestError>),
     #[error("unable to write the output: {0}")]
     Output(#[from] std::io::Error),
     #[error("unable to start: {0}")]
     Runtime(std::io::Error),
     /// The store has not all that is needed.
     #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
-    StoreIncomplete { missing: Vec<String>, hint: &'static str },
+    StoreIncomplete {
+        missing: Vec<String>,
+        hint: &'static str,
+    },
     #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
-    Cases { problems: Vec<Problem> },
+    Cases {
+        problems: Vec<Problem>,
+    },
     #[error("{0}")]
     Usage(String),
 }
@@ -170,6 +184,10 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(get::run(&args, &config, &registry))
         }
         Command::Render(args) => render::run(&args, &config(Need::Nothing)?.1),
+        Command::Kinds { command: KindsCommand::New(args) } => {
+            let (config, registry) = config(Need::Nothing)?;
+            block_on(new::run(&args, &config, &registry))
+        }
         Command::Validate(args) => validate::run(&args, config(Need::Nothing)?.1, &terminal),
         Command::Kinds { command } => kinds::run(&command, &resolved.config(Need::Nothing)?),
         Command::Migrate(args) => {

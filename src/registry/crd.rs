@@ -19,7 +19,13 @@ use crate::rules;
 pub const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
 
 /// `kubectl get orloj` lists all kinds.
-const CATEGORY: &str = "orloj";
+pub(super) const CATEGORY: &str = "orloj";
+
+/// How the rule against reserved names begins.
+pub(super) const RESERVED_RULE: &str = "oldSelf.hasValue() || !(self.metadata.name in [";
+
+/// The rule of a kind that cannot do without a spec.
+pub(super) const SPEC_RULE: &str = "has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)";
 
 /// Longest line of a description in the YAML.
 const LINE: usize = 110;
@@ -93,11 +99,11 @@ impl Kind {
     fn object_schema(&self) -> Value {
         let reserved = RESERVED_NAMES.map(|name| format!("'{name}'")).join(", ");
         let mut rules = vec![rule_for_new(
-            &format!("oldSelf.hasValue() || !(self.metadata.name in [{reserved}])"),
+            &format!("{RESERVED_RULE}{reserved}])"),
             &format!("metadata.name must be none of {}", RESERVED_NAMES.join(", ")),
         )];
         if let Some(message) = self.fault_of_no_spec() {
-            rules.push(rule_for_new("has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)", &message));
+            rules.push(rule_for_new(SPEC_RULE, &message));
         }
         json!({
             "type": "object",
@@ -118,7 +124,7 @@ impl Kind {
 
     /// What the kind's own rules say of a resource without a spec; `None` where they accept it. Upstream's CRDs
     /// leave `spec` optional for all kinds, so only a kind that cannot do without one requires it.
-    fn fault_of_no_spec(&self) -> Option<String> {
+    pub(super) fn fault_of_no_spec(&self) -> Option<String> {
         let mut spec = normalize::decode(&Value::Null, &self.program.shape, true).ok()?;
         normalize::normalize(&mut spec, &self.program.steps);
         rules::check(&spec, &Value::Null, &self.program.rules).err()
@@ -134,14 +140,23 @@ pub fn crds_yaml(registry: &Registry) -> String {
 /// Writes one file a kind into a folder, which is made where it is missing. Files that are right already are left
 /// alone, and none is removed. Returns those that were written.
 pub fn write_crds<'k>(kinds: impl IntoIterator<Item = &'k Kind>, folder: &Path) -> Result<Vec<PathBuf>, WriteError> {
+    write_files(kinds.into_iter().map(|kind| (folder.join(kind.crd_file()), kind.crd_yaml())), folder)
+}
+
+/// Writes files of a folder that are not as they should be.
+pub(super) fn write_files(
+    files: impl IntoIterator<Item = (PathBuf, String)>,
+    folder: &Path,
+) -> Result<Vec<PathBuf>, WriteError> {
     let failed = |path: &Path, source| WriteError { path: path.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let mut changed = Vec::new();
-    for kind in kinds {
-        let path = folder.join(kind.crd_file());
-        let text = kind.crd_yaml();
+    for (path, text) in files {
         if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
         }
         std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
         changed.push(path);
@@ -204,7 +219,7 @@ fn column(column: &PrinterColumn) -> Value {
 ///
 /// Without the default a new resource that no operator has looked at yet would have no status, and what has none is
 /// done for kstatus, so for Flux: it would go on before the row is there.
-fn status_schema() -> Value {
+pub(super) fn status_schema() -> Value {
     json!({
         "type": "object",
         "default": {"observedGeneration": -1},

@@ -7,6 +7,7 @@
 mod clash;
 mod compile;
 pub mod crd;
+pub mod draft;
 pub mod explain;
 pub mod file;
 mod format;
@@ -15,6 +16,7 @@ pub mod lint;
 mod problem;
 pub mod rbac;
 pub mod schema;
+pub mod schemas;
 pub(crate) mod source;
 pub mod table;
 

@@ -16,7 +16,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub use crate::registry::table::{Column, Table, TableOwner};
+pub use crate::registry::table::{Column, Described, DescribedColumn, Table, TableOwner};
 use crate::resource::ObjectName;
 
 /// 128-bit keyed hash; keyed so that it tells nothing about secret material.
@@ -283,4 +283,9 @@ pub trait Store: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Columns and at most `limit` rows of a table, whoever made it; `None` where there is none of that name.
+    async fn describe(&self, _table: &str, _limit: u32) -> Result<Option<Described>, StoreError> {
+        Err(StoreError::Setup { detail: "it cannot tell what tables look like".to_owned() })
+    }
 }

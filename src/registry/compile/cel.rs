@@ -11,7 +11,7 @@ pub(in crate::registry) fn parse(rule: &str) -> Result<Program, String> {
 }
 
 /// Whether a rule is CEL.
-pub(super) fn check(rule: &str) -> Result<(), String> {
+pub(in crate::registry) fn check(rule: &str) -> Result<(), String> {
     if rule.trim().is_empty() {
         return Err("the rule is empty".to_owned());
     }

@@ -1,9 +1,9 @@
 //! A kind's file into a [`Kind`]: every path, pattern, template and name is checked, and every fault is shown
 //! where it stands.
 
-pub(super) mod cel;
+pub(in crate::registry) mod cel;
 mod messages;
-mod names;
+pub(in crate::registry) mod names;
 mod relations;
 mod rules;
 mod schema;

@@ -7,6 +7,7 @@ mod documents;
 pub mod files;
 pub(crate) mod locate;
 mod object;
+mod values;
 
 use std::fmt;
 use std::io::BufRead;
@@ -20,6 +21,7 @@ use crate::resource::{Resource, ResourceId};
 use documents::{Document, Documents};
 use locate::Step;
 pub use object::{misnamed, uid};
+pub use values::values;
 
 /// Name under which standard input is given on a command line.
 pub const STDIN: &str = "-";

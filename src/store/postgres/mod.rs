@@ -4,6 +4,7 @@ pub mod classify;
 mod commit;
 mod connect;
 mod ddl;
+mod describe;
 pub mod dsn;
 mod read;
 mod schema;
@@ -19,7 +20,9 @@ pub use connect::DsnSource;
 pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell};
+use super::{
+    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+};
 use connect::{Access, Connections, settle};
 use statements::Statements;
 
@@ -161,5 +164,9 @@ impl Store for PostgresStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         query!(self, connection => read::owners(connection, kind, keys))
+    }
+
+    async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {
+        query!(self, connection => describe::describe(connection, table, limit))
     }
 }

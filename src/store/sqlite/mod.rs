@@ -3,6 +3,7 @@
 pub mod classify;
 mod commit;
 mod connect;
+mod describe;
 mod ledger;
 mod read;
 mod schema;
@@ -16,7 +17,9 @@ use async_trait::async_trait;
 pub use connect::SqliteOptions;
 
 use super::client::timed;
-use super::{Changes, Decide, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell};
+use super::{
+    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+};
 use classify::store_error;
 use connect::Pools;
 use read::Statements;
@@ -149,5 +152,9 @@ impl Store for SqliteStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))
+    }
+
+    async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {
+        query!(self.pools.readers, connection => describe::describe(&mut connection, table, limit))
     }
 }
