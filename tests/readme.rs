@@ -116,7 +116,7 @@ fn flags_exist() {
 #[test]
 fn variables_exist() {
     let known: BTreeSet<String> = SETTINGS.iter().flat_map(settings::Setting::env_names).collect();
-    let pipeline = read("gitlab/validate.yaml");
+    let pipeline = read(".gitlab/validate.yaml");
     for name in find_all(r"(ORLOJ_[A-Z_]+)", README) {
         let of_pipeline = pipeline.contains(&format!("  {name}:"));
         assert!(known.contains(&name) || of_pipeline || name == "ORLOJ_OPERATOR_CONFIG", "{name}");

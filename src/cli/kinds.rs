@@ -38,15 +38,14 @@ fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<
         KindsCommand::List { output } => list(registry, *output)?,
         KindsCommand::Schema { .. } => output::json(&json_schema())?,
         KindsCommand::Crds(args) => crds(args, config, registry)?,
-        KindsCommand::Lint(_) | KindsCommand::Test(_) | KindsCommand::Explain(_) => {}
         KindsCommand::Schemas { out: None, .. } => output::json(&schemas::bundle(registry))?,
         KindsCommand::Schemas { out: Some(folder), address } => {
             for path in schemas::write(registry, folder, address)? {
                 output::note(&format!("wrote {}", path.display()));
             }
         }
-        // it may ask a cluster or a store, see `new`
-        KindsCommand::New(_) => {}
+        // done before; a draft may ask a cluster or a store, see `new`
+        KindsCommand::Lint(_) | KindsCommand::Test(_) | KindsCommand::Explain(_) | KindsCommand::New(_) => {}
         KindsCommand::Rbac { namespace, service_account, namespaces } => {
             let watched = if namespaces.is_empty() { &config.namespaces } else { namespaces };
             let options = rbac::RbacOptions {

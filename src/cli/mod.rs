@@ -66,10 +66,7 @@ pub enum CliError {
     #[error(transparent)]
     Uninstall(#[from] uninstall::UninstallError),
     #[error("unable to read {}: {error}", path.display())]
-    Path {
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    Path { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
@@ -84,14 +81,9 @@ pub enum CliError {
     Runtime(std::io::Error),
     /// The store has not all that is needed.
     #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
-    StoreIncomplete {
-        missing: Vec<String>,
-        hint: &'static str,
-    },
+    StoreIncomplete { missing: Vec<String>, hint: &'static str },
     #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
-    Cases {
-        problems: Vec<Problem>,
-    },
+    Cases { problems: Vec<Problem> },
     #[error("{0}")]
     Usage(String),
 }

@@ -46,14 +46,14 @@ fn git(desk: &Desk, folder: &str, words: &str) -> Ran {
 #[test]
 fn images_are_of_this_version() {
     let version = env!("CARGO_PKG_VERSION");
-    for file in [".pre-commit-hooks.yaml", "gitlab/validate.yaml"] {
+    for file in [".pre-commit-hooks.yaml", ".gitlab/validate.yaml"] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         let found: Vec<_> = text.split("orlojhq/orloj-operator:").skip(1).collect();
         assert!(!found.is_empty() && found.iter().all(|rest| rest.starts_with(version)), "{file} is not of {version}");
     }
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     for named in
-        [format!("rev: v{version}\n"), format!("operator@v{version}\n"), format!("/v{version}/gitlab/validate.yaml\n")]
+        [format!("rev: v{version}\n"), format!("operator@v{version}\n"), format!("/v{version}/.gitlab/validate.yaml\n")]
     {
         assert!(readme.contains(&named), "README.md lacks {named}");
     }
@@ -187,8 +187,8 @@ exec orloj-operator \"$@\"
 #[test]
 fn the_pipeline_of_gitlab_is_one_and_reports() {
     let schema = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"];
-    run(Command::new(tool("check-jsonschema")).args(schema).arg(root().join("gitlab/validate.yaml"))).expect(0);
-    let pipeline = read("gitlab/validate.yaml");
+    run(Command::new(tool("check-jsonschema")).args(schema).arg(root().join(".gitlab/validate.yaml"))).expect(0);
+    let pipeline = read(".gitlab/validate.yaml");
     let desk = Desk::new();
     std::fs::create_dir(desk.path(".orloj")).unwrap();
     std::os::unix::fs::symlink(binary(), desk.path(".orloj/orloj-operator")).unwrap();
