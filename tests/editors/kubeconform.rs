@@ -33,7 +33,9 @@ fn said(schemas: &Path, files: &[PathBuf], strict: bool) -> BTreeMap<PathBuf, Ve
 
 #[test]
 fn examples_are_valid() {
-    let examples = [root().join("examples")];
+    // the folders below hold objects of other groups
+    let examples = std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<_> = examples.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
     for strict in [true, false] {
         let said = said(&root().join("schemas"), &examples, strict);
         let all: Vec<_> = said.into_values().flatten().collect();

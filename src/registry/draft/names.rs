@@ -30,7 +30,7 @@ pub fn shortened(name: &str) -> String {
     name.chars().filter(char::is_ascii).take(MAX_TABLE).collect()
 }
 
-/// `McpServer` and `mcpServer` to `mcp_server`, `HTTPRoute` to `http_route`.
+/// `PriceList` and `priceList` to `price_list`, `HTTPRoute` to `http_route`.
 pub fn snake(name: &str) -> String {
     let chars: Vec<char> = name.chars().collect();
     let mut out = String::new();
