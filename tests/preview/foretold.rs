@@ -161,13 +161,16 @@ fn put(value: &mut Value, way: &[Value], new: Option<&Value>) {
 /// The sync's own words are the plan's.
 fn check_report(changes: &[Value], synced: &Ran) -> Result<(), String> {
     let lines = synced.json_lines();
+    // left by one resource and taken up by another at once: told of the one that has it then
+    let adopted: BTreeSet<Key> = changes.iter().filter(|change| change["action"] == "adopt").map(key).collect();
     for (result, action) in [("refused", "refuse"), ("moved", "move"), ("adopted", "adopt"), ("retained", "release")] {
         let tell = |value: &Value| (key(value), value["error"].clone(), value["file"].clone(), value["line"].clone());
         let place = |value: &Value| {
             if result == "retained" { (key(value), Value::Null, Value::Null, Value::Null) } else { tell(value) }
         };
         let of = |field: &str, word: &str, all: &[Value]| -> BTreeMap<String, Value> {
-            let found = all.iter().filter(|value| value[field] == word);
+            let passed_on = |value: &Value| word == "retained" && adopted.contains(&key(value));
+            let found = all.iter().filter(|value| value[field] == word && !passed_on(value));
             found.map(|value| (format!("{:?}", place(value)), Value::Null)).collect()
         };
         let (done, planned) = (of("result", result, &lines), of("action", action, changes));

@@ -230,3 +230,27 @@ fn a_plan_is_what_a_sync_does_on_sqlite() {
 fn a_plan_is_what_a_sync_does_on_postgres() {
     run(8, Stage::postgres);
 }
+
+/// Left by one resource, taken up by another at once: a row has one story.
+#[test]
+fn a_row_that_is_passed_on_is_told_once() {
+    let leaver = Item {
+        kind: 0,
+        namespace: 0,
+        name: 0,
+        target: None,
+        suspended: false,
+        retained: true,
+        content: 0,
+        unreadable: false,
+    };
+    let taker = Item { namespace: 1, target: Some(0), retained: false, content: 1, ..leaver.clone() };
+    let history = History {
+        steps: vec![Step::Sync { folder: vec![leaver], prune: false, other_owner: false }],
+        folder: vec![taker],
+        prune: true,
+    };
+    for stage in [Stage::sqlite(), Stage::postgres()] {
+        play(stage, &history);
+    }
+}

@@ -109,7 +109,10 @@ impl<'a> Account<'a> {
     pub fn settle(mut self, fates: impl IntoIterator<Item = (ResourceId, Fate)>) -> Changes {
         let mut settled = Changes::default();
         let mut found = Vec::new();
-        for (id, fate) in fates {
+        // a row that one resource leaves and another takes up at once is told of the one that has it then
+        let (leaving, taking): (Vec<_>, Vec<_>) =
+            fates.into_iter().partition(|(_, fate)| matches!(fate.word, Word::Removed | Word::Retained));
+        for (id, fate) in taking.into_iter().chain(leaving) {
             match fate.word {
                 Word::Suspended => settled.suspended += 1,
                 _ => match self.change(&id, fate) {
@@ -141,6 +144,7 @@ impl<'a> Account<'a> {
                 let resource = if object == row.key { "its resource" } else { &object };
                 Change { note: Some(format!("{resource} is gone")), ..gone }
             }),
+            Word::Retained if self.told.contains(&(id.kind, fate.key.clone())) => None,
             Word::Retained => {
                 let row = self.take(id.kind, &fate.key);
                 Some(self.with_fields(kind, change(Action::Release, &fate.key), row.as_ref(), row.as_ref()))
