@@ -23,7 +23,7 @@ fn bad(name: &str) -> String {
 fn the_examples_are_valid() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let ran = validate(root, &["examples/", "--closed", "--deny-warnings"]).expect(0);
-    assert!(ran.out.starts_with("26 objects in 15 files: 0 errors, 0 warnings"), "{ran:?}");
+    assert!(ran.out.starts_with("26 objects in ") && ran.out.contains(" files: 0 errors, 0 warnings\n"), "{ran:?}");
 }
 
 #[test]
