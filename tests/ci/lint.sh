@@ -38,7 +38,7 @@ check_yaml() {
     done
     # The templates of a chart are no YAML, its values are.
     files+=(chart/Chart.yaml chart/values.yaml tests/chart/values-all.yaml)
-    files+=(.pre-commit-hooks.yaml action.yml gitlab)
+    files+=(.pre-commit-hooks.yaml action.yml .gitlab)
     "$tools/yamllint" --strict --config-file tests/ci/yamllint.yaml "${files[@]}"
     # Generated, so it has to be sound but not pretty.
     [[ ! -d crds ]] || "$tools/yamllint" --strict --config-data "{rules: {key-duplicates: enable}}" crds
