@@ -49,10 +49,14 @@ on_both![
     a_newer_ledger_goes_on_being_written,
     an_update_leaves_created_at_and_spec_hash_alone,
     batches_side_by_side_all_arrive,
-    a_rehearsal_reads_as_if_it_had_been_written,
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_to_write_writes_nothing_in_sqlite() {
     suite::nothing_to_write_writes_nothing(&bed::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rehearsal_reads_as_if_it_had_been_written_in_sqlite() {
+    rehearsal::a_rehearsal_reads_as_if_it_had_been_written(&bed::sqlite().await).await;
 }

@@ -8,8 +8,6 @@ use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass, StoredRow};
 use serde_json::json;
 
-pub use crate::rehearsal::a_rehearsal_reads_as_if_it_had_been_written;
-
 use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
 
 async fn lead(bed: &Bed) -> Fence {
