@@ -1,292 +1,240 @@
 //! Rules that look at more than one object: what is defined twice, claims the same row, or names what is not there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::facts::{Facts, Id, Known, Link, Name, Spot, Subject};
+use super::file::{Look, Validator};
 use super::finding::{Draft, Finding};
-use super::ignore::Ignored;
-use super::place::Maps;
+use super::paths::Paths;
 use super::rule::{self, Rule};
-use super::way::{self, Step, Way, way};
-use super::{suggest, walk};
-use crate::registry::{Kind, Reference, Registry};
-use crate::resource::{KindIndex, Resource};
-use crate::source::manifest::{Entry, Part, Place, Reader, STDIN};
+use super::suggest;
+use super::way::{self, way};
+use crate::source::manifest::Place;
 
 /// Names that are looked through for one that may have been meant.
 const MAX_NAMES: usize = 5_000;
 
-/// Where a fact stands.
-#[derive(Clone, Debug)]
-struct Spot {
+/// Fewest names that nobody has defined yet before they are looked through again.
+const MIN_WANTED: usize = 4_096;
+
+/// What is known of all objects so far.
+#[derive(Debug)]
+pub struct Across {
+    files: Paths,
+    rows: HashMap<Id, Claim>,
+    /// Resources that do not claim the row of their own name, or not as the first.
+    others: HashMap<Id, Spot>,
+    clashes: BTreeMap<Spot, Clash>,
+    /// Rows that are named and were not there when they were looked for last.
+    wanted: Vec<(Id, Spot)>,
+    /// How many of these there may be until they are looked for again.
+    limit: usize,
+    /// As long as they are few.
+    known: Vec<Known>,
+}
+
+/// The first object that claims a row.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    spot: Spot,
+    /// Row and resource have the same name.
+    own: bool,
+}
+
+/// An object that is at odds with an earlier one.
+#[derive(Clone, Copy, Debug)]
+struct Clash {
+    first: Spot,
+    /// It is the same resource, not only the same row.
+    same: bool,
+}
+
+impl Default for Across {
+    fn default() -> Self {
+        Self {
+            files: Paths::default(),
+            rows: HashMap::new(),
+            others: HashMap::new(),
+            clashes: BTreeMap::new(),
+            wanted: Vec::new(),
+            limit: MIN_WANTED,
+            known: Vec::new(),
+        }
+    }
+}
+
+impl Across {
+    /// Takes up what a file has told. `text` is what it held, where it cannot be read again.
+    pub fn add(&mut self, file: &Path, text: Option<Arc<[u8]>>, facts: Facts) {
+        let file = self.files.add(file, text);
+        for one in facts.definitions {
+            let (spot, own) = (Spot { file, entry: one.entry }, one.row == one.resource);
+            if let Some(first) = self.resource(one.resource) {
+                self.clashes.insert(spot, Clash { first, same: true });
+                continue;
+            }
+            let first = self.rows.entry(one.row).or_insert(Claim { spot, own }).spot;
+            if first != spot {
+                self.clashes.insert(spot, Clash { first, same: false });
+            }
+            if first != spot || !own {
+                self.others.insert(one.resource, spot);
+            }
+            if self.known.len() <= MAX_NAMES {
+                self.known.push(one.known);
+            }
+        }
+        self.wanted.extend(facts.links.into_iter().map(|(to, entry)| (to, Spot { file, entry })));
+        if self.wanted.len() > self.limit {
+            self.look_for_wanted();
+            self.limit = (self.wanted.len() * 2).max(MIN_WANTED);
+        }
+    }
+
+    /// The first object that gives a resource.
+    fn resource(&self, resource: Id) -> Option<Spot> {
+        let own = self.rows.get(&resource).filter(|claim| claim.own).map(|claim| claim.spot);
+        own.or_else(|| self.others.get(&resource).copied())
+    }
+
+    fn look_for_wanted(&mut self) {
+        self.wanted.retain(|(to, _)| !self.rows.contains_key(to));
+    }
+
+    /// Judges all objects together, once all are known, and tells the findings file by file: each of them is read once more.
+    pub fn judge<E>(
+        mut self,
+        validator: &Validator,
+        tell: &mut dyn FnMut(Vec<Finding>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.look_for_wanted();
+        let first: BTreeSet<Spot> = self.clashes.values().map(|clash| clash.first).collect();
+        let wanted: BTreeSet<Spot> = self.wanted.iter().map(|(_, spot)| *spot).collect();
+        let missing: HashSet<Id> = self.wanted.iter().map(|(to, _)| *to).collect();
+        let spots: BTreeSet<Spot> = self.clashes.keys().chain(&first).chain(&wanted).copied().collect();
+        let mut second =
+            Second { across: &self, validator, missing, firsts: BTreeMap::new(), first, found: Vec::new() };
+        let mut spots = spots.into_iter().peekable();
+        while let Some(spot) = spots.peek() {
+            let file = spot.file;
+            let mut of_file = BTreeSet::new();
+            while let Some(spot) = spots.next_if(|spot| spot.file == file) {
+                of_file.insert(spot.entry);
+            }
+            let found = second.file(file, of_file);
+            if !found.is_empty() {
+                tell(found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The second look at the objects with something to tell.
+struct Second<'s> {
+    across: &'s Across,
+    validator: &'s Validator,
+    /// Rows that nobody claims.
+    missing: HashSet<Id>,
+    /// Objects that later ones clash with.
+    first: BTreeSet<Spot>,
+    firsts: BTreeMap<Spot, First>,
+    /// In the file that is being read.
+    found: Vec<Finding>,
+}
+
+/// An object that a later one clashes with, as its finding speaks of it.
+struct First {
+    namespace: String,
+    name: String,
     place: Place,
-    object: Arc<str>,
-    ignored: Arc<Ignored>,
-    way: Way,
-    /// The place, where it cannot be looked up later.
-    placed: Option<Box<Finding>>,
 }
 
-#[derive(Debug)]
-struct Definition {
-    kind: KindIndex,
-    namespace: Box<str>,
-    name: Box<str>,
-    row_namespace: Box<str>,
-    spot: Spot,
-}
-
-#[derive(Debug)]
-struct Link {
-    /// The kind that is named.
-    kind: KindIndex,
-    /// The name is a key.
-    key: bool,
-    namespace: Box<str>,
-    name: Box<str>,
-    spot: Spot,
-}
-
-/// What of one file's objects is needed to judge others.
-#[derive(Debug, Default)]
-pub struct Facts {
-    definitions: Vec<Definition>,
-    links: Vec<Link>,
-}
-
-/// An object whose facts are taken down.
-#[derive(Debug)]
-pub struct Subject<'s> {
-    pub kind: &'s Kind,
-    pub resource: &'s Resource,
-    /// As submitted.
-    pub object: &'s Value,
-    pub label: Arc<str>,
-    pub ignored: Arc<Ignored>,
-}
-
-impl Facts {
-    /// Takes down an object's.
-    pub fn add(&mut self, registry: &Registry, entry: &Entry<'_>, subject: &Subject<'_>, maps: &mut Maps) {
-        let map = (*entry.place.file == *Path::new(STDIN)).then(|| maps.of(entry, subject.kind.sensitive));
-        let spot = |way: Way| {
-            let draft = || Draft::new(&rule::MISSING_REFERENCE, way.clone(), String::new());
-            let placed = map.as_ref().map(|map| Box::new(map.place(draft(), None)));
-            Spot {
-                place: entry.place.clone(),
-                object: Arc::clone(&subject.label),
-                ignored: Arc::clone(&subject.ignored),
-                way,
-                placed,
+impl Second<'_> {
+    /// Reads a file up to the last of these objects.
+    fn file(&mut self, file: u32, mut entries: BTreeSet<u32>) -> Vec<Finding> {
+        let path = self.across.files.path(file);
+        let text = self.across.files.text(file).cloned();
+        self.validator.look_again(&path, text.as_deref(), &mut |entry, look| {
+            if entries.remove(&entry) {
+                self.object(Spot { file, entry }, look);
             }
+            !entries.is_empty()
+        });
+        if !entries.is_empty() {
+            // better to say so than to leave out what there was to say
+            self.found.push(super::file::changed(&path));
+        }
+        self.found.sort_by(|a, b| (a.line, a.column, a.rule.id).cmp(&(b.line, b.column, b.rule.id)));
+        std::mem::take(&mut self.found)
+    }
+
+    fn object(&mut self, spot: Spot, look: &mut Look<'_>) {
+        let subject = look.subject();
+        if self.first.contains(&spot) {
+            let Name { namespace, name, .. } = subject.resource();
+            let first = First { namespace: namespace.to_owned(), name: name.to_owned(), place: look.place().clone() };
+            self.firsts.insert(spot, first);
+        }
+        let mut drafts = Vec::new();
+        if let Some(clash) = self.across.clashes.get(&spot).filter(|clash| !self.is_itself(spot, clash.first)) {
+            drafts.extend(self.clash(*clash, subject));
+        }
+        let mut told = HashSet::new();
+        subject.links(self.validator.registry(), &mut |link| {
+            let id = self.validator.ids().of(link.to);
+            // a name that an object says twice is told once
+            if self.missing.contains(&id) && told.insert(id) {
+                drafts.push(self.missing(link));
+            }
+        });
+        drafts.retain(|draft| self.validator.tells(draft.rule));
+        self.found.extend(look.place_all(drafts));
+    }
+
+    /// Whether both are one object of one file, which was given twice, such as by its folder and by its name.
+    fn is_itself(&self, spot: Spot, first: Spot) -> bool {
+        let real = |spot: Spot| self.across.files.path(spot.file).canonicalize().ok();
+        spot.entry == first.entry && real(spot).is_some_and(|path| Some(path) == real(first))
+    }
+
+    fn clash(&self, clash: Clash, subject: &Subject<'_>) -> Option<Draft> {
+        let First { namespace, name, place } = self.firsts.get(&clash.first)?;
+        let kind = &subject.kind.names.kind;
+        let (rule, text, help): (&'static Rule, _, _) = if clash.same {
+            let text = format!("{kind} {namespace}/{name} is given before, at {place}");
+            (&rule::DUPLICATE_RESOURCE, text, "of two manifests of one resource the last one applied wins")
+        } else {
+            let row = subject.kind.scoped_key(subject.resource);
+            let text = format!("the row {row} is claimed by {kind} {namespace}/{name} too, at {place}");
+            (&rule::KEY_CONFLICT, text, "rename one of the two, or give it another target namespace")
         };
-        let key = subject.kind.scoped_key(subject.resource);
-        let row_namespace: Box<str> = key.split_once('/').map_or("", |(namespace, _)| namespace).into();
-        let first = self.links.len();
-        for reference in &subject.kind.relations.references {
-            let Some(kind) = kind_of(registry, reference) else { continue };
-            walk::each(&reference.path, subject.object, None, &mut |value, way| {
-                for (text, way) in named(reference, value, way) {
-                    if reference.made.as_ref().is_some_and(|mark| text.contains(mark.as_str())) {
-                        continue;
-                    }
-                    let (namespace, name) = text.split_once('/').unwrap_or((&row_namespace, &text));
-                    let known = |link: &Link| link.kind == kind && *link.namespace == *namespace && *link.name == *name;
-                    // a name that an object says twice is told once
-                    if !self.links.iter().skip(first).any(known) {
-                        let (namespace, name) = (namespace.into(), name.into());
-                        self.links.push(Link { kind, key: reference.keys, namespace, name, spot: spot(way) });
-                    }
-                }
-            });
-        }
-        self.definitions.push(Definition {
-            kind: subject.kind.index,
-            namespace: (&*subject.resource.id.object.namespace).into(),
-            name: (&*subject.resource.id.object.name).into(),
-            row_namespace,
-            spot: spot(way(&["metadata", "name"])),
-        });
-    }
-}
-
-fn kind_of(registry: &Registry, reference: &Reference) -> Option<KindIndex> {
-    let found =
-        registry.kinds().iter().find(|kind| kind.names.kind == reference.kind && kind.names.group == reference.group);
-    found.map(|kind| kind.index)
-}
-
-/// The names in a value: itself, or its keys.
-fn named(reference: &Reference, value: &Value, way: &Way) -> Vec<(String, Way)> {
-    if !reference.keys {
-        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty());
-        return name.map(|name| (name.to_owned(), way.clone())).into_iter().collect();
-    }
-    let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
-    keys.map(|key| {
-        let mut way = way.clone();
-        way.push(Step::Key(key.clone()));
-        (key.clone(), way)
-    })
-    .collect()
-}
-
-/// Judges all facts together. The findings come in the order of the files.
-pub struct Judge<'r> {
-    pub registry: &'r Registry,
-    pub reader: &'r Reader,
-    /// A reference to what no file defines is an error.
-    pub closed: bool,
-}
-
-/// An object within a file: its document, and the way through lists.
-type Address = (usize, Box<[usize]>);
-
-/// Number of the file, what is found, and where.
-type Pending = (usize, Draft, Spot);
-
-impl Judge<'_> {
-    /// `facts` in the order of the files.
-    #[must_use]
-    pub fn run(&self, facts: &[(Arc<Path>, Facts)]) -> Vec<Finding> {
-        let mut pending: Vec<Pending> = Vec::new();
-        self.definitions(facts, &mut pending);
-        self.links(facts, &mut pending);
-        pending.retain(|(_, draft, spot)| !spot.ignored.contains_key(draft.rule.id));
-        let mut by_file: BTreeMap<usize, Vec<(Draft, Spot)>> = BTreeMap::new();
-        for (file, draft, spot) in pending {
-            by_file.entry(file).or_default().push((draft, spot));
-        }
-        let mut found = Vec::new();
-        for (file, drafts) in by_file {
-            let Some((path, _)) = facts.get(file) else { continue };
-            let mut placed = self.place(path, drafts);
-            placed.sort_by(|a, b| (a.line, a.column, a.rule.id).cmp(&(b.line, b.column, b.rule.id)));
-            found.extend(placed);
-        }
-        found
+        Some(Draft::new(rule, way(&["metadata", "name"]), text).help(Some(help.to_owned())))
     }
 
-    fn definitions(&self, facts: &[(Arc<Path>, Facts)], pending: &mut Vec<Pending>) {
-        let mut resources: HashMap<(KindIndex, &str, &str), &Spot> = HashMap::new();
-        let mut rows: HashMap<(KindIndex, &str, &str), &Definition> = HashMap::new();
-        for (file, (_, facts)) in facts.iter().enumerate() {
-            for one in &facts.definitions {
-                let kind = &self.registry.kind(one.kind).names.kind;
-                let mut tell = |rule: &'static Rule, text: String, help: &str| {
-                    let draft = Draft::new(rule, one.spot.way.clone(), text).help(Some(help.to_owned()));
-                    pending.push((file, draft, one.spot.clone()));
-                };
-                if let Some(first) = resources.get(&(one.kind, &one.namespace, &one.name)) {
-                    let text = format!("{kind} {}/{} is given before, at {}", one.namespace, one.name, first.place);
-                    tell(&rule::DUPLICATE_RESOURCE, text, "of two manifests of one resource the last one applied wins");
-                    continue;
-                }
-                resources.insert((one.kind, &one.namespace, &one.name), &one.spot);
-                let row = (one.kind, &*one.row_namespace, &*one.name);
-                match rows.get(&row) {
-                    Some(first) => {
-                        let text = format!(
-                            "the row {}/{} is claimed by {kind} {}/{} too, at {}",
-                            one.row_namespace, one.name, first.namespace, first.name, first.spot.place
-                        );
-                        tell(&rule::KEY_CONFLICT, text, "rename one of the two, or give it another target namespace");
-                    }
-                    None => drop(rows.insert(row, one)),
-                }
-            }
+    fn missing(&self, link: Link<'_>) -> Draft {
+        let Name { kind, namespace, name } = link.to;
+        let text = format!(
+            "{}: no given file defines the {} \"{}\" in namespace \"{}\"",
+            way::text(link.way),
+            self.validator.registry().kind(kind).names.kind,
+            name.escape_debug(),
+            namespace.escape_debug()
+        );
+        let known = &self.across.known;
+        let near = known.iter().filter(|one| one.kind == kind && *one.namespace == *namespace);
+        let mut names: Vec<&str> = near.map(|one| &*one.name).collect();
+        names.sort_unstable();
+        let help = if known.len() <= MAX_NAMES { suggest(name, names) } else { None };
+        let mut draft = Draft::new(&rule::MISSING_REFERENCE, link.way.clone(), text).help(help);
+        if link.key {
+            draft = draft.key();
         }
-    }
-
-    fn links(&self, facts: &[(Arc<Path>, Facts)], pending: &mut Vec<Pending>) {
-        let all = || facts.iter().flat_map(|(_, facts)| &facts.definitions);
-        let defined: HashSet<(KindIndex, &str, &str)> =
-            all().map(|one| (one.kind, &*one.row_namespace, &*one.name)).collect();
-        for (file, (_, facts)) in facts.iter().enumerate() {
-            for link in &facts.links {
-                if defined.contains(&(link.kind, &*link.namespace, &*link.name)) {
-                    continue;
-                }
-                let kind = &self.registry.kind(link.kind).names.kind;
-                let text = format!(
-                    "{}: no given file defines the {kind} \"{}\" in namespace \"{}\"",
-                    way::text(&link.spot.way),
-                    link.name.escape_debug(),
-                    link.namespace.escape_debug()
-                );
-                let help = (defined.len() <= MAX_NAMES)
-                    .then(|| {
-                        let near = defined
-                            .iter()
-                            .filter(|(kind, namespace, _)| *kind == link.kind && **namespace == *link.namespace);
-                        let mut names: Vec<&str> = near.map(|(_, _, name)| *name).collect();
-                        names.sort_unstable();
-                        suggest(&link.name, names)
-                    })
-                    .flatten();
-                let mut draft = Draft::new(&rule::MISSING_REFERENCE, link.spot.way.clone(), text).help(help);
-                if link.key {
-                    draft = draft.key();
-                }
-                if self.closed {
-                    draft.severity = rule::Severity::Error;
-                }
-                pending.push((file, draft, link.spot.clone()));
-            }
+        if self.validator.closed() {
+            draft.severity = rule::Severity::Error;
         }
-    }
-
-    /// Places findings of one file by reading it again.
-    fn place(&self, file: &Arc<Path>, drafts: Vec<(Draft, Spot)>) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let mut waiting: HashMap<Address, Vec<(Draft, Spot)>> = HashMap::new();
-        for (draft, spot) in drafts {
-            match &spot.placed {
-                Some(placed) => found.push(told(draft, &spot, placed)),
-                None => {
-                    waiting.entry((spot.place.document(), spot.place.items().into())).or_default().push((draft, spot));
-                }
-            }
-        }
-        if waiting.is_empty() {
-            return found;
-        }
-        let mut maps = Maps::default();
-        self.reader.entries_of_file(file, super::MAX_DOCUMENT, &mut |part| {
-            if let Part::Entry(entry) = part
-                && let Some(drafts) = waiting.remove(&(entry.place.document(), entry.place.items().into()))
-            {
-                let map = maps.of(&entry, super::is_sensitive(self.registry, &entry.value));
-                found.extend(drafts.into_iter().map(|(draft, spot)| map.place(draft, Some(&spot.object))));
-            }
-            !waiting.is_empty()
-        });
-        // the file has changed meanwhile: better a finding without its place than none
-        for (draft, spot) in waiting.into_values().flatten() {
-            found.push(super::unplaced(draft, &spot.place, Some(&spot.object)));
-        }
-        found
-    }
-}
-
-impl std::fmt::Debug for Judge<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Judge").field("closed", &self.closed).finish_non_exhaustive()
-    }
-}
-
-fn told(draft: Draft, spot: &Spot, placed: &Finding) -> Finding {
-    Finding {
-        rule: draft.rule,
-        severity: draft.severity,
-        object: Some(spot.object.to_string()),
-        path: way::text(&draft.way),
-        text: draft.text,
-        help: draft.help,
-        note: draft.note,
-        ..placed.clone()
+        draft
     }
 }

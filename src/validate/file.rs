@@ -1,21 +1,26 @@
 //! One file: every object in it, judged and placed.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::across::{Facts, Subject};
+use super::facts::{Facts, Ids, Subject};
 use super::finding::{Draft, Excerpt, Finding};
-use super::object::Schema;
+use super::ignore::Ignored;
+use super::object::{Judged, Schema};
 use super::place::Maps;
 use super::rule::{self, Rule, Severity};
 use super::schema::Unsupported;
 use super::way::{Way, way};
 use super::{FieldValidation, MAX_DOCUMENT, advice, ignore, suggest};
 use crate::registry::{Kind, Registry};
-use crate::source::manifest::{Entry, ManifestError, Part, Reader, Trouble, misnamed};
+use crate::source::manifest::{Entry, ManifestError, Part, Place, Reader, STDIN, Trouble, misnamed};
+
+/// Most bytes of what can be read but once, and so is kept.
+const MAX_STREAM: u64 = 512 << 20;
 
 /// How manifests are judged.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,7 @@ pub struct Validator {
     /// By the kinds' indices.
     schemas: Vec<Schema>,
     settings: Settings,
+    ids: Ids,
 }
 
 /// What one file came to.
@@ -48,7 +54,39 @@ pub struct FileReport {
     pub objects: usize,
     pub skipped: BTreeMap<String, usize>,
     pub unreadable: bool,
+    /// What it held, where it cannot be read again.
+    pub text: Option<Arc<[u8]>>,
+    /// Objects so far, of any kind.
+    entries: u32,
     maps: Maps,
+}
+
+/// An object that is looked at again.
+#[derive(Debug)]
+pub struct Look<'l> {
+    entry: &'l Entry<'l>,
+    subject: Subject<'l>,
+    ignored: &'l Ignored,
+    maps: &'l mut Maps,
+}
+
+impl<'l> Look<'l> {
+    #[must_use]
+    pub fn subject(&self) -> &Subject<'l> {
+        &self.subject
+    }
+
+    #[must_use]
+    pub fn place(&self) -> &'l Place {
+        &self.entry.place
+    }
+
+    /// Places what is found, without what the object is excused from.
+    pub fn place_all(&mut self, mut found: Vec<Draft>) -> Vec<Finding> {
+        found.retain(|draft| !self.ignored.contains_key(draft.rule.id));
+        let label = label(self.subject.kind, self.subject.object);
+        placed(self.entry, found, Some(&label), self.subject.kind.sensitive, self.maps)
+    }
 }
 
 impl FileReport {
@@ -60,6 +98,8 @@ impl FileReport {
             objects: 0,
             skipped: BTreeMap::new(),
             unreadable: false,
+            text: None,
+            entries: 0,
             maps: Maps::default(),
         }
     }
@@ -69,7 +109,7 @@ impl Validator {
     #[must_use]
     pub fn new(registry: Arc<Registry>, settings: Settings) -> Self {
         let schemas = registry.kinds().iter().map(Schema::compile).collect();
-        Self { reader: Reader::new(Arc::clone(&registry)), registry, schemas, settings }
+        Self { reader: Reader::new(Arc::clone(&registry)), registry, schemas, settings, ids: Ids::default() }
     }
 
     #[must_use]
@@ -78,8 +118,8 @@ impl Validator {
     }
 
     #[must_use]
-    pub fn reader(&self) -> &Reader {
-        &self.reader
+    pub fn ids(&self) -> &Ids {
+        &self.ids
     }
 
     #[must_use]
@@ -97,7 +137,12 @@ impl Validator {
     #[must_use]
     pub fn file(&self, file: &Arc<Path>) -> FileReport {
         let mut report = FileReport::new(file);
-        self.reader.entries_of_file(file, MAX_DOCUMENT, &mut |part| {
+        match unrepeatable(file) {
+            Ok(text) => report.text = text,
+            Err(error) => return self.unreadable(&ManifestError::of_file(file, format!("unable to read: {error}"))),
+        }
+        let text = report.text.clone();
+        self.parts(file, text.as_deref(), &mut |part| {
             self.part(part, &mut report);
             true
         });
@@ -105,16 +150,28 @@ impl Validator {
         report
     }
 
-    /// Judges a stream; `file` is the name that findings are told with.
-    #[must_use]
-    pub fn stream(&self, file: &Arc<Path>, input: impl std::io::BufRead) -> FileReport {
-        let mut report = FileReport::new(file);
-        self.reader.entries(file, input, MAX_DOCUMENT, &mut |part| {
-            self.part(part, &mut report);
-            true
+    /// Tells the objects of known kinds in a file once more, each with its number among all of the file. `tell` says
+    /// whether to go on. `text` is what the file held, where it cannot be read again.
+    pub fn look_again(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(u32, &mut Look<'_>) -> bool) {
+        let (mut number, mut maps) = (0, Maps::default());
+        self.parts(file, text, &mut |part| {
+            let Part::Entry(mut entry) = part else { return true };
+            number += 1;
+            let (mut object, mut unheard) = (std::mem::take(&mut entry.value), Vec::new());
+            let Some((kind, schema)) = self.known(&object) else { return true };
+            let ignored = ignore::read(&object, &mut unheard);
+            let judged = schema.judge(kind, &mut object, self.settings.fields);
+            let Some(resource) = &judged.resource else { return true };
+            let subject = Subject { kind, resource, object: &object };
+            tell(number - 1, &mut Look { entry: &entry, subject, ignored: &ignored, maps: &mut maps })
         });
-        self.finish(&mut report);
-        report
+    }
+
+    fn parts(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+        match text {
+            Some(text) => self.reader.entries(file, text, MAX_DOCUMENT, tell),
+            None => self.reader.entries_of_file(file, MAX_DOCUMENT, tell),
+        }
     }
 
     /// What cannot be opened.
@@ -147,29 +204,34 @@ impl Validator {
 
     fn entry(&self, entry: &Entry<'_>, mut object: Value, report: &mut FileReport) {
         let mut found = Vec::new();
+        let number = report.entries;
+        report.entries += 1;
         let Some((api_version, name)) = identity(&object, &mut found) else {
             return place(entry, found, None, false, report);
         };
-        let Some(index) = self.registry.find(&api_version, &name) else {
+        let Some((kind, schema)) = self.known(&object) else {
             self.foreign(&api_version, &name, report, &mut found);
             return place(entry, found, None, false, report);
         };
         report.objects += 1;
-        let kind = self.registry.kind(index);
-        let Some(schema) = self.schemas.get(usize::from(index.0)) else { return };
-        let ignored = Arc::new(ignore::read(&object, &mut found));
-        let label: Arc<str> = label(kind, &object).into();
-        let judged = schema.judge(kind, &mut object, self.settings.fields);
-        found.extend(judged.found);
-        advice::check(kind, &object, judged.desired.as_ref(), &mut found);
+        let ignored = ignore::read(&object, &mut found);
+        let label = label(kind, &object);
+        let Judged { found: more, desired, resource } = schema.judge(kind, &mut object, self.settings.fields);
+        found.extend(more);
+        advice::check(kind, &object, desired.as_ref(), &mut found);
         found.extend(unsupported(kind, schema));
-        if let Some(resource) = &judged.resource {
-            let (label, ignored) = (Arc::clone(&label), Arc::clone(&ignored));
-            let subject = Subject { kind, resource, object: &object, label, ignored };
-            report.facts.add(&self.registry, entry, &subject, &mut report.maps);
+        if let Some(resource) = &resource {
+            report.facts.add(&self.registry, &self.ids, number, &Subject { kind, resource, object: &object });
         }
         found.retain(|draft| !ignored.contains_key(draft.rule.id));
         place(entry, found, Some(&label), kind.sensitive, report);
+    }
+
+    /// The kind of an object that says what it is.
+    fn known(&self, object: &Value) -> Option<(&Kind, &Schema)> {
+        let word = |name: &str| object.get(name).and_then(Value::as_str);
+        let index = self.registry.find(word("apiVersion")?, word("kind")?)?;
+        Some((self.registry.kind(index), self.schemas.get(usize::from(index.0))?))
     }
 
     /// An object that is of no known kind.
@@ -250,11 +312,44 @@ fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema) -> impl Iterator<Item = D
 }
 
 fn place(entry: &Entry<'_>, found: Vec<Draft>, object: Option<&str>, sensitive: bool, report: &mut FileReport) {
+    report.findings.extend(placed(entry, found, object, sensitive, &mut report.maps));
+}
+
+fn placed(
+    entry: &Entry<'_>,
+    found: Vec<Draft>,
+    object: Option<&str>,
+    sensitive: bool,
+    maps: &mut Maps,
+) -> Vec<Finding> {
     if found.is_empty() {
-        return;
+        return Vec::new();
     }
-    let map = report.maps.of(entry, sensitive);
-    report.findings.extend(found.into_iter().map(|draft| map.place(draft, object)));
+    let map = maps.of(entry, sensitive);
+    found.into_iter().map(|draft| map.place(draft, object)).collect()
+}
+
+/// All that there is to read, where it comes but once: standard input, a pipe.
+fn unrepeatable(file: &Path) -> io::Result<Option<Arc<[u8]>>> {
+    let mut text = Vec::new();
+    if file == Path::new(STDIN) {
+        io::stdin().lock().take(MAX_STREAM + 1).read_to_end(&mut text)?;
+    } else if std::fs::metadata(file)?.is_file() {
+        return Ok(None);
+    } else {
+        std::fs::File::open(file)?.take(MAX_STREAM + 1).read_to_end(&mut text)?;
+    }
+    if text.len() as u64 > MAX_STREAM {
+        return Err(io::Error::other(format!("there is no end after {} MiB", MAX_STREAM >> 20)));
+    }
+    Ok(Some(text.into()))
+}
+
+/// A file that does not hold any more what it held.
+#[must_use]
+pub fn changed(file: &Arc<Path>) -> Finding {
+    let text = "unable to read: it was changed meanwhile".to_owned();
+    broken(Trouble::Io, &ManifestError::of_file(file, text), "")
 }
 
 /// What cannot be read.

@@ -9,6 +9,7 @@
 pub mod across;
 pub mod advice;
 pub mod cel;
+pub mod facts;
 pub mod file;
 pub mod finding;
 pub mod formats;
@@ -17,6 +18,7 @@ pub mod ignore;
 pub mod metadata;
 pub mod names;
 pub mod object;
+pub mod paths;
 pub mod place;
 pub mod rule;
 pub mod run;
@@ -24,14 +26,7 @@ pub mod schema;
 pub mod walk;
 pub mod way;
 
-use std::sync::Arc;
-
 use serde_json::Value;
-
-use crate::registry::Registry;
-use crate::source::manifest::{Place, locate};
-use finding::{Draft, Finding};
-use way::{Step, Way};
 
 /// Most bytes of one document: a list of 10,000 manifests stays far below it.
 pub const MAX_DOCUMENT: usize = 32 << 20;
@@ -48,17 +43,6 @@ pub enum FieldValidation {
     Ignore,
 }
 
-/// The way that a text speaks of, such as `spec.a` in `spec.a is required`; empty where it speaks of none.
-fn spoken(text: &str) -> Way {
-    let steps = locate::way_in(text).into_iter();
-    steps
-        .map(|step| match step {
-            locate::Step::Key(name) => Step::Key(name),
-            locate::Step::Index(index) => Step::Index(index),
-        })
-        .collect()
-}
-
 /// "did you mean ...", where one of `known` is close to `name`.
 fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     let folded = name.to_lowercase();
@@ -70,30 +54,6 @@ fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<S
         .filter(|(distance, word)| *distance <= 1 + word.len() / 4 && distance * 2 < name.len().max(word.len()))
         .min()
         .map(|(_, word)| format!("did you mean `{word}`?"))
-}
-
-/// Whether an object may hold secrets.
-fn is_sensitive(registry: &Registry, object: &Value) -> bool {
-    let text = |name: &str| object[name].as_str().unwrap_or_default();
-    registry.find(text("apiVersion"), text("kind")).is_some_and(|index| registry.kind(index).sensitive)
-}
-
-/// A finding of which no more is known than where its object begins.
-fn unplaced(draft: Draft, place: &Place, object: Option<&str>) -> Finding {
-    Finding {
-        rule: draft.rule,
-        severity: draft.severity,
-        file: Arc::clone(&place.file),
-        line: place.line,
-        column: 0,
-        end_column: 0,
-        object: object.map(str::to_owned),
-        path: way::text(&draft.way),
-        text: draft.text,
-        help: draft.help,
-        note: draft.note,
-        excerpt: None,
-    }
 }
 
 /// A value's type, never the value itself.

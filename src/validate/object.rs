@@ -12,6 +12,7 @@ use crate::desired::{Desired, Invalid, InvalidClass};
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
+use crate::source::manifest::locate::way_in;
 
 /// A kind's schema, ready to be checked against.
 #[derive(Debug)]
@@ -236,7 +237,7 @@ fn listed(words: &[String]) -> String {
 
 /// The field that a message speaks of, else the node whose rule it is.
 fn blamed(message: &str, node: Way) -> Way {
-    let spoken = super::spoken(message);
+    let spoken = way_in(message);
     if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
 }
 
@@ -254,7 +255,7 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
         }),
         InvalidClass::KeyTooLong => Some(way::way(&["metadata", "name"])),
         InvalidClass::TooLarge => Some(way::way(&["spec"])),
-        _ => Some(super::spoken(&text)),
+        _ => Some(way_in(&text)),
     };
     let way = way.unwrap_or_default();
     let same = found.iter_mut().find(|draft| draft.way == way && draft.severity == Severity::Error);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use super::across::{Facts, Judge};
+use super::across::Across;
 use super::file::{FileReport, Validator};
 use super::finding::Finding;
 use super::rule::{self, Severity};
@@ -23,7 +23,7 @@ const STACK: usize = 16 << 20;
 pub enum Event<'e> {
     /// A file is done; its findings so far.
     File(&'e Path, &'e [Finding]),
-    /// All files are done: findings that look at more than one object.
+    /// All files are done: findings of one of them that look at more than one object.
     Across(&'e [Finding]),
 }
 
@@ -45,7 +45,7 @@ type Job = (usize, Vec<Result<Arc<Path>, ManifestError>>);
 type Done = (usize, Vec<FileReport>);
 
 /// Judges all manifests of the paths. Files are read on all cores; findings come in the order of the files, whatever
-/// finishes first, and nothing of a file is kept but its [`Facts`].
+/// finishes first, and little of a file is kept ([`super::facts`]).
 pub fn run<E>(
     validator: &Validator,
     paths: &[PathBuf],
@@ -128,7 +128,7 @@ fn collect<E>(
     tell: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
 ) -> Result<Summary, E> {
     let mut summary = Summary::default();
-    let mut facts: Vec<(Arc<Path>, Facts)> = Vec::new();
+    let mut across = Across::default();
     let mut early: BTreeMap<usize, Vec<FileReport>> = BTreeMap::new();
     let mut told = HashSet::new();
     let mut next = 0;
@@ -151,13 +151,14 @@ fn collect<E>(
                 }
                 count(&mut summary, &report.findings);
                 tell(Event::File(&report.file, &report.findings))?;
-                facts.push((report.file, report.facts));
+                across.add(&report.file, report.text, report.facts);
             }
         }
     }
-    let judge = Judge { registry: validator.registry(), reader: validator.reader(), closed: validator.closed() };
-    let across: Vec<Finding> = judge.run(&facts).into_iter().filter(|finding| validator.tells(finding.rule)).collect();
-    count(&mut summary, &across);
-    tell(Event::Across(&across))?;
+    across.judge(validator, &mut |findings| {
+        summary.unreadable += findings.iter().filter(|finding| *finding.rule == rule::UNREADABLE).count();
+        count(&mut summary, &findings);
+        tell(Event::Across(&findings))
+    })?;
     Ok(summary)
 }

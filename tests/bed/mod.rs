@@ -46,7 +46,7 @@ pub use node::{Image, Node};
 pub use operator::{Operator, OperatorBuilder};
 pub use ports::free_port;
 pub use postgres::{Postgres, PostgresOptions, Tls, postgres};
-pub use proc_info::descendants;
+pub use proc_info::{descendants, status_bytes};
 pub use process::Process;
 pub use proxy::TcpProxy;
 pub use scratch::{Scratch, remove_stale};

@@ -17,6 +17,7 @@ mod objects;
 mod rows;
 mod samples;
 mod table;
+mod validate;
 mod world;
 
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn main() -> ExitCode {
     let before = machine::Load::now();
     let mut table = Table::new(args.only.clone());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    validate::measure(&mut table);
     runtime.block_on(async {
         rows::measure(&mut table).await;
         cluster::measure(&mut table, args.objects).await;

@@ -14,6 +14,8 @@ pub const FIGURES: &[(&str, &str)] = &[
     ("change-under-load", "p99 < 1 s"),
     ("memory", "≤ 40 MB RSS"),
     ("memory-object", "≤ 300 B"),
+    ("validate", "sooner than kubeconform"),
+    ("validate-memory", "≤ 128 B a further file, less than kubeconform"),
     ("finalizer-at-creation", "1 API write instead of 2, sooner acknowledged"),
 ];
 

@@ -169,7 +169,7 @@ impl World {
 }
 
 /// The release build: beside this program's folder.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("ORLOJ_BENCH_BINARY") {
         return path.into();
     }

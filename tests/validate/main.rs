@@ -1,6 +1,7 @@
 //! `validate`: broken manifests and what is said of them, and the verdicts of a real API server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
 
+mod across;
 #[path = "../bed/mod.rs"]
 mod bed;
 mod broken;

@@ -4,12 +4,7 @@ use std::ops::ControlFlow;
 
 use granit_parser::{Event, Parser};
 
-/// One step of a way into a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    Key(String),
-    Index(usize),
-}
+pub use crate::rules::WayStep as Step;
 
 /// Line and column, both from 1.
 pub type Position = (usize, usize);
