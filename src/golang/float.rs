@@ -2,6 +2,31 @@
 
 use super::quote::quote;
 
+/// Writes a number as `strconv.FormatFloat(number, 'g', -1, 32)` does: in the fewest digits that are a `float32` of their own.
+#[must_use]
+pub fn format_short(number: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "as Go does")]
+    let number = number as f32;
+    if !number.is_finite() {
+        return if number.is_nan() {
+            "NaN"
+        } else if number > 0.0 {
+            "+Inf"
+        } else {
+            "-Inf"
+        }
+        .to_owned();
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        return format!("{number}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+}
+
 /// Parses a decimal or hexadecimal number, an infinity or NaN into a double.
 ///
 /// Nothing is trimmed. The error is Go's text.

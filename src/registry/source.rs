@@ -1,10 +1,10 @@
-//! A kind's file with the place of everything in it, so that a fault of any sort can be shown where it stands.
+//! A YAML file with the place of everything in it, so that a fault of any sort can be shown where it stands.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use granit_parser::{Event, Parser};
+use granit_parser::{Event, Parser, ScalarStyle};
 
 /// A file's text, and where each of its values stands.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Source {
 #[derive(Clone, Debug, Default)]
 struct Place {
     span: Range<usize>,
+    /// Where the whole of it ends: a collection's span is that of its beginning.
+    end: usize,
     /// Span of the key that the value stands under, where there is one.
     key: Option<Range<usize>>,
     children: HashMap<String, Place>,
@@ -36,7 +38,13 @@ struct Open {
 impl Source {
     #[must_use]
     pub fn new(name: String, text: String) -> Self {
-        let root = places(&text);
+        Self::with_keys(name, text, |_, key| key)
+    }
+
+    /// Names keys by what `key` makes of each, and of whether it is plain: without quotes.
+    #[must_use]
+    pub fn with_keys(name: String, text: String, key: fn(bool, String) -> String) -> Self {
+        let root = places(&text, key);
         Self { name, text, root, lines: OnceLock::new() }
     }
 
@@ -59,6 +67,16 @@ impl Source {
             (place, steps) = (child, steps + 1);
         }
         (steps, place.key.clone(), place.span.clone())
+    }
+
+    /// The whole of the value at the end of a way, or of the innermost one around it.
+    pub fn whole<'p>(&self, way: impl IntoIterator<Item = &'p str>) -> Range<usize> {
+        let mut place = &self.root;
+        for part in way {
+            let Some(child) = place.children.get(part) else { break };
+            place = child;
+        }
+        place.span.start..place.end.max(place.span.end)
     }
 
     fn find(&self, pointer: &str) -> &Place {
@@ -93,7 +111,7 @@ impl Source {
 }
 
 /// Walks the events of the first document. What cannot be read ends the walk: the reader proper says why.
-fn places(text: &str) -> Place {
+fn places(text: &str, name: fn(bool, String) -> String) -> Place {
     let mut parser = Parser::new_from_str(text);
     let mut open: Vec<Open> = Vec::new();
     let mut anchors: HashMap<usize, Place> = HashMap::new();
@@ -106,15 +124,19 @@ fn places(text: &str) -> Place {
                 continue;
             }
             Event::MappingEnd | Event::SequenceEnd => match open.pop() {
-                Some(closed) => (closed.place, closed.anchor, None),
+                Some(mut closed) => {
+                    closed.place.end = span.end;
+                    (closed.place, closed.anchor, None)
+                }
                 None => break,
             },
-            Event::Scalar(value, _, anchor, _) => {
-                (Place { span, ..Place::default() }, anchor, Some(value.into_owned()))
+            Event::Scalar(value, style, anchor, _) => {
+                let plain = style == ScalarStyle::Plain;
+                (Place { end: span.end, span, ..Place::default() }, anchor, Some((plain, value.into_owned())))
             }
             Event::Alias(anchor) => {
                 let target = anchors.get(&anchor).cloned().unwrap_or_default();
-                (Place { span, key: None, children: target.children }, 0, None)
+                (Place { end: span.end, span, key: None, children: target.children }, 0, None)
             }
             _ => continue,
         };
@@ -137,7 +159,8 @@ fn places(text: &str) -> Place {
                 parent.place.children.insert(name, place);
             }
         } else {
-            parent.key = Some((scalar.unwrap_or_default(), place.span));
+            let (plain, key) = scalar.unwrap_or_default();
+            parent.key = Some((name(plain, key), place.span));
         }
     }
     Place::default()

@@ -7,14 +7,19 @@ use std::sync::Arc;
 use super::facts::{Facts, Id, Known, Link, Name, Spot, Subject};
 use super::file::{Look, Validator};
 use super::finding::{Draft, Finding};
+use super::parallel::in_order;
 use super::paths::Paths;
 use super::rule::{self, Rule};
 use super::suggest;
 use super::way::{self, way};
+use crate::resource::KindIndex;
 use crate::source::manifest::Place;
 
-/// Names that are looked through for one that may have been meant.
+/// Names that are kept, to be looked through for one that may have been meant.
 const MAX_NAMES: usize = 5_000;
+
+/// Pairs of a name that is not there and one that is; with more of them, none is compared.
+const MAX_COMPARED: usize = 1_000_000;
 
 /// Fewest names that nobody has defined yet before they are looked through again.
 const MIN_WANTED: usize = 4_096;
@@ -22,7 +27,7 @@ const MIN_WANTED: usize = 4_096;
 /// What is known of all objects so far.
 #[derive(Debug)]
 pub struct Across {
-    files: Paths,
+    paths: Paths,
     rows: HashMap<Id, Claim>,
     /// Resources that do not claim the row of their own name, or not as the first.
     others: HashMap<Id, Spot>,
@@ -54,7 +59,7 @@ struct Clash {
 impl Default for Across {
     fn default() -> Self {
         Self {
-            files: Paths::default(),
+            paths: Paths::default(),
             rows: HashMap::new(),
             others: HashMap::new(),
             clashes: BTreeMap::new(),
@@ -68,7 +73,7 @@ impl Default for Across {
 impl Across {
     /// Takes up what a file has told. `text` is what it held, where it cannot be read again.
     pub fn add(&mut self, file: &Path, text: Option<Arc<[u8]>>, facts: Facts) {
-        let file = self.files.add(file, text);
+        let file = self.paths.add(file, text);
         for one in facts.definitions {
             let (spot, own) = (Spot { file, entry: one.entry }, one.row == one.resource);
             if let Some(first) = self.resource(one.resource) {
@@ -82,14 +87,19 @@ impl Across {
             if first != spot || !own {
                 self.others.insert(one.resource, spot);
             }
-            if self.known.len() <= MAX_NAMES {
-                self.known.push(one.known);
-            }
+            self.keep(one.known);
         }
         self.wanted.extend(facts.links.into_iter().map(|(to, entry)| (to, Spot { file, entry })));
         if self.wanted.len() > self.limit {
             self.look_for_wanted();
             self.limit = (self.wanted.len() * 2).max(MIN_WANTED);
+        }
+    }
+
+    /// Keeps a name, as long as there are few.
+    fn keep(&mut self, known: Known) {
+        if self.known.len() < MAX_NAMES {
+            self.known.push(known);
         }
     }
 
@@ -103,32 +113,43 @@ impl Across {
         self.wanted.retain(|(to, _)| !self.rows.contains_key(to));
     }
 
-    /// Judges all objects together, once all are known, and tells the findings file by file: each of them is read once more.
+    /// Judges all objects together, once all are known, and tells the findings file by file: those with something to tell
+    /// are read once more.
     pub fn judge<E>(
         mut self,
         validator: &Validator,
         tell: &mut dyn FnMut(Vec<Finding>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.look_for_wanted();
-        let first: BTreeSet<Spot> = self.clashes.values().map(|clash| clash.first).collect();
-        let wanted: BTreeSet<Spot> = self.wanted.iter().map(|(_, spot)| *spot).collect();
-        let missing: HashSet<Id> = self.wanted.iter().map(|(to, _)| *to).collect();
-        let spots: BTreeSet<Spot> = self.clashes.keys().chain(&first).chain(&wanted).copied().collect();
-        let mut second =
-            Second { across: &self, validator, missing, firsts: BTreeMap::new(), first, found: Vec::new() };
-        let mut spots = spots.into_iter().peekable();
-        while let Some(spot) = spots.peek() {
-            let file = spot.file;
-            let mut of_file = BTreeSet::new();
-            while let Some(spot) = spots.next_if(|spot| spot.file == file) {
-                of_file.insert(spot.entry);
-            }
-            let found = second.file(file, of_file);
-            if !found.is_empty() {
-                tell(found)?;
-            }
+        if !validator.tells(&rule::MISSING_REFERENCE) {
+            self.wanted.clear();
         }
-        Ok(())
+        let mut second = Second::new(&self, validator);
+        let mut firsts = HashMap::new();
+        let first = self.clashes.values().map(|clash| clash.first).collect();
+        in_order(|tell| by_file(first, tell), |(file, spots)| second.firsts_of(file, spots), &mut |found| {
+            firsts.extend(found);
+            Ok(())
+        })?;
+        second.firsts = firsts;
+        let spots = self.clashes.keys().chain(self.wanted.iter().map(|(_, spot)| spot)).copied().collect();
+        in_order(|tell| by_file(spots, tell), |(file, spots)| second.findings_of(file, spots), &mut |found: Vec<
+            Finding,
+        >| {
+            if found.is_empty() { Ok(()) } else { tell(found) }
+        })
+    }
+}
+
+/// Tells each file with those of its objects.
+fn by_file(spots: BTreeSet<Spot>, tell: &mut dyn FnMut((u32, BTreeSet<u32>))) {
+    let mut spots = spots.into_iter().peekable();
+    while let Some(Spot { file, entry }) = spots.next() {
+        let mut entries = BTreeSet::from([entry]);
+        while let Some(spot) = spots.next_if(|spot| spot.file == file) {
+            entries.insert(spot.entry);
+        }
+        tell((file, entries));
     }
 }
 
@@ -139,10 +160,9 @@ struct Second<'s> {
     /// Rows that nobody claims.
     missing: HashSet<Id>,
     /// Objects that later ones clash with.
-    first: BTreeSet<Spot>,
-    firsts: BTreeMap<Spot, First>,
-    /// In the file that is being read.
-    found: Vec<Finding>,
+    firsts: HashMap<Spot, First>,
+    /// Names that may have been meant, by kind and namespace, sorted.
+    names: HashMap<(KindIndex, &'s str), Vec<&'s str>>,
 }
 
 /// An object that a later one clashes with, as its finding speaks of it.
@@ -152,32 +172,57 @@ struct First {
     place: Place,
 }
 
-impl Second<'_> {
-    /// Reads a file up to the last of these objects.
-    fn file(&mut self, file: u32, mut entries: BTreeSet<u32>) -> Vec<Finding> {
-        let path = self.across.files.path(file);
-        let text = self.across.files.text(file).cloned();
-        self.validator.look_again(&path, text.as_deref(), &mut |entry, look| {
+impl<'s> Second<'s> {
+    fn new(across: &'s Across, validator: &'s Validator) -> Self {
+        let missing: HashSet<Id> = across.wanted.iter().map(|(to, _)| *to).collect();
+        let mut names: HashMap<_, Vec<&str>> = HashMap::new();
+        // each is compared with each
+        if across.known.len().saturating_mul(missing.len()) <= MAX_COMPARED {
+            for known in &across.known {
+                names.entry((known.kind, &*known.namespace)).or_default().push(&known.name);
+            }
+        }
+        for names in names.values_mut() {
+            names.sort_unstable();
+        }
+        Self { across, validator, missing, firsts: HashMap::new(), names }
+    }
+
+    fn firsts_of(&self, file: u32, entries: BTreeSet<u32>) -> Vec<(Spot, First)> {
+        let mut firsts = Vec::new();
+        self.look(file, entries, &mut |spot, look| {
+            let Name { namespace, name, .. } = look.subject().resource();
+            let first = First { namespace: namespace.to_owned(), name: name.to_owned(), place: look.place().clone() };
+            firsts.push((spot, first));
+        });
+        firsts
+    }
+
+    fn findings_of(&self, file: u32, entries: BTreeSet<u32>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let whole = self.look(file, entries, &mut |spot, look| found.extend(self.findings(spot, look)));
+        if !whole {
+            // better to say so than to leave out what there was to say
+            found.push(super::file::changed(&self.across.paths.path(file)));
+        }
+        found.sort_by(|a, b| (a.line, a.column, a.rule.id).cmp(&(b.line, b.column, b.rule.id)));
+        found
+    }
+
+    /// Reads a file up to the last of these objects; whether all of them were there.
+    fn look(&self, file: u32, mut entries: BTreeSet<u32>, tell: &mut dyn FnMut(Spot, &mut Look<'_>)) -> bool {
+        let text = self.across.paths.text(file).cloned();
+        self.validator.look_again(&self.across.paths.path(file), text.as_deref(), &mut |entry, look| {
             if entries.remove(&entry) {
-                self.object(Spot { file, entry }, look);
+                tell(Spot { file, entry }, look);
             }
             !entries.is_empty()
         });
-        if !entries.is_empty() {
-            // better to say so than to leave out what there was to say
-            self.found.push(super::file::changed(&path));
-        }
-        self.found.sort_by(|a, b| (a.line, a.column, a.rule.id).cmp(&(b.line, b.column, b.rule.id)));
-        std::mem::take(&mut self.found)
+        entries.is_empty()
     }
 
-    fn object(&mut self, spot: Spot, look: &mut Look<'_>) {
+    fn findings(&self, spot: Spot, look: &mut Look<'_>) -> Vec<Finding> {
         let subject = look.subject();
-        if self.first.contains(&spot) {
-            let Name { namespace, name, .. } = subject.resource();
-            let first = First { namespace: namespace.to_owned(), name: name.to_owned(), place: look.place().clone() };
-            self.firsts.insert(spot, first);
-        }
         let mut drafts = Vec::new();
         if let Some(clash) = self.across.clashes.get(&spot).filter(|clash| !self.is_itself(spot, clash.first)) {
             drafts.extend(self.clash(*clash, subject));
@@ -191,12 +236,12 @@ impl Second<'_> {
             }
         });
         drafts.retain(|draft| self.validator.tells(draft.rule));
-        self.found.extend(look.place_all(drafts));
+        look.place_all(drafts)
     }
 
     /// Whether both are one object of one file, which was given twice, such as by its folder and by its name.
     fn is_itself(&self, spot: Spot, first: Spot) -> bool {
-        let real = |spot: Spot| self.across.files.path(spot.file).canonicalize().ok();
+        let real = |spot: Spot| self.across.paths.path(spot.file).canonicalize().ok();
         spot.entry == first.entry && real(spot).is_some_and(|path| Some(path) == real(first))
     }
 
@@ -223,11 +268,8 @@ impl Second<'_> {
             name.escape_debug(),
             namespace.escape_debug()
         );
-        let known = &self.across.known;
-        let near = known.iter().filter(|one| one.kind == kind && *one.namespace == *namespace);
-        let mut names: Vec<&str> = near.map(|one| &*one.name).collect();
-        names.sort_unstable();
-        let help = if known.len() <= MAX_NAMES { suggest(name, names) } else { None };
+        let near = self.names.get(&(kind, namespace));
+        let help = near.and_then(|names| suggest(name, names.iter().copied()));
         let mut draft = Draft::new(&rule::MISSING_REFERENCE, link.way.clone(), text).help(help);
         if link.key {
             draft = draft.key();

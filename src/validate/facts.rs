@@ -13,7 +13,7 @@ use crate::registry::{Kind, Reference, Registry};
 use crate::resource::{KindIndex, Resource};
 
 /// An object: the number of its file, and which it is within that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Spot {
     pub file: u32,
     pub entry: u32,
@@ -83,7 +83,7 @@ pub struct Link<'l> {
 pub struct Subject<'s> {
     pub kind: &'s Kind,
     pub resource: &'s Resource,
-    /// As submitted.
+    /// As the API server would store it.
     pub object: &'s Value,
 }
 
@@ -121,8 +121,8 @@ impl<'s> Subject<'s> {
 }
 
 impl Facts {
-    /// Takes down an object's.
-    pub fn add(&mut self, registry: &Registry, ids: &Ids, entry: u32, subject: &Subject<'_>) {
+    /// Takes down which resource an object gives.
+    pub fn add_definition(&mut self, ids: &Ids, entry: u32, subject: &Subject<'_>) {
         let resource = subject.resource();
         let namespace = subject.row_namespace();
         let row = Name { namespace: &namespace, ..resource };
@@ -132,6 +132,10 @@ impl Facts {
             entry,
             known: Known { kind: row.kind, namespace: row.namespace.into(), name: row.name.into() },
         });
+    }
+
+    /// Takes down which others an object names.
+    pub fn add_links(&mut self, registry: &Registry, ids: &Ids, entry: u32, subject: &Subject<'_>) {
         subject.links(registry, &mut |link| self.links.push((ids.of(link.to), entry)));
     }
 }

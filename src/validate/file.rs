@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::facts::{Facts, Ids, Subject};
 use super::finding::{Draft, Excerpt, Finding};
 use super::ignore::Ignored;
-use super::object::{Judged, Schema};
-use super::place::Maps;
+use super::object::{Judged, Schema, is_generated};
+use super::place::{Map, Maps};
 use super::rule::{self, Rule, Severity};
 use super::schema::Unsupported;
 use super::way::{Way, way};
@@ -68,6 +68,7 @@ pub struct Look<'l> {
     subject: Subject<'l>,
     ignored: &'l Ignored,
     maps: &'l mut Maps,
+    reader: &'l Reader,
 }
 
 impl<'l> Look<'l> {
@@ -85,7 +86,8 @@ impl<'l> Look<'l> {
     pub fn place_all(&mut self, mut found: Vec<Draft>) -> Vec<Finding> {
         found.retain(|draft| !self.ignored.contains_key(draft.rule.id));
         let label = label(self.subject.kind, self.subject.object);
-        placed(self.entry, found, Some(&label), self.subject.kind.sensitive, self.maps)
+        let map = || self.maps.of(self.entry, self.subject.kind.sensitive, self.reader);
+        placed(found, Some(&label), map)
     }
 }
 
@@ -163,7 +165,10 @@ impl Validator {
             let judged = schema.judge(kind, &mut object, self.settings.fields);
             let Some(resource) = &judged.resource else { return true };
             let subject = Subject { kind, resource, object: &object };
-            tell(number - 1, &mut Look { entry: &entry, subject, ignored: &ignored, maps: &mut maps })
+            tell(
+                number - 1,
+                &mut Look { entry: &entry, subject, ignored: &ignored, maps: &mut maps, reader: &self.reader },
+            )
         });
     }
 
@@ -207,24 +212,40 @@ impl Validator {
         let number = report.entries;
         report.entries += 1;
         let Some((api_version, name)) = identity(&object, &mut found) else {
-            return place(entry, found, None, false, report);
+            return self.place(entry, found, None, false, report);
         };
         let Some((kind, schema)) = self.known(&object) else {
             self.foreign(&api_version, &name, report, &mut found);
-            return place(entry, found, None, false, report);
+            return self.place(entry, found, None, false, report);
         };
         report.objects += 1;
         let ignored = ignore::read(&object, &mut found);
-        let label = label(kind, &object);
+        let (label, generated) = (label(kind, &object), is_generated(&object));
         let Judged { found: more, desired, resource } = schema.judge(kind, &mut object, self.settings.fields);
         found.extend(more);
         advice::check(kind, &object, desired.as_ref(), &mut found);
         found.extend(unsupported(kind, schema));
         if let Some(resource) = &resource {
-            report.facts.add(&self.registry, &self.ids, number, &Subject { kind, resource, object: &object });
+            let subject = Subject { kind, resource, object: &object };
+            report.facts.add_links(&self.registry, &self.ids, number, &subject);
+            if !generated {
+                report.facts.add_definition(&self.ids, number, &subject);
+            }
         }
         found.retain(|draft| !ignored.contains_key(draft.rule.id));
-        place(entry, found, Some(&label), kind.sensitive, report);
+        self.place(entry, found, Some(&label), kind.sensitive, report);
+    }
+
+    fn place(
+        &self,
+        entry: &Entry<'_>,
+        found: Vec<Draft>,
+        object: Option<&str>,
+        sensitive: bool,
+        report: &mut FileReport,
+    ) {
+        let maps = &mut report.maps;
+        report.findings.extend(placed(found, object, || maps.of(entry, sensitive, &self.reader)));
     }
 
     /// The kind of an object that says what it is.
@@ -311,21 +332,12 @@ fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema) -> impl Iterator<Item = D
     })
 }
 
-fn place(entry: &Entry<'_>, found: Vec<Draft>, object: Option<&str>, sensitive: bool, report: &mut FileReport) {
-    report.findings.extend(placed(entry, found, object, sensitive, &mut report.maps));
-}
-
-fn placed(
-    entry: &Entry<'_>,
-    found: Vec<Draft>,
-    object: Option<&str>,
-    sensitive: bool,
-    maps: &mut Maps,
-) -> Vec<Finding> {
+/// Places what is found; without any, the text is not read for it.
+fn placed(found: Vec<Draft>, object: Option<&str>, map: impl FnOnce() -> Map) -> Vec<Finding> {
     if found.is_empty() {
         return Vec::new();
     }
-    let map = maps.of(entry, sensitive);
+    let map = map();
     found.into_iter().map(|draft| map.place(draft, object)).collect()
 }
 

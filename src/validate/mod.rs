@@ -18,6 +18,7 @@ pub mod ignore;
 pub mod metadata;
 pub mod names;
 pub mod object;
+pub mod parallel;
 pub mod paths;
 pub mod place;
 pub mod rule;

@@ -1,6 +1,6 @@
 //! One object of a kind: what the API server and the operator would say of it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::finding::Draft;
 use super::metadata;
@@ -102,9 +102,8 @@ impl Schema {
         let Some(map) = object.as_object_mut() else { return };
         if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
             let prefix = metadata.get("generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty());
-            let generated = prefix.map(|prefix| format!("{prefix}{GENERATED}"));
-            let nameless = metadata.get("name").is_none_or(|name| name.is_null() || name == "");
-            if let Some(name) = generated.filter(|_| nameless) {
+            let generated = prefix.map(generated_name).filter(|_| is_nameless(metadata));
+            if let Some(name) = generated {
                 metadata.insert("name".to_owned(), name.into());
             }
         }
@@ -306,6 +305,23 @@ fn whole_numbers(value: &mut Value) {
 
 /// What stands for a generated name's end.
 const GENERATED: &str = "00000";
+
+/// Most bytes of a generated name before that (`MaxGeneratedNameLength` of `apiserver/pkg/storage/names`).
+const MAX_PREFIX: usize = 58;
+
+fn generated_name(prefix: &str) -> String {
+    format!("{}{GENERATED}", &prefix[..prefix.floor_char_boundary(MAX_PREFIX)])
+}
+
+fn is_nameless(metadata: &Map<String, Value>) -> bool {
+    metadata.get("name").is_none_or(|name| name.is_null() || name == "")
+}
+
+/// Whether the API server makes the object's name: then nobody can know it.
+#[must_use]
+pub fn is_generated(object: &Value) -> bool {
+    object["metadata"].as_object().is_some_and(is_nameless)
+}
 
 /// The object as the operator would get it from the API server.
 fn resource(kind: &Kind, object: &Value) -> Option<Resource> {

@@ -5,32 +5,33 @@ use std::sync::Arc;
 
 use super::finding::{Draft, Excerpt, Finding, Target};
 use super::way::{self, Step};
-use crate::registry::source::Source;
-use crate::source::manifest::{Entry, Place};
+use crate::registry::Source;
+use crate::source::manifest::locate::{self, Last};
+use crate::source::manifest::{Entry, Place, Reader};
 
 /// Longest line that is shown.
 const MAX_LINE: usize = 240;
 
-/// The document that was looked at last: all objects of a list stand in one.
+/// The document that was looked at last.
 #[derive(Debug, Default)]
 pub struct Maps {
-    /// Line and length of the document.
-    last: Option<(usize, usize, Arc<Source>)>,
+    last: Last,
+    /// Of the document of that line and column: whether it may hold secrets.
+    secrets: Option<((usize, usize), bool)>,
 }
 
 impl Maps {
     /// Of an entry's text. Done for findings only: it reads the text a second time.
-    pub fn of(&mut self, entry: &Entry<'_>, sensitive: bool) -> Map {
-        let key = (entry.place.document(), entry.text.len());
-        let source = match &self.last {
-            Some((line, length, source)) if (*line, *length) == key => Arc::clone(source),
-            _ => {
-                let source = Arc::new(Source::new(String::new(), entry.text.to_owned()));
-                self.last = Some((key.0, key.1, Arc::clone(&source)));
-                source
-            }
+    pub fn of(&mut self, entry: &Entry<'_>, sensitive: bool, reader: &Reader) -> Map {
+        let source = self.last.of(&entry.place, entry.text);
+        let at = entry.place.within(1, 1);
+        let secrets = match self.secrets {
+            Some((known, secrets)) if known == at => secrets,
+            _ => reader.may_hold_secrets(entry.text),
         };
-        Map { source, place: entry.place.clone(), sensitive }
+        self.secrets = Some((at, secrets));
+        let own = source.whole(locate::names(&entry.place, &[]).iter().map(String::as_str));
+        Map { source, place: entry.place.clone(), sensitive, secrets, own }
     }
 }
 
@@ -41,6 +42,10 @@ pub struct Map {
     place: Place,
     /// Values are not shown.
     sensitive: bool,
+    /// Values of other objects in the document are not shown.
+    secrets: bool,
+    /// Where the object stands.
+    own: Range<usize>,
 }
 
 impl Map {
@@ -50,12 +55,13 @@ impl Map {
         let (span, key) = self.span(&draft.way, draft.target);
         let span = one_line(&self.source.text, span);
         let (line, column) = self.source.line_column(span.start);
+        let (line, column) = self.place.within(line, column);
         let width = self.source.text[span.clone()].chars().count();
         Finding {
             rule: draft.rule,
             severity: draft.severity,
             file: Arc::clone(&self.place.file),
-            line: self.place.document() + line - 1,
+            line,
             column,
             end_column: column + width,
             object: object.map(str::to_owned),
@@ -69,15 +75,8 @@ impl Map {
 
     /// The part to point at, and whether it is a key.
     fn span(&self, steps: &[Step], target: Target) -> (Range<usize>, bool) {
-        let mut names = Vec::new();
-        for index in self.place.items() {
-            names.extend(["items".to_owned(), index.to_string()]);
-        }
-        let before = names.len();
-        names.extend(steps.iter().map(|step| match step {
-            Step::Key(name) => name.clone(),
-            Step::Index(index) => index.to_string(),
-        }));
+        let names = locate::names(&self.place, steps);
+        let before = names.len() - steps.len();
         let (reached, key, value) = self.source.reach(names.iter().map(String::as_str));
         if reached < before {
             return (0..0, false);
@@ -96,7 +95,7 @@ impl Map {
         let to = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
         let line = text[from..to].trim_end_matches('\r');
         let (start, end) = (span.start - from, (span.end - from).min(line.len()));
-        if line.len() > MAX_LINE || line.trim().is_empty() {
+        if line.len() > MAX_LINE || line.trim().is_empty() || self.secrets && self.is_shared(from..from + line.len()) {
             return None;
         }
         let before = line.get(..start)?;
@@ -112,7 +111,31 @@ impl Map {
         } else {
             line.to_owned()
         };
-        Some(Excerpt { line: line.replace(|c: char| c.is_control(), " "), start, end: end.max(start) })
+        // the line of a document that begins in its middle
+        let indent = if from == 0 { self.place.within(1, 1).1 - 1 } else { 0 };
+        let shown = " ".repeat(indent) + &line.chars().map(visible).collect::<String>();
+        Some(Excerpt { line: shown, start: indent + start, end: indent + end.max(start) })
+    }
+
+    /// Whether something of another object stands on a line: there may be secrets in it.
+    fn is_shared(&self, line: Range<usize>) -> bool {
+        let text = &self.source.text;
+        let blank = |range: Range<usize>| {
+            text.get(range).is_none_or(|part| part.chars().all(|c| c.is_whitespace() || "-,[]{}".contains(c)))
+        };
+        let (start, end) = (self.own.start.clamp(line.start, line.end), self.own.end.clamp(line.start, line.end));
+        !blank(line.start..start) || !blank(end..line.end)
+    }
+}
+
+/// Control characters as blanks, of the same number of bytes where that can be.
+fn visible(c: char) -> char {
+    if !c.is_control() {
+        c
+    } else if c.is_ascii() {
+        ' '
+    } else {
+        '\u{a0}'
     }
 }
 

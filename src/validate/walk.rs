@@ -1,4 +1,4 @@
-//! Paths of kind files, followed through an object as it was submitted.
+//! Paths of kind files, followed through an object before it is normalised.
 
 use serde_json::Value;
 

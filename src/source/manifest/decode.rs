@@ -2,6 +2,7 @@
 //! numbers. A key that is given twice is an error in both.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -10,6 +11,7 @@ use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::Trouble;
+use crate::golang::float;
 
 /// Deepest nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 128;
@@ -17,10 +19,15 @@ const MAX_DEPTH: usize = 128;
 /// What aliases may unfold to beyond the text's own size: far above any manifest, far below a bomb.
 const ALIAS_EVENTS: usize = 200_000;
 
-/// A value, and the line of the document on which it begins, from 0.
+/// A value, and where in the document it stands.
 #[derive(Clone, PartialEq)]
 pub struct Decoded {
+    /// On which it begins, from 0.
     pub line: usize,
+    /// In which it begins, in characters, from 0.
+    pub column: usize,
+    /// In bytes.
+    pub span: Range<usize>,
     pub value: Value,
 }
 
@@ -45,13 +52,29 @@ pub struct Fault {
 /// The values of a document: one in YAML, any number one behind the other in JSON.
 pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
     if !text.trim_start().starts_with('{') {
-        return Ok(vec![Decoded { line: 0, value: yaml(text)? }]);
+        return whole(text);
     }
     match json(text) {
         // a flow mapping, which kubectl tries next as well
-        Err(_) if !looks_like_json(text) => Ok(vec![Decoded { line: 0, value: yaml(text)? }]),
+        Err(_) if !looks_like_json(text) => whole(text),
         result => result,
     }
+}
+
+fn whole(text: &str) -> Result<Vec<Decoded>, Fault> {
+    Ok(vec![Decoded { line: 0, column: 0, span: 0..text.len(), value: yaml(text)? }])
+}
+
+/// A key as it is read, given whether it is plain.
+#[must_use]
+pub fn key(plain: bool, text: String) -> String {
+    // anything else is itself
+    let special = text.starts_with(|c: char| c.is_ascii_digit() || "+-.ynYNtfTFoO".contains(c));
+    if !plain || !special {
+        return text;
+    }
+    let read = serde_saphyr::from_str_with_options::<KeyText>(&text, options(text.len()));
+    read.map_or(text, |KeyText(read)| read)
 }
 
 /// Tells JSON from a YAML flow mapping: by its quoted keys.
@@ -63,12 +86,18 @@ fn looks_like_json(text: &str) -> bool {
 fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
     let mut values = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonValue>();
+    let (mut start, mut line) = (0, 0);
     loop {
+        let before = start;
         let from = stream.byte_offset();
-        let blank = text[from..].len() - text[from..].trim_start().len();
-        let line = text[..from + blank].matches('\n').count();
+        start = text.len() - text[from..].trim_start().len();
+        line += text[before..start].matches('\n').count();
         match stream.next() {
-            Some(Ok(JsonValue(value))) => values.push(Decoded { line, value }),
+            Some(Ok(JsonValue(value))) => {
+                let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+                let column = text[line_start..start].chars().count();
+                values.push(Decoded { line, column, span: start..stream.byte_offset(), value });
+            }
             Some(Err(error)) => {
                 let text = error.to_string();
                 let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
@@ -220,7 +249,7 @@ impl<'de> Visitor<'de> for Seed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        while let Some(key) = entries.next_key_seed(Key)? {
             if map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
             }
@@ -228,6 +257,62 @@ impl<'de> Visitor<'de> for Seed {
             map.insert(key, value);
         }
         Ok(Value::Object(map))
+    }
+}
+
+struct KeyText(String);
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Key.deserialize(deserializer).map(Self)
+    }
+}
+
+/// A key. YAML's may be of any sort, and kubectl writes each as a string once it has read it: `on` is `true`, `0755` is `493`.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, a number or true or false as a key")
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<String, E> {
+        Ok(flag.to_string())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<String, E> {
+        Ok(match float::format_short(number).as_str() {
+            "+Inf" => ".inf".to_owned(),
+            "-Inf" => "-.inf".to_owned(),
+            "NaN" => ".nan".to_owned(),
+            text => text.to_owned(),
+        })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<String, E> {
+        Ok(text)
     }
 }
 
@@ -276,10 +361,41 @@ mod tests {
         }
     }
 
+    /// Each checked against `kubectl annotate --local`.
+    #[test]
+    fn keys_are_what_kubectl_makes_of_them() {
+        for (text, expected) in [
+            ("on", "true"),
+            ("No", "false"),
+            ("y", "true"),
+            ("'on'", "on"),
+            ("0755", "493"),
+            ("0x1f", "31"),
+            ("1_000", "1000"),
+            ("-7", "-7"),
+            ("1.50", "1.5"),
+            ("1e3", "1000"),
+            ("1e7", "1e+07"),
+            ("0.00001", "1e-05"),
+            ("16777217.0", "1.6777216e+07"),
+            ("12:30", "12:30"),
+            ("2024-01-01", "2024-01-01"),
+            ("plain words", "plain words"),
+        ] {
+            assert_eq!(one(&format!("{text}: x\n")), json!({expected: "x"}), "{text}");
+        }
+        for text in ["~: x\n", "null: x\n", "? [a]\n: x\n", "? {a: b}\n: x\n"] {
+            fault(text);
+        }
+        assert_eq!(fault("on: 1\nyes: 2\n").trouble, Trouble::DuplicateKey);
+        assert_eq!(one("{on: 1}"), json!({"true": 1}));
+        assert_eq!(one("{\"on\": 1}"), json!({"on": 1}));
+    }
+
     #[test]
     fn anchors_and_merge_keys_unfold() {
-        let text = "base: &b {x: 1, y: 2}\na:\n  <<: *b\n  y: 3\n";
-        assert_eq!(one(text)["a"], json!({"x": 1, "y": 3}));
+        let text = "base: &b {x: 1, z: 2}\na:\n  <<: *b\n  z: 3\n";
+        assert_eq!(one(text)["a"], json!({"x": 1, "z": 3}));
     }
 
     #[test]
@@ -294,7 +410,8 @@ mod tests {
             "{\"a\":1.0,\"b\":1,\"c\":18446744073709551615}"
         );
         let values = decode("{\"a\": 1}\n\n{\"a\": 2} {\"a\": 3}\n").unwrap();
-        assert_eq!(values.iter().map(|decoded| decoded.line).collect::<Vec<_>>(), [0, 2, 2]);
+        let places: Vec<_> = values.iter().map(|one| (one.line, one.column, one.span.clone())).collect();
+        assert_eq!(places, [(0, 0, 0..8), (2, 0, 10..18), (2, 9, 19..27)]);
         assert_eq!(one("{a: 1, b: yes}"), json!({"a": 1, "b": true}));
     }
 

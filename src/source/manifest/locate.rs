@@ -1,43 +1,137 @@
 //! Where in a document a value stands, so that an error can name the line to mend.
 
-use std::ops::ControlFlow;
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use granit_parser::{Event, Parser};
 
+use super::{Place, decode};
+use crate::registry::Source;
 pub use crate::rules::WayStep as Step;
 
 /// Line and column, both from 1.
 pub type Position = (usize, usize);
 
-/// The value at the end of `way`, or the innermost value around it that is there: its key in a mapping, itself in a
-/// sequence. `None` where not even the first step is there.
+/// A document's text with the place of everything in it. Its keys are named as they are read.
 #[must_use]
-pub fn find(text: &str, way: &[Step]) -> Option<Position> {
-    let mut best: Option<(usize, Position)> = None;
-    walk(text, |open, position| {
-        let depth = open.len();
-        let matches = depth > 0 && depth <= way.len() && open.iter().zip(way).all(|(frame, step)| frame.is_at(step));
-        if matches && best.is_none_or(|(deepest, _)| depth > deepest) {
-            best = Some((depth, position));
+pub fn source(text: &str) -> Source {
+    Source::with_keys(String::new(), text.to_owned(), decode::key)
+}
+
+/// The document that was looked at last: all objects of a list stand in one.
+#[derive(Debug, Default)]
+pub struct Last(Option<(usize, usize, Arc<Source>)>);
+
+impl Last {
+    /// Of a place's document, whose text this is.
+    pub fn of(&mut self, place: &Place, text: &str) -> Arc<Source> {
+        match &self.0 {
+            Some((line, column, source)) if (*line, *column) == (place.document, place.column) => Arc::clone(source),
+            _ => {
+                let source = Arc::new(source(text));
+                self.0 = Some((place.document, place.column, Arc::clone(&source)));
+                source
+            }
         }
-        if depth == way.len() && matches { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// The documents of a file.
+#[derive(Debug)]
+pub struct Documents {
+    file: Arc<Path>,
+    stamp: Stamp,
+    /// By the line and the column on which they begin.
+    texts: HashMap<Position, (String, OnceLock<Source>)>,
+}
+
+type Stamp = (u64, Option<SystemTime>);
+
+/// Other where the file is another one than before.
+#[must_use]
+pub fn stamp(metadata: &Metadata) -> Stamp {
+    (metadata.len(), metadata.modified().ok())
+}
+
+impl Documents {
+    #[must_use]
+    pub fn new(file: Arc<Path>, stamp: Stamp) -> Self {
+        Self { file, stamp, texts: HashMap::new() }
+    }
+
+    #[must_use]
+    pub fn is_of(&self, file: &Path, stamp: Stamp) -> bool {
+        (&*self.file, self.stamp) == (file, stamp)
+    }
+
+    pub fn add(&mut self, place: &Place, text: &str) {
+        let at = (place.document, place.column);
+        self.texts.entry(at).or_insert_with(|| (text.to_owned(), OnceLock::new()));
+    }
+
+    /// As [`find`].
+    #[must_use]
+    pub fn find(&self, place: &Place, way: &[Step]) -> Option<Position> {
+        let (text, read) = self.texts.get(&(place.document, place.column))?;
+        find(read.get_or_init(|| source(text)), place, way)
+    }
+}
+
+/// The value at the end of `way` from an object, or the innermost value around it that is there: its key in a mapping,
+/// itself in a sequence. `None` where not even the first step is there.
+#[must_use]
+pub fn find(source: &Source, place: &Place, way: &[Step]) -> Option<Position> {
+    let names = names(place, way);
+    let (reached, key, value) = source.reach(names.iter().map(String::as_str));
+    if way.is_empty() || reached <= names.len() - way.len() && place.items.is_empty() {
+        return None;
+    }
+    let (line, column) = source.line_column(key.unwrap_or(value).start);
+    Some(place.within(line, column))
+}
+
+/// The way from the document's root.
+#[must_use]
+pub fn names(place: &Place, way: &[Step]) -> Vec<String> {
+    let lists = place.items.iter().flat_map(|index| ["items".to_owned(), index.to_string()]);
+    let way = way.iter().map(|step| match step {
+        Step::Key(name) => name.clone(),
+        Step::Index(index) => index.to_string(),
     });
-    best.map(|(_, position)| position)
+    lists.chain(way).collect()
 }
 
 /// The lines of the entries of the sequence `items` at the root.
 #[must_use]
 pub fn item_lines(text: &str) -> Vec<usize> {
+    let mut parser = Parser::new_from_str(text);
     let mut lines = Vec::new();
-    walk(text, |open, (line, _)| {
-        if let [root, items] = open
-            && root.is_at(&Step::Key("items".to_owned()))
-            && items.sequence
-        {
-            lines.push(line);
+    // collections around the event, whether the root's next node is a key, whether `items` is open
+    let (mut depth, mut is_key, mut items) = (0_usize, true, false);
+    let mut expected = false;
+    while let Some(Ok((event, span))) = parser.next_event() {
+        let opens = matches!(event, Event::MappingStart(..) | Event::SequenceStart(..));
+        if matches!(event, Event::MappingEnd | Event::SequenceEnd) {
+            depth = depth.saturating_sub(1);
+            if depth <= 1 && items {
+                return lines;
+            }
+        } else if opens || matches!(event, Event::Scalar(..) | Event::Alias(..)) {
+            match depth {
+                1 => {
+                    items = expected && !is_key && matches!(event, Event::SequenceStart(..));
+                    expected = is_key && matches!(&event, Event::Scalar(name, ..) if name == "items");
+                    is_key = !is_key;
+                }
+                2 if items => lines.push(span.start.line()),
+                _ => {}
+            }
+            depth += usize::from(opens);
         }
-        ControlFlow::Continue(())
-    });
+    }
     lines
 }
 
@@ -65,73 +159,6 @@ pub fn way_in(text: &str) -> Vec<Step> {
     way
 }
 
-/// A mapping or sequence that is being read, and where in it the reading stands.
-struct Frame {
-    sequence: bool,
-    /// Entries of a sequence before the current one.
-    index: usize,
-    /// Key of the current entry of a mapping, and where it stands.
-    key: Option<(String, Position)>,
-}
-
-impl Frame {
-    fn is_at(&self, step: &Step) -> bool {
-        match step {
-            Step::Key(name) => self.key.as_ref().is_some_and(|(key, _)| key == name),
-            Step::Index(index) => self.sequence && self.index == *index,
-        }
-    }
-}
-
-/// Tells every value of the first document with the way to it; what cannot be parsed ends the walk.
-fn walk(text: &str, mut visit: impl FnMut(&[Frame], Position) -> ControlFlow<()>) {
-    let mut parser = Parser::new_from_str(text);
-    let mut open: Vec<Frame> = Vec::new();
-    while let Some(Ok((event, span))) = parser.next_event() {
-        let position = (span.start.line(), span.start.col() + 1);
-        let (container, scalar) = match event {
-            Event::MappingStart(..) => (Some(false), String::new()),
-            Event::SequenceStart(..) => (Some(true), String::new()),
-            Event::Scalar(value, ..) => (None, value.into_owned()),
-            Event::Alias(..) => (None, String::new()),
-            Event::MappingEnd | Event::SequenceEnd => {
-                open.pop();
-                after_value(&mut open);
-                continue;
-            }
-            Event::DocumentEnd => return,
-            _ => continue,
-        };
-        let is_key = open.last().is_some_and(|frame| !frame.sequence && frame.key.is_none());
-        if is_key && container.is_none() {
-            if let Some(frame) = open.last_mut() {
-                frame.key = Some((scalar, position));
-            }
-            continue;
-        }
-        if !is_key {
-            let shown = open.last().and_then(|frame| frame.key.as_ref()).map_or(position, |(_, position)| *position);
-            if visit(&open, shown).is_break() {
-                return;
-            }
-        }
-        match container {
-            Some(sequence) => open.push(Frame { sequence, index: 0, key: None }),
-            None => after_value(&mut open),
-        }
-    }
-}
-
-fn after_value(open: &mut [Frame]) {
-    let Some(frame) = open.last_mut() else { return };
-    if frame.sequence {
-        frame.index += 1;
-    } else if frame.key.take().is_none() {
-        // a key that is itself a collection: it has a name that no way leads to
-        frame.key = Some((String::new(), (1, 1)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,8 +174,12 @@ items:
 - kind: B
 ";
 
+    fn place(items: &[usize]) -> Place {
+        Place { file: Path::new("x").into(), line: 1, document: 1, column: 1, items: items.into() }
+    }
+
     fn at(text: &str, path: &str) -> Option<Position> {
-        find(text, &way_in(path))
+        find(&source(text), &place(&[]), &way_in(path))
     }
 
     #[test]
@@ -164,6 +195,8 @@ items:
         assert_eq!(at(spec, "metadata.name is required"), None);
         assert_eq!(at(spec, "the key is taken"), None);
         assert_eq!(at("a: [", "spec.x"), None);
+        assert_eq!(at("spec: {on: 1, 'off': 2}", "spec.true is"), Some((1, 8)));
+        assert_eq!(at("spec: {on: 1, 'off': 2}", "spec.off is"), Some((1, 15)));
     }
 
     #[test]
@@ -177,8 +210,11 @@ items:
         assert_eq!(item_lines(TEXT), [3, 8]);
         assert_eq!(item_lines("items: [{a: 1},\n {b: 2}]"), [1, 2]);
         assert_eq!(item_lines("spec: {items: [1]}\nitems: {}"), [0_usize; 0]);
-        let way = [Step::Key("items".into()), Step::Index(0), Step::Key("spec".into()), Step::Key("edges".into())];
-        assert_eq!(find(TEXT, &way), Some((5, 5)));
+        assert_eq!(item_lines("items: items\nx: [1, 2]\n? [items]\n: [3]\n"), [0_usize; 0]);
+        assert_eq!(item_lines("a: &a [1]\nitems:\n- *a\n- [2,\n 3]\n- x\nb: [1]\n"), [3, 4, 6]);
+        let way = [Step::Key("spec".into()), Step::Key("edges".into())];
+        assert_eq!(find(&source(TEXT), &place(&[0]), &way), Some((5, 5)));
+        assert_eq!(find(&source(TEXT), &place(&[1]), &way), Some((8, 3)));
     }
 
     #[test]

@@ -12,14 +12,14 @@ mod values;
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use documents::{Document, Documents};
-use locate::Step;
+use locate::Last;
 pub use object::{misnamed, uid};
 pub use values::values;
 
@@ -37,6 +37,8 @@ pub struct Place {
     pub line: usize,
     /// Line on which its document begins, from 1.
     document: usize,
+    /// Column in which its document begins, in characters, from 1.
+    column: usize,
     /// The way to it through lists.
     items: Box<[usize]>,
 }
@@ -54,10 +56,17 @@ impl Place {
         &self.items
     }
 
+    /// Line and column in the file of what stands there in the document's text; all of them from 1.
+    #[must_use]
+    pub fn within(&self, line: usize, column: usize) -> (usize, usize) {
+        let before = if line == 1 { self.column - 1 } else { 0 };
+        (self.document + line - 1, column + before)
+    }
+
     /// Where an error stands; good for telling, not for looking anything up.
     #[must_use]
     pub fn of_error(error: &ManifestError) -> Self {
-        Self { file: Arc::clone(&error.file), line: error.line, document: error.line, items: Box::default() }
+        Self { file: Arc::clone(&error.file), line: error.line, document: error.line, column: 1, items: Box::default() }
     }
 }
 
@@ -135,7 +144,7 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Entry<'t> {
     pub place: Place,
-    /// Its document's text, from the line that `place` counts from.
+    /// Its document's text, from where `place` counts.
     pub text: &'t str,
     pub value: Value,
 }
@@ -168,6 +177,8 @@ pub struct Reader {
     registry: Arc<Registry>,
     /// Kinds whose manifests hold secrets, lower case.
     sensitive: Vec<String>,
+    /// The file in which something was located last: errors come one behind the other.
+    located: Arc<Mutex<Option<locate::Documents>>>,
 }
 
 impl Reader {
@@ -175,7 +186,7 @@ impl Reader {
     pub fn new(registry: Arc<Registry>) -> Self {
         let sensitive = registry.kinds().iter().filter(|kind| kind.sensitive);
         let sensitive = sensitive.map(|kind| kind.names.kind.to_lowercase()).collect();
-        Self { registry, sensitive }
+        Self { registry, sensitive, located: Arc::default() }
     }
 
     #[must_use]
@@ -185,17 +196,19 @@ impl Reader {
 
     /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
     pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
-        self.entries_of_file(file, usize::MAX, &mut |part| tell(self.found(part)));
+        let mut last = Last::default();
+        self.entries_of_file(file, usize::MAX, &mut |part| tell(self.found(part, &mut last)));
     }
 
     /// Reads a stream; `file` is the name that errors are told with.
     pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Found) -> bool) {
-        self.entries(file, input, usize::MAX, &mut |part| tell(self.found(part)));
+        let mut last = Last::default();
+        self.entries(file, input, usize::MAX, &mut |part| tell(self.found(part, &mut last)));
     }
 
-    fn found(&self, part: Part<'_>) -> Found {
+    fn found(&self, part: Part<'_>, last: &mut Last) -> Found {
         match part {
-            Part::Entry(entry) => object::read(&self.registry, &entry.place, entry.text, entry.value),
+            Part::Entry(entry) => object::read(&self.registry, entry, last),
             Part::Trouble(_, error, _) => Found::Error(error),
         }
     }
@@ -266,9 +279,9 @@ impl Reader {
             }
         };
         for decoded in values {
-            let line = document.line + decoded.line;
-            let place = Place { file: Arc::clone(file), line, document: line, items: Box::default() };
-            let text = skip_lines(&document.text, decoded.line);
+            let (line, column) = (document.line + decoded.line, decoded.column + 1);
+            let place = Place { file: Arc::clone(file), line, document: line, column, items: Box::default() };
+            let text = document.text.get(decoded.span).unwrap_or_default();
             if !self.entries_in(&place, text, decoded.value, None, tell) {
                 return false;
             }
@@ -309,11 +322,17 @@ impl Reader {
         true
     }
 
+    /// Whether a text names a kind that holds secrets, such as another object beside the one that is looked at.
+    #[must_use]
+    pub fn may_hold_secrets(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        self.sensitive.iter().any(|kind| lower.contains(kind.as_str()))
+    }
+
     /// The line of a fault with a caret below it, unless the document may hold a secret.
     fn snippet(&self, document: &Document, line: usize, column: usize) -> Option<String> {
         const MOST: usize = 160;
-        let lower = document.text.to_lowercase();
-        if self.sensitive.iter().any(|kind| lower.contains(kind.as_str())) {
+        if self.may_hold_secrets(&document.text) {
             return None;
         }
         let text = document.text.lines().nth(line - 1)?.replace('\t', " ");
@@ -326,7 +345,7 @@ impl Reader {
     }
 
     /// The line that an error text about a manifest speaks of, and its column; both as good as they are known.
-    /// Reads the file again, so this is for errors only.
+    /// Reads the file again, once for all errors in a row, so this is for errors only.
     #[must_use]
     pub fn locate(&self, place: &Place, text: &str) -> (usize, usize) {
         let known = (place.line, 0);
@@ -334,30 +353,20 @@ impl Reader {
         if way.is_empty() || *place.file == *Path::new(STDIN) {
             return known;
         }
-        let Ok(open) = std::fs::File::open(&place.file) else { return known };
-        let documents = Documents::new(std::io::BufReader::new(open));
-        let within = |document: &Document| {
-            document.line <= place.document && place.document < document.line + document.text.lines().count()
-        };
-        let Some(document) = documents.map_while(Result::ok).find(within) else { return known };
-        position(skip_lines(&document.text, place.document - document.line), place, way).unwrap_or(known)
+        let Ok(stamp) = std::fs::metadata(&place.file).map(|metadata| locate::stamp(&metadata)) else { return known };
+        let Ok(mut located) = self.located.lock() else { return known };
+        if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
+            let mut documents = locate::Documents::new(Arc::clone(&place.file), stamp);
+            self.entries_of_file(&place.file, usize::MAX, &mut |part| {
+                if let Part::Entry(entry) = part {
+                    documents.add(&entry.place, entry.text);
+                }
+                true
+            });
+            *located = Some(documents);
+        }
+        located.as_ref().and_then(|documents| documents.find(place, &way)).unwrap_or(known)
     }
-}
-
-/// Line and column of a value of a manifest, given its document's text.
-fn position(text: &str, place: &Place, way: Vec<Step>) -> Option<(usize, usize)> {
-    let to_item = place.items.iter().flat_map(|index| [Step::Key("items".to_owned()), Step::Index(*index)]);
-    let way: Vec<_> = to_item.chain(way).collect();
-    let depth = place.items.len() * 2;
-    let (line, column) = locate::find(text, &way)?;
-    // the innermost part that is there may be the list itself
-    let line = place.document + line - 1;
-    (depth == 0 || line >= place.line).then_some((line, column))
-}
-
-fn skip_lines(text: &str, lines: usize) -> &str {
-    let skipped: usize = text.split_inclusive('\n').take(lines).map(str::len).sum();
-    text.get(skipped..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::locate::Step;
-use super::{Found, Manifest, ManifestError, Place, position};
+use super::locate::{Last, Step, find};
+use super::{Entry, Found, Manifest, ManifestError};
 use crate::desired::DELETION_POLICY;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -37,16 +37,16 @@ impl ListKind {
     }
 }
 
-/// Reads an object. `text` is its document's, to find the place of an error.
-pub fn read(registry: &Registry, place: &Place, text: &str, value: Value) -> Found {
-    let result = take_apart(registry, value);
-    match result {
-        Ok(Some(resource)) => Found::Manifest(Manifest { place: place.clone(), resource }),
+/// Reads an object. `last` is where the place of an error is found.
+pub fn read(registry: &Registry, entry: Entry<'_>, last: &mut Last) -> Found {
+    let Entry { place, text, value } = entry;
+    match take_apart(registry, value) {
+        Ok(Some(resource)) => Found::Manifest(Manifest { place, resource }),
         Ok(None) => Found::Foreign,
         Err(refusal) => {
-            let mut error = ManifestError::at(place, refusal.id, refusal.text);
+            let mut error = ManifestError::at(&place, refusal.id, refusal.text);
             error.policy = refusal.policy;
-            if let Some((line, column)) = position(text, place, refusal.way) {
+            if let Some((line, column)) = find(&last.of(&place, text), &place, &refusal.way) {
                 (error.line, error.column) = (line, column);
             }
             Found::Error(error)

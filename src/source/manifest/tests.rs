@@ -86,12 +86,12 @@ items:
 - apiVersion: orloj.dev/v1
   kind: PLAIN
   metadata:
-    labels: {n: 1}
+    labels: {k: 1}
     name: c
 ";
     let lines = summary(&read(text));
     assert_eq!(lines[..2], ["x.yaml:4 default/a", "x.yaml:7 default/b"]);
-    assert_eq!(lines[2], "x.yaml:14:14: metadata.labels.n: expected a string, not a number; put it into quotes");
+    assert_eq!(lines[2], "x.yaml:14:14: metadata.labels.k: expected a string, not a number; put it into quotes");
 }
 
 #[test]
