@@ -14,6 +14,8 @@ pub struct Source {
     root: Place,
     /// Where each line begins, once that is asked for.
     lines: OnceLock<Vec<usize>>,
+    /// A byte is a character everywhere.
+    plain: OnceLock<bool>,
 }
 
 /// Where a value stands, in bytes.
@@ -45,7 +47,7 @@ impl Source {
     #[must_use]
     pub fn with_keys(name: String, text: String, key: fn(bool, String) -> String) -> Self {
         let root = places(&text, key);
-        Self { name, text, root, lines: OnceLock::new() }
+        Self { name, text, root, lines: OnceLock::new(), plain: OnceLock::new() }
     }
 
     /// The value at a JSON pointer, or the innermost one around it.
@@ -106,7 +108,11 @@ impl Source {
             .get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect());
         let line = lines.partition_point(|start| *start <= offset).max(1);
         let start = lines.get(line - 1).copied().unwrap_or_default();
-        (line, self.text.get(start..offset).unwrap_or_default().chars().count() + 1)
+        // many objects may stand on one line
+        let plain = *self.plain.get_or_init(|| self.text.is_ascii());
+        let column =
+            if plain { offset - start } else { self.text.get(start..offset).unwrap_or_default().chars().count() };
+        (line, column + 1)
     }
 }
 

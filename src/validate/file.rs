@@ -11,16 +11,25 @@ use super::facts::{Facts, Ids, Subject};
 use super::finding::{Draft, Excerpt, Finding};
 use super::ignore::Ignored;
 use super::object::{Judged, Schema, is_generated};
-use super::place::{Map, Maps};
+use super::place::{Map, Maps, Shown};
 use super::rule::{self, Rule, Severity};
 use super::schema::Unsupported;
 use super::way::{Way, way};
-use super::{FieldValidation, MAX_DOCUMENT, advice, ignore, suggest};
+use super::{FieldValidation, advice, ignore, suggest};
 use crate::registry::{Kind, Registry};
 use crate::source::manifest::{Entry, ManifestError, Part, Place, Reader, STDIN, Trouble, misnamed};
 
 /// Most bytes of what can be read but once, and so is kept.
 const MAX_STREAM: u64 = 512 << 20;
+
+/// Most bytes of a request to the API server (`MaxRequestBodyBytes`).
+const MAX_REQUEST: usize = 3 << 20;
+
+/// Most bytes that etcd takes, unless it was told otherwise (`--max-request-bytes`).
+const MAX_STORED: usize = 3 << 19;
+
+/// A text from which on its size is looked at.
+const LARGE: usize = 1 << 20;
 
 /// How manifests are judged.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +95,7 @@ impl<'l> Look<'l> {
     pub fn place_all(&mut self, mut found: Vec<Draft>) -> Vec<Finding> {
         found.retain(|draft| !self.ignored.contains_key(draft.rule.id));
         let label = label(self.subject.kind, self.subject.object);
-        let map = || self.maps.of(self.entry, self.subject.kind.sensitive, self.reader);
+        let map = || self.maps.of(self.entry, shown(self.subject.kind), self.reader);
         placed(found, Some(&label), map)
     }
 }
@@ -174,8 +183,8 @@ impl Validator {
 
     fn parts(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(Part<'_>) -> bool) {
         match text {
-            Some(text) => self.reader.entries(file, text, MAX_DOCUMENT, tell),
-            None => self.reader.entries_of_file(file, MAX_DOCUMENT, tell),
+            Some(text) => self.reader.entries(file, text, tell),
+            None => self.reader.entries_of_file(file, tell),
         }
     }
 
@@ -212,19 +221,22 @@ impl Validator {
         let number = report.entries;
         report.entries += 1;
         let Some((api_version, name)) = identity(&object, &mut found) else {
-            return self.place(entry, found, None, false, report);
+            return self.place(entry, found, None, Shown::Alone, report);
         };
         let Some((kind, schema)) = self.known(&object) else {
             self.foreign(&api_version, &name, report, &mut found);
-            return self.place(entry, found, None, false, report);
+            return self.place(entry, found, None, Shown::Alone, report);
         };
         report.objects += 1;
+        if entry.text.len() > LARGE {
+            too_large(&object, &mut found);
+        }
         let ignored = ignore::read(&object, &mut found);
         let (label, generated) = (label(kind, &object), is_generated(&object));
         let Judged { found: more, desired, resource } = schema.judge(kind, &mut object, self.settings.fields);
         found.extend(more);
         advice::check(kind, &object, desired.as_ref(), &mut found);
-        found.extend(unsupported(kind, schema));
+        report.findings.extend(unsupported(kind, schema, &entry.place));
         if let Some(resource) = &resource {
             let subject = Subject { kind, resource, object: &object };
             report.facts.add_links(&self.registry, &self.ids, number, &subject);
@@ -233,19 +245,12 @@ impl Validator {
             }
         }
         found.retain(|draft| !ignored.contains_key(draft.rule.id));
-        self.place(entry, found, Some(&label), kind.sensitive, report);
+        self.place(entry, found, Some(&label), shown(kind), report);
     }
 
-    fn place(
-        &self,
-        entry: &Entry<'_>,
-        found: Vec<Draft>,
-        object: Option<&str>,
-        sensitive: bool,
-        report: &mut FileReport,
-    ) {
+    fn place(&self, entry: &Entry<'_>, found: Vec<Draft>, object: Option<&str>, shown: Shown, report: &mut FileReport) {
         let maps = &mut report.maps;
-        report.findings.extend(placed(found, object, || maps.of(entry, sensitive, &self.reader)));
+        report.findings.extend(placed(found, object, || maps.of(entry, shown, &self.reader)));
     }
 
     /// The kind of an object that says what it is.
@@ -313,7 +318,25 @@ fn label(kind: &Kind, object: &Value) -> String {
     format!("{} {}/{}", kind.names.kind, clean(namespace), clean(name))
 }
 
-fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema) -> impl Iterator<Item = Draft> + 's {
+/// What neither the API server nor etcd takes: both count JSON.
+fn too_large(object: &Value, found: &mut Vec<Draft>) {
+    let bytes = serde_json::to_vec(object).map_or(0, |json| json.len());
+    let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    if bytes > MAX_REQUEST {
+        let text = format!("the object has {} as JSON; the API server takes at most 3 MiB", mebibytes(bytes));
+        found.push(Draft::new(&rule::OBJECT_TOO_LARGE, Way::new(), text));
+    } else if bytes > MAX_STORED {
+        let text = format!("the object has {} as JSON; etcd takes at most 1.5 MiB by default", mebibytes(bytes));
+        found.push(Draft { severity: Severity::Warning, ..Draft::new(&rule::OBJECT_TOO_LARGE, Way::new(), text) });
+    }
+}
+
+fn shown(kind: &Kind) -> Shown {
+    if kind.sensitive { Shown::Key } else { Shown::Line }
+}
+
+/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second reading.
+fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl Iterator<Item = Finding> + 's {
     schema.unsupported.iter().map(|one| {
         let (rule, text) = match one {
             Unsupported::Cel { rule: text, why } => {
@@ -328,7 +351,20 @@ fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema) -> impl Iterator<Item = D
                 format!("the pattern `{pattern}` of {} is not checked: {why}", kind.names.kind),
             ),
         };
-        Draft::new(rule, way(&["kind"]), text).help(Some("the API server checks it".to_owned()))
+        Finding {
+            rule,
+            severity: rule.severity,
+            file: Arc::clone(&place.file),
+            line: place.line,
+            column: 0,
+            end_column: 0,
+            object: None,
+            path: String::new(),
+            text,
+            help: Some("the API server checks it".to_owned()),
+            note: None,
+            excerpt: None,
+        }
     })
 }
 
@@ -392,15 +428,19 @@ fn broken(trouble: Trouble, error: &ManifestError, text: &str) -> Finding {
 
 fn hint(trouble: Trouble, error: &ManifestError, text: &str) -> Option<String> {
     match trouble {
-        Trouble::Syntax if text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t')) => {
-            Some("YAML is indented by blanks, never by tabs".to_owned())
-        }
+        Trouble::Syntax if is_indented_by_tab(text) => Some("YAML is indented by blanks, never by tabs".to_owned()),
         Trouble::Limits => Some("write it out, with fewer levels or aliases".to_owned()),
         Trouble::DuplicateKey if error.text.contains("duplicate") => {
             Some("take one of the two out: kubectl would use the last without a word".to_owned())
         }
         _ => None,
     }
+}
+
+/// Whether a line of a YAML text is indented by a tab.
+fn is_indented_by_tab(text: &str) -> bool {
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    !is_json && text.lines().any(|line| line.trim_start_matches(' ').starts_with('\t'))
 }
 
 /// The line of a reader's snippet, `7 | text`, which is there only where it is no secret.

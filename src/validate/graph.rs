@@ -114,20 +114,21 @@ fn leads_somewhere(target: &Value, way: &Way, names: &BTreeSet<String>, found: &
 fn endless(nodes: &[(String, Way, &Value)], ways: &BTreeMap<String, Node>, found: &mut Vec<Draft>) {
     // what may end, and then what leads there
     let ends = |name: &str| ways.get(name).is_none_or(|node| !node.always || node.next.is_empty());
-    let mut ending: BTreeSet<&str> = ways.keys().map(String::as_str).filter(|name| ends(name)).collect();
-    ending.extend(ways.values().flat_map(|node| &node.next).map(String::as_str).filter(|name| ends(name)));
-    loop {
-        let more: Vec<&str> = ways
-            .iter()
-            .filter(|(name, node)| {
-                !ending.contains(name.as_str()) && node.next.iter().any(|next| ending.contains(next.as_str()))
-            })
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if more.is_empty() {
-            break;
+    let mut before: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, node) in ways {
+        for next in &node.next {
+            before.entry(next).or_default().push(name);
         }
-        ending.extend(more);
+    }
+    let all = ways.keys().chain(ways.values().flat_map(|node| &node.next)).map(String::as_str);
+    let mut ending: BTreeSet<&str> = all.filter(|name| ends(name)).collect();
+    let mut waiting: Vec<&str> = ending.iter().copied().collect();
+    while let Some(name) = waiting.pop() {
+        for from in before.get(name).into_iter().flatten() {
+            if ending.insert(from) {
+                waiting.push(from);
+            }
+        }
     }
     let stuck: Vec<&(String, Way, &Value)> =
         nodes.iter().filter(|(name, ..)| !ending.contains(name.as_str())).collect();

@@ -63,6 +63,7 @@ pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
     let at = way(&["metadata"]);
     if fields(map, &FIELDS, &at, found) {
         names_of(map, found);
+        version(map, found);
         strings(map, found);
         owners(map, found);
     }
@@ -177,6 +178,21 @@ fn mended(name: &str) -> Option<String> {
     (mended != name && names::subdomain(mended).is_none()).then(|| format!("did you mean `{mended}`?"))
 }
 
+/// The server creates nothing that has a version, but says so only when it does: not in a dry run.
+fn version(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+    let version = text_of(map, "resourceVersion");
+    if !["", "0"].contains(&version) {
+        let text =
+            "metadata.resourceVersion: nothing new is created with one, and what is there is changed at this one alone";
+        let help =
+            "take it out, and with it what else the API server fills in: uid, generation, creationTimestamp".to_owned();
+        found.push(
+            Draft::new(&rule::RESOURCE_VERSION, way(&["metadata", "resourceVersion"]), text.to_owned())
+                .help(Some(help)),
+        );
+    }
+}
+
 fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     let entries = |field: &str| map.get(field).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
@@ -204,6 +220,15 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     }
 }
 
+/// The version of `group/version` or `version`; empty where it is neither.
+fn version_of(api_version: &str) -> &str {
+    match api_version.split_once('/') {
+        None => api_version,
+        Some((_, version)) if !version.contains('/') => version,
+        Some(_) => "",
+    }
+}
+
 fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     let mut refuse = |way: Way, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
     let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
@@ -224,7 +249,7 @@ fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         let mut at = way(&["metadata", "ownerReferences"]);
         at.push(Step::Index(index));
         let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
-        let version = text("apiVersion").rsplit('/').next().unwrap_or_default();
+        let version = version_of(text("apiVersion"));
         for (field, empty) in [
             ("apiVersion", version.is_empty()),
             ("kind", text("kind").is_empty()),
@@ -234,6 +259,9 @@ fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
             if empty {
                 refuse(at.clone(), format!("metadata.ownerReferences[{index}].{field}: must not be empty"));
             }
+        }
+        if (text("apiVersion"), text("kind")) == ("v1", "Event") {
+            refuse(at.clone(), format!("metadata.ownerReferences[{index}]: an Event cannot be an owner"));
         }
         controllers += usize::from(owner.get("controller") == Some(&Value::Bool(true)));
         if controllers > 1 {

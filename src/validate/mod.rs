@@ -29,9 +29,6 @@ pub mod way;
 
 use serde_json::Value;
 
-/// Most bytes of one document: a list of 10,000 manifests stays far below it.
-pub const MAX_DOCUMENT: usize = 32 << 20;
-
 /// What becomes of fields that the CRD does not know: kubectl's `--validate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldValidation {

@@ -22,7 +22,7 @@ pub struct Maps {
 
 impl Maps {
     /// Of an entry's text. Done for findings only: it reads the text a second time.
-    pub fn of(&mut self, entry: &Entry<'_>, sensitive: bool, reader: &Reader) -> Map {
+    pub fn of(&mut self, entry: &Entry<'_>, shown: Shown, reader: &Reader) -> Map {
         let source = self.last.of(&entry.place, entry.text);
         let at = entry.place.within(1, 1);
         let secrets = match self.secrets {
@@ -31,8 +31,19 @@ impl Maps {
         };
         self.secrets = Some((at, secrets));
         let own = source.whole(locate::names(&entry.place, &[]).iter().map(String::as_str));
-        Map { source, place: entry.place.clone(), sensitive, secrets, own }
+        Map { source, place: entry.place.clone(), shown, secrets, own }
     }
+}
+
+/// What of an object is shown beside a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The line.
+    Line,
+    /// The line, where nothing stands on it but what the finding points at: nobody knows what the object holds.
+    Alone,
+    /// The key: values are secret.
+    Key,
 }
 
 /// The text of an entry, in which places are looked up.
@@ -40,8 +51,7 @@ impl Maps {
 pub struct Map {
     source: Arc<Source>,
     place: Place,
-    /// Values are not shown.
-    sensitive: bool,
+    shown: Shown,
     /// Values of other objects in the document are not shown.
     secrets: bool,
     /// Where the object stands.
@@ -53,6 +63,7 @@ impl Map {
     #[must_use]
     pub fn place(&self, draft: Draft, object: Option<&str>) -> Finding {
         let (span, key) = self.span(&draft.way, draft.target);
+        let alone = self.shown != Shown::Alone || self.stands_alone(&draft.way);
         let span = one_line(&self.source.text, span);
         let (line, column) = self.source.line_column(span.start);
         let (line, column) = self.place.within(line, column);
@@ -69,7 +80,7 @@ impl Map {
             text: draft.text,
             help: draft.help,
             note: draft.note,
-            excerpt: self.excerpt(&span, key),
+            excerpt: self.excerpt(&span, key).filter(|_| alone),
         }
     }
 
@@ -84,7 +95,9 @@ impl Map {
         let text = self.source.text.get(value.clone()).unwrap_or_default();
         let scalar = !text.contains('\n') && !value.is_empty();
         match key {
-            Some(key) if target == Target::Key || reached < names.len() || !scalar || self.sensitive => (key, true),
+            Some(key) if target == Target::Key || reached < names.len() || !scalar || self.shown == Shown::Key => {
+                (key, true)
+            }
             _ => (value, false),
         }
     }
@@ -99,7 +112,7 @@ impl Map {
             return None;
         }
         let before = line.get(..start)?;
-        let line = if self.sensitive {
+        let line = if self.shown == Shown::Key {
             // what stands before may be a value as well, unless it is only where the line begins
             if !before.trim_start_matches(' ').trim_start_matches("- ").is_empty() {
                 return None;
@@ -115,6 +128,20 @@ impl Map {
         let indent = if from == 0 { self.place.within(1, 1).1 - 1 } else { 0 };
         let shown = " ".repeat(indent) + &line.chars().map(visible).collect::<String>();
         Some(Excerpt { line: shown, start: indent + start, end: indent + end.max(start) })
+    }
+
+    /// Whether a field is a plain one and has its line for itself.
+    fn stands_alone(&self, way: &[Step]) -> bool {
+        let names = locate::names(&self.place, way);
+        let (reached, key, value) = self.source.reach(names.iter().map(String::as_str));
+        let Some(key) = key.filter(|_| reached == names.len() && !way.is_empty()) else { return false };
+        let text = &self.source.text;
+        let from = text[..key.start].rfind('\n').map_or(0, |at| at + 1);
+        let to = text[value.end..].find('\n').map_or(text.len(), |at| value.end + at);
+        let is_blank = |part: &str| part.chars().all(|c| c.is_whitespace() || "-,{}".contains(c));
+        !text[key.start..value.end].contains(['\n', '{', '['])
+            && is_blank(&text[from..key.start])
+            && is_blank(&text[value.end..to])
     }
 
     /// Whether something of another object stands on a line: there may be secrets in it.

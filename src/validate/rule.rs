@@ -91,7 +91,8 @@ rules! {
     METADATA_NAMESPACE: "metadata-namespace", Error, Server, "The namespace is none that Kubernetes takes.";
     METADATA_LABEL: "metadata-label", Error, Server, "A label's key or value is none that Kubernetes takes.";
     METADATA_ANNOTATION: "metadata-annotation", Error, Server, "An annotation's key is wrong, or all are too large.";
-    METADATA_OWNER: "metadata-owner", Error, Server, "An owner reference, finalizer or generation is wrong.";
+    METADATA_OWNER: "metadata-owner", Error, Server, "An owner reference or a finalizer is wrong.";
+    OBJECT_TOO_LARGE: "object-too-large", Error, Server, "The object is larger than the API server or etcd takes.";
     UNKNOWN_FIELD: "unknown-field", Error, Server, "The CRD knows no such field.";
     WRONG_TYPE: "wrong-type", Error, Server, "A value has another type than the CRD says.";
     REQUIRED_FIELD: "required-field", Error, Server, "A field that the CRD requires is missing.";
@@ -112,6 +113,7 @@ rules! {
     SYNC_NUL: "sync-nul", Error, Sync, "A text holds U+0000, which Postgres cannot store.";
     SYNC_TOO_LARGE: "sync-too-large", Error, Sync, "The spec is too large or nested too deeply.";
     NAME_WARNING: "name-warning", Warning, Advice, "A name that the kind's file warns of.";
+    RESOURCE_VERSION: "resource-version", Warning, Advice, "A resource version is set, which no new object has.";
     DUPLICATE_RESOURCE: "duplicate-resource", Error, Advice, "The same resource is given twice.";
     KEY_CONFLICT: "key-conflict", Error, Advice, "Two resources claim the same row.";
     MISSING_REFERENCE: "missing-reference", Warning, Advice, "A reference to what no given file defines.";

@@ -61,9 +61,14 @@ fn nothing_to_validate_is_no_success() {
 fn what_cannot_be_read_is_told_and_is_no_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let ran = validate(at, &["missing.yaml"]).expect(2);
-    assert!(ran.err.contains("unable to read missing.yaml"), "{ran:?}");
     fs::write(at.join("good.yaml"), good("x")).unwrap();
+    // what is given beside it is judged all the same
+    let ran = validate(at, &["missing.yaml", "good.yaml"]).expect(2);
+    assert!(
+        ran.out.starts_with("error[unreadable]: unable to read") && ran.out.contains("--> missing.yaml"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("1 object in 2 files") && ran.err.contains("unable to read 1 path"), "{ran:?}");
     symlink("nowhere.yaml", at.join("dangling.yaml")).unwrap();
     let ran = validate(at, &["."]).expect(2);
     assert!(ran.out.contains("error[unreadable]: unable to read") && ran.out.contains("dangling.yaml"), "{ran:?}");
@@ -121,6 +126,24 @@ fn a_huge_file_is_refused_in_a_line() {
         ran.out.contains("error[document-too-large]: unable to read the document: it has more than 32 MiB"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn an_object_that_no_request_holds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |bytes: usize| {
+        good("x")
+            .replace("type: vector", &format!("type: vector\n  provider: {}", "x".repeat(bytes)))
+            .replace("{type", "\n  type")
+            .replace('}', "")
+    };
+    for (bytes, code, told) in
+        [(1_500_000, 0, ""), (1_600_000, 0, "warning[object-too-large]"), (3_200_000, 1, "error[object-too-large]")]
+    {
+        fs::write(folder.path().join("x.yaml"), of(bytes)).unwrap();
+        let ran = validate(folder.path(), &["x.yaml"]).expect(code);
+        assert!(ran.out.contains(told) && ran.out.contains("too-large") != told.is_empty(), "{bytes}: {ran:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod files;
 #[path = "../crds/generate.rs"]
 mod generate;
 mod input;
+mod leaks;
 mod mutate;
 mod program;
 #[allow(dead_code, reason = "shared with the suite crds")]

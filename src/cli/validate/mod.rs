@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{FindingFormat, UnknownFields, ValidateArgs};
-use super::{CliError, Ended, check_paths, output};
+use super::{CliError, Ended, output};
 use crate::registry::Registry;
 use crate::source::manifest::STDIN;
 use crate::telemetry::Terminal;
@@ -35,7 +35,6 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
         list_rules(args.output)?;
         return Ok(Ended::Well);
     }
-    check_paths(&args.paths)?;
     let fields = match args.field_validation {
         UnknownFields::Strict => FieldValidation::Strict,
         UnknownFields::Warn => FieldValidation::Warn,

@@ -19,6 +19,9 @@ const MAX_DEPTH: usize = 128;
 /// What aliases may unfold to beyond the text's own size: far above any manifest, far below a bomb.
 const ALIAS_EVENTS: usize = 200_000;
 
+/// Bytes of texts that aliases may unfold to.
+const ALIAS_BYTES: usize = 64 << 20;
+
 /// A value, and where in the document it stands.
 #[derive(Clone, PartialEq)]
 pub struct Decoded {
@@ -55,8 +58,12 @@ pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
         return whole(text);
     }
     match json(text) {
-        // a flow mapping, which kubectl tries next as well
-        Err(_) if !looks_like_json(text) => whole(text),
+        Err(fault) if fault.trouble == Trouble::Syntax => match whole(text) {
+            // a flow mapping, which kubectl tries next as well
+            Ok(values) => Ok(values),
+            Err(_) if looks_like_json(text) => Err(fault),
+            refused => refused,
+        },
         result => result,
     }
 }
@@ -99,10 +106,14 @@ fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
                 values.push(Decoded { line, column, span: start..stream.byte_offset(), value });
             }
             Some(Err(error)) => {
-                let text = error.to_string();
-                let reason = text.split(" at line ").next().unwrap_or_default().to_owned();
-                let (line, column) = (error.line().max(1), error.column().max(1));
-                return Err(Fault { line, column, trouble: trouble(&reason), text: reason });
+                let reason = error.to_string();
+                let reason = reason.split(" at line ").next().unwrap_or_default();
+                let line = error.line().max(1);
+                // it counts bytes
+                let shown = text.lines().nth(line - 1).unwrap_or_default();
+                let before = shown.floor_char_boundary(error.column().saturating_sub(1));
+                let column = shown[..before].chars().count() + 1;
+                return Err(Fault { line, column, trouble: trouble(reason), text: words(reason) });
             }
             None => return Ok(values),
         }
@@ -117,11 +128,36 @@ fn yaml(text: &str) -> Result<Value, Fault> {
         let reason = reason.lines().next().unwrap_or_default();
         // its own position follows the reason: ours counts from the file's first line
         let reason = reason.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
-        // the library's advice is for programmers
-        let reason = reason.split(", set DuplicateKeyPolicy").next().unwrap_or_default().to_owned();
         let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
-        Fault { line: number(line), column: number(column), trouble: trouble(&reason), text: reason }
+        Fault { line: number(line), column: number(column), trouble: trouble(reason), text: words(reason) }
     })
+}
+
+/// A reader's reason in words for people, without values: they may be secret.
+fn words(reason: &str) -> String {
+    for (part, words) in [
+        ("non-finite float", "a number is too large, or no number at all; put it into quotes"),
+        ("cannot deserialize null into string", "a key is null; put it into quotes"),
+        ("expected string scalar", "a key is a list or a mapping"),
+        ("as a key", "a key is a list or a mapping"),
+        ("cannot decode scalar tagged !!binary", "what is tagged !!binary is no text in base64"),
+    ] {
+        if reason.contains(part) {
+            return words.to_owned();
+        }
+    }
+    if trouble(reason) == Trouble::Limits {
+        return "it is nested too deeply, or its aliases unfold to too much".to_owned();
+    }
+    // the library's advice is for programmers
+    let reason = reason.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+    if trouble(reason) == Trouble::DuplicateKey {
+        return reason.to_owned();
+    }
+    // every second part is quoted
+    let parts = reason.split('`').enumerate();
+    let shown = parts.map(|(at, part)| if at % 2 == 1 && part.chars().count() > 1 { "…" } else { part });
+    shown.collect::<Vec<_>>().join("`")
 }
 
 /// What sort of fault a reader's reason is.
@@ -142,7 +178,8 @@ fn options(bytes: usize) -> Options {
     let budget = serde_saphyr::budget! {
         max_events: most.saturating_mul(2),
         max_nodes: most,
-        max_total_scalar_bytes: most.saturating_mul(2),
+        max_total_scalar_bytes: most.saturating_mul(2).saturating_add(ALIAS_BYTES),
+        max_anchors: most,
         max_total_comment_bytes: most,
         max_buffered_comment_events: 100_000,
         max_depth: MAX_DEPTH,
@@ -425,9 +462,29 @@ mod tests {
         let broken = fault("a: 1\n b: 2\n");
         assert_eq!(broken.line, 2, "{broken:?}");
         assert!(!broken.text.contains(" at line "), "{broken:?}");
-        assert_eq!(fault("{\"a\": 1,\n}").line, 2);
+        assert_eq!(fault("{\"a\": 1,\n\"b\"}}").line, 2);
         assert!(decode("a: [unclosed\n").is_err());
         assert!(decode("a: .nan\n").is_err());
+    }
+
+    #[test]
+    fn faults_hold_no_values() {
+        for text in ["a: 123123123e99999\n", "{\"a\": 1e999}", "a: !!binary \"pl4nted\"\n", "a: !!int pl4nted\n"] {
+            let fault = fault(text);
+            assert!(!["123123", "pl4nted"].iter().any(|value| fault.text.contains(value)), "{fault:?}");
+        }
+        for text in ["? [a]\n: b\n", "? {a: b}\n: c\n", "~: x\n"] {
+            assert!(fault(text).text.starts_with("a key is "), "{:?}", fault(text));
+        }
+    }
+
+    #[test]
+    fn what_begins_like_json_may_be_yaml() {
+        for text in ["{\"a\": 1,}", "{\"a\": 1 # why\n}", "{\"a\": yes}", "{\"a\": 1, 'b': 2}"] {
+            assert!(one(text)["a"] != json!(null), "{text}");
+        }
+        // told as JSON where neither reads it
+        assert_eq!(fault("{\"日本\": \"x\", }}").column, 13);
     }
 
     #[test]
@@ -453,6 +510,9 @@ mod tests {
             writeln!(list, "- {{a: {number}, b: [1, 2]}}").unwrap();
         }
         assert_eq!(one(&list)["items"].as_array().unwrap().len(), 20_000);
+        // one long text, used some times
+        let text = format!("a: &a {}\nb: [*a, *a, *a, *a, *a]\n", "x".repeat(300 << 10));
+        assert_eq!(one(&text)["b"].as_array().unwrap().len(), 5);
         let comments = format!("a:\n{}- 1\n", "# why\n".repeat(500));
         assert_eq!(one(&comments), json!({"a": [1]}));
     }

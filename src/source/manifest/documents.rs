@@ -3,8 +3,19 @@
 
 use std::io::{self, BufRead};
 
-/// Most bytes of one document. A list of 100,000 objects stays below it; what exceeds it is no manifest.
-const MAX_BYTES: usize = 512 << 20;
+/// Most bytes of one document. The API server takes no more than 3 MiB in a request; a list of 10,000 objects stays below it.
+const MAX_BYTES: usize = 32 << 20;
+
+/// What is beyond that.
+pub const TOO_LARGE: &str = "it has more than 32 MiB; part it into several documents";
+
+/// kubectl reads a separator alone on its line, or with a comment.
+const TEXT_BEHIND: &str = "`---` has text behind it, which kubectl refuses; begin a new line";
+
+const UTF_16: &str = "it is UTF-16; save it as UTF-8";
+const UTF_32: &str = "it is UTF-32; save it as UTF-8";
+const BINARY: &str = "it is binary, or no UTF-8: it holds U+0000";
+const NOT_UTF_8: &str = "it is not valid UTF-8";
 
 /// One document, unparsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +34,14 @@ pub struct Documents<R> {
     input: R,
     /// The line that was read last.
     line: usize,
-    /// What stands behind `---` on its line, which belongs to the next document.
-    carried: Option<String>,
+    /// The separator before the next document has text behind it.
+    text_behind: bool,
     done: bool,
 }
 
 impl<R: BufRead> Documents<R> {
     pub fn new(input: R) -> Self {
-        Self { input, line: 0, carried: None, done: false }
+        Self { input, line: 0, text_behind: false, done: false }
     }
 
     fn read(&mut self) -> io::Result<Option<Document>> {
@@ -46,13 +57,14 @@ impl<R: BufRead> Documents<R> {
     /// Reads up to the next separator. The text is empty where there was no content.
     fn next_part(&mut self) -> io::Result<Document> {
         let mut document = Document { line: self.line.max(1), text: String::new(), unusable: None };
-        if let Some(carried) = self.carried.take() {
-            document.text.push_str(&carried);
+        if std::mem::take(&mut self.text_behind) {
+            document.unusable = Some((self.line, TEXT_BEHIND));
         }
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            if self.input.read_until(b'\n', &mut bytes)? == 0 {
+            let whole = self.read_line(&mut bytes, MAX_BYTES - document.text.len())?;
+            if whole && bytes.is_empty() {
                 self.done = true;
                 return Ok(document);
             }
@@ -60,19 +72,19 @@ impl<R: BufRead> Documents<R> {
             if self.line == 1 && bytes.starts_with(b"\xEF\xBB\xBF") {
                 bytes.drain(..3);
             }
-            let Ok(line) = std::str::from_utf8(&bytes) else {
-                let why = if self.line == 1 && (bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF")) {
-                    "it is UTF-16; save it as UTF-8"
-                } else {
-                    "it is not valid UTF-8"
-                };
-                document.unusable.get_or_insert((self.line, why));
+            if !whole {
+                document.unusable.get_or_insert((self.line, TOO_LARGE));
                 continue;
+            }
+            let line = match std::str::from_utf8(&bytes) {
+                Ok(line) if !line.contains('\0') => line,
+                text => {
+                    document.unusable.get_or_insert((self.line, self.encoding(&bytes, text.is_ok())));
+                    continue;
+                }
             };
             if let Some(rest) = separator(line) {
-                if has_content(rest) {
-                    self.carried = Some(rest.trim_start().to_owned());
-                }
+                self.text_behind = line.starts_with('-') && has_content(rest);
                 return Ok(document);
             }
             if document.text.is_empty() {
@@ -81,11 +93,41 @@ impl<R: BufRead> Documents<R> {
                 }
                 document.line = self.line;
             }
-            if document.text.len() + line.len() > MAX_BYTES {
-                document.unusable.get_or_insert((self.line, "it is larger than 512 MiB"));
+            document.text.push_str(line);
+        }
+    }
+
+    /// Reads a line with its end; no more than `most` bytes of it are kept, and whether these are all.
+    fn read_line(&mut self, bytes: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+        let mut whole = true;
+        loop {
+            let part = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                part => part?,
+            };
+            let end = part.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(part.len(), |at| at + 1);
+            if bytes.len() + length <= most {
+                bytes.extend_from_slice(&part[..length]);
             } else {
-                document.text.push_str(line);
+                whole = false;
             }
+            self.input.consume(length);
+            if length == 0 || end.is_some() {
+                return Ok(whole);
+            }
+        }
+    }
+
+    /// What a line is that is no text.
+    fn encoding(&self, bytes: &[u8], is_utf_8: bool) -> &'static str {
+        match bytes {
+            [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] | [_, 0, 0, 0, ..] | [0, 0, 0, _, ..] if self.line == 1 => {
+                UTF_32
+            }
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, _, 0, ..] | [0, _, 0, _, ..] if self.line == 1 => UTF_16,
+            _ if is_utf_8 => BINARY,
+            _ => NOT_UTF_8,
         }
     }
 }
@@ -129,7 +171,6 @@ mod tests {
         assert_eq!(cut("a: 1\n---\nb: 2\n"), expected(&[(1, "a: 1\n"), (3, "b: 2\n")]));
         assert_eq!(cut("---\n# why\n\na: 1\n--- # next\nb: 2"), expected(&[(4, "a: 1\n"), (6, "b: 2")]));
         assert_eq!(cut("a: 1\n...\n%YAML 1.2\n---\nb: 2\n"), expected(&[(1, "a: 1\n"), (5, "b: 2\n")]));
-        assert_eq!(cut("--- {a: 1}\n"), expected(&[(1, "{a: 1}\n")]));
         assert_eq!(cut("a: 1\r\n---\r\nb: 2\r\n"), expected(&[(1, "a: 1\r\n"), (3, "b: 2\r\n")]));
         assert_eq!(cut("\u{feff}a: 1\n"), expected(&[(1, "a: 1\n")]));
     }
@@ -153,7 +194,36 @@ mod tests {
             Documents::new(&b"a: 1\nb: \xff\n---\nc: 3\n"[..]).map(|document| document.unwrap()).collect();
         assert_eq!(documents[0].unusable, Some((2, "it is not valid UTF-8")));
         assert_eq!((documents[1].line, documents[1].text.as_str()), (4, "c: 3\n"));
-        let utf16: Vec<_> = Documents::new(&b"\xff\xfea\0"[..]).map(|document| document.unwrap()).collect();
-        assert_eq!(utf16[0].unusable, Some((1, "it is UTF-16; save it as UTF-8")));
+        for (bytes, why) in [
+            (&b"\xff\xfea\0"[..], UTF_16),
+            (b"a\0:\0 \0x\0\n\0", UTF_16),
+            (b"\0a\0:\0 \0x\0\n", UTF_16),
+            (b"\xff\xfe\0\0a\0\0\0", UTF_32),
+            (b"a\0\0\0:\0\0\0", UTF_32),
+            (b"a: 1\0\n", BINARY),
+            (b"a: \xff\n", NOT_UTF_8),
+        ] {
+            assert_eq!(Documents::new(bytes).next().unwrap().unwrap().unusable, Some((1, why)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn text_behind_a_separator_is_refused() {
+        let documents: Vec<_> =
+            Documents::new(&b"a: 1\n--- {b: 2}\nc: 3\n--- # d\ne: 4\n"[..]).map(|document| document.unwrap()).collect();
+        let unusable: Vec<_> = documents.iter().map(|document| document.unusable).collect();
+        assert_eq!(unusable, [None, Some((2, TEXT_BEHIND)), None]);
+    }
+
+    #[test]
+    fn what_is_too_large_spoils_its_own_document_only() {
+        let line = format!("a: {}\n", "x".repeat(1 << 20));
+        for large in [line.repeat(33), "y".repeat(33 << 20)] {
+            let text = format!("{large}\n---\nb: 1\n");
+            let documents: Vec<_> = Documents::new(text.as_bytes()).map(|document| document.unwrap()).collect();
+            assert_eq!(documents[0].unusable.map(|(_, why)| why), Some(TOO_LARGE));
+            assert!(documents[0].text.len() <= MAX_BYTES && documents.len() == 2, "{}", documents.len());
+            assert_eq!(documents[1].text, "b: 1\n");
+        }
     }
 }

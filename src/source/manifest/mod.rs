@@ -197,13 +197,13 @@ impl Reader {
     /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
     pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
         let mut last = Last::default();
-        self.entries_of_file(file, usize::MAX, &mut |part| tell(self.found(part, &mut last)));
+        self.entries_of_file(file, &mut |part| tell(self.found(part, &mut last)));
     }
 
     /// Reads a stream; `file` is the name that errors are told with.
     pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Found) -> bool) {
         let mut last = Last::default();
-        self.entries(file, input, usize::MAX, &mut |part| tell(self.found(part, &mut last)));
+        self.entries(file, input, &mut |part| tell(self.found(part, &mut last)));
     }
 
     fn found(&self, part: Part<'_>, last: &mut Last) -> Found {
@@ -213,15 +213,14 @@ impl Reader {
         }
     }
 
-    /// As [`Reader::read_file`], but the objects are only taken apart, not looked at. Documents of more than `most`
-    /// bytes are refused.
-    pub fn entries_of_file(&self, file: &Arc<Path>, most: usize, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+    /// As [`Reader::read_file`], but the objects are only taken apart, not looked at.
+    pub fn entries_of_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Part<'_>) -> bool) {
         if **file == *Path::new(STDIN) {
-            self.entries(file, std::io::stdin().lock(), most, tell);
+            self.entries(file, std::io::stdin().lock(), tell);
             return;
         }
         match std::fs::File::open(file) {
-            Ok(open) => self.entries(file, std::io::BufReader::with_capacity(64 << 10, open), most, tell),
+            Ok(open) => self.entries(file, std::io::BufReader::with_capacity(64 << 10, open), tell),
             Err(error) => {
                 let error = ManifestError::of_file(file, format!("unable to read: {error}"));
                 tell(Part::Trouble(Trouble::Io, error, ""));
@@ -230,10 +229,10 @@ impl Reader {
     }
 
     /// As [`Reader::read`], for objects as they stand there.
-    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, most: usize, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Part<'_>) -> bool) {
         for document in Documents::new(input) {
             let go_on = match document {
-                Ok(document) => self.entries_of(file, &document, most, tell),
+                Ok(document) => self.entries_of(file, &document, tell),
                 Err(error) => {
                     let error = ManifestError::of_file(file, format!("unable to read: {error}"));
                     tell(Part::Trouble(Trouble::Io, error, ""))
@@ -245,13 +244,7 @@ impl Reader {
         }
     }
 
-    fn entries_of(
-        &self,
-        file: &Arc<Path>,
-        document: &Document,
-        most: usize,
-        tell: &mut dyn FnMut(Part<'_>) -> bool,
-    ) -> bool {
+    fn entries_of(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(Part<'_>) -> bool) -> bool {
         let broken = |line: usize, column: usize, text: String, snippet| ManifestError {
             file: Arc::clone(file),
             line,
@@ -262,12 +255,9 @@ impl Reader {
             policy: None,
         };
         if let Some((line, why)) = document.unusable {
+            let trouble = if why == documents::TOO_LARGE { Trouble::TooLarge } else { Trouble::NotText };
             let error = broken(line, 0, format!("unable to read the document: {why}"), None);
-            return tell(Part::Trouble(Trouble::NotText, error, ""));
-        }
-        if document.text.len() > most {
-            let text = format!("unable to read the document: it has more than {} MiB", most >> 20);
-            return tell(Part::Trouble(Trouble::TooLarge, broken(document.line, 0, text, None), ""));
+            return tell(Part::Trouble(trouble, error, ""));
         }
         let values = match decode::decode(&document.text) {
             Ok(values) => values,
@@ -329,10 +319,25 @@ impl Reader {
         self.sensitive.iter().any(|kind| lower.contains(kind.as_str()))
     }
 
+    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the rest
+    /// of a document that did.
+    fn is_harmless(&self, text: &str) -> bool {
+        let kinds = text.lines().filter_map(|line| {
+            let field = line.trim_start_matches([' ', '-', '{', '\t']);
+            let field = field.strip_prefix("kind").or_else(|| field.strip_prefix("\"kind\""))?;
+            let value = field.trim_start().strip_prefix(':')?;
+            Some(value.split('#').next().unwrap_or_default().trim_matches([' ', ',', '"', '\'', '\r', '}']))
+        });
+        let known = |name: &str| self.registry.kinds().iter().any(|kind| kind.names.kind == name);
+        let (mut any, mut all) = (false, true);
+        kinds.for_each(|name| (any, all) = (true, all && known(name)));
+        any && all && !self.may_hold_secrets(text)
+    }
+
     /// The line of a fault with a caret below it, unless the document may hold a secret.
     fn snippet(&self, document: &Document, line: usize, column: usize) -> Option<String> {
         const MOST: usize = 160;
-        if self.may_hold_secrets(&document.text) {
+        if !self.is_harmless(&document.text) {
             return None;
         }
         let text = document.text.lines().nth(line - 1)?.replace('\t', " ");
@@ -357,7 +362,7 @@ impl Reader {
         let Ok(mut located) = self.located.lock() else { return known };
         if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
             let mut documents = locate::Documents::new(Arc::clone(&place.file), stamp);
-            self.entries_of_file(&place.file, usize::MAX, &mut |part| {
+            self.entries_of_file(&place.file, &mut |part| {
                 if let Part::Entry(entry) = part {
                     documents.add(&entry.place, entry.text);
                 }

@@ -61,13 +61,13 @@ metadata: {name: c}
 
 #[test]
 fn a_broken_document_takes_no_neighbour_with_it() {
-    let text = "apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: a}\n---\n\na: b: c\n---\napiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: b}\n";
+    let text = "apiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: a}\n---\n\nkind: PLAIN\na: b: c\n---\napiVersion: orloj.dev/v1\nkind: PLAIN\nmetadata: {name: b}\n";
     let found = read(text);
     let lines = summary(&found);
-    assert_eq!((lines[0].as_str(), lines[2].as_str()), ("x.yaml:1 default/a", "x.yaml:8 default/b"));
-    assert!(lines[1].starts_with("x.yaml:6:"), "{lines:?}");
+    assert_eq!((lines[0].as_str(), lines[2].as_str()), ("x.yaml:1 default/a", "x.yaml:9 default/b"));
+    assert!(lines[1].starts_with("x.yaml:7:"), "{lines:?}");
     let Found::Error(error) = &found[1] else { panic!("{found:?}") };
-    assert!(error.snippet.as_ref().unwrap().starts_with("6 | a: b: c\n  | "), "{error:?}");
+    assert!(error.snippet.as_ref().unwrap().starts_with("7 | a: b: c\n  | "), "{error:?}");
 }
 
 #[test]
@@ -122,6 +122,17 @@ fn secrets_are_not_quoted() {
     let found = read("kind: SECRET\nspec:\n  data: {k: pl4nted: x}\n");
     let Found::Error(error) = &found[0] else { panic!("{found:?}") };
     assert!(error.snippet.is_none() && !error.to_string().contains("pl4nted"), "{error:?}");
+    // of what is no known kind nobody knows what it holds
+    for text in [
+        "kind: SECRTE\nk: pl4nted: x\n",
+        "k: pl4nted: x\n",
+        "{kind: PLAIN, k: pl4nted: x}\n",
+        "kind: \"S\\x65cret\"\nk: pl4nted: x\n",
+    ] {
+        let found = read(text);
+        let Found::Error(error) = &found[0] else { panic!("{found:?}") };
+        assert_eq!(error.snippet, None, "{error:?}");
+    }
 }
 
 #[test]
