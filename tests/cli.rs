@@ -90,6 +90,22 @@ fn kind_files_are_checked_and_the_exit_code_says_so() {
         let wrong = desk.run(words).expect(2);
         assert!(wrong.out.is_empty() && wrong.err.starts_with("error: unable to "), "{wrong:?}");
     }
+    // a file by itself is judged among those of its folder, and what is given twice is judged once
+    let widget = std::fs::read_to_string(format!("{KINDS}/widget.yaml")).unwrap();
+    desk.write("widget.yaml", &widget);
+    let gadget = widget.replace("Widget", "Gadget").replace("widgets", "gadgets").replace("[wd]", "[gd]");
+    let named = gadget.replace(
+        "normalize:\n",
+        "references:\n  - {path: spec.size, kind: Widget, group: widgets.example.com}\nnormalize:\n",
+    );
+    desk.write("gadget.yaml", &named);
+    assert_eq!(desk.run("kinds lint m/gadget.yaml").expect(0).out, "1 kind file: 0 errors, 0 warnings\n");
+    assert_eq!(desk.run("kinds lint m m/gadget.yaml").expect(0).out, "2 kind files: 0 errors, 0 warnings\n");
+    std::fs::remove_file(desk.path("m/widget.yaml")).unwrap();
+    let missing = desk.run("kinds lint m/gadget.yaml").expect(1).out;
+    assert!(missing.contains("error[reference-kind]: no file describes a kind `Widget`"), "{missing}");
+    assert_eq!(desk.run(&format!("kinds lint m --kinds {KINDS}")).expect(0).out, "1 kind file: 0 errors, 0 warnings\n");
+
     let listed = ran("kinds lint --list -o json").expect(0).json();
     let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|lint| lint["id"].as_str().unwrap()).collect();
     assert!(ids.contains(&"cel-cost") && ran("kinds lint --list").expect(0).out.contains("\ncel-cost "), "{ids:?}");
@@ -133,6 +149,9 @@ fn cases_of_kinds_are_run_and_updated() {
     assert_eq!(desk.run("kinds test m").expect(0).out, "1 case: 1 passed, 0 failed\n");
     assert!(std::fs::read_to_string(desk.path("m/widget.test.yaml")).unwrap().contains("size: small"));
 
+    for file in ["m/widget.yaml", "m/widget.test.yaml"] {
+        assert_eq!(desk.run(&format!("kinds test {file}")).expect(0).out, "1 case: 1 passed, 0 failed\n");
+    }
     desk.write("other.test.yaml", "- name: a\n  given: {}\n");
     let alone = desk.run("kinds test m").expect(2);
     assert!(alone.err.contains("there is no kind file m/other.yaml beside these cases"), "{alone:?}");
@@ -155,6 +174,8 @@ fn kinds_and_fields_are_explained() {
     assert_eq!((&json["type"], &json["steps"][0]["number"]), (&"string".into(), &"1".into()));
     let wrong = ran("kinds explain tool.clli").expect(2);
     assert_eq!(wrong.err, "error: `Tool` has no field `clli` in spec: did you mean `cli`?\n");
+    let server = ran("kinds explain tool.mcp_server_ref").expect(0).out;
+    assert!(server.contains("\nCHECKED BY VALIDATE") && server.contains("names a McpServer"), "{server}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod tables;
 use std::path::Path;
 use std::process::Command;
 
-use orloj_operator::registry::{Kind, Registry};
+use orloj_operator::registry::{Kind, Registry, lint};
 use program::{Desk, Ran, run};
 use serde_json::Value;
 
@@ -42,6 +42,12 @@ fn only(registry: &Registry) -> &Kind {
 
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// What `kinds lint` says of a draft.
+fn lint_of_kinds(name: &str, text: &str) -> String {
+    let findings = lint::lint(vec![(name.to_owned(), text.to_owned())], Registry::embedded_files());
+    findings.iter().fold(String::new(), |told, finding| told + &finding.to_string() + "\n")
 }
 
 /// The repository's own lint of kind files.

@@ -68,7 +68,7 @@ async fn draft(args: &NewArgs, config: &Config, registry: &Registry) -> Result<D
     };
     if let Some(path) = &args.from_crd {
         check_paths(std::slice::from_ref(path))?;
-        let crd = the_crd(values(&path.as_path().into())?, args.kind.as_deref())?;
+        let crd = the_crd(values(&path.as_path().into())?, args.kind.as_deref(), path)?;
         return Ok(of_crd(&crd, &wishes, registry)?);
     }
     if let Some(name) = &args.from_cluster {
@@ -102,7 +102,9 @@ fn samples(paths: &[PathBuf]) -> Result<Vec<Value>, CliError> {
 }
 
 /// The one definition of a file, or that of the wanted kind.
-fn the_crd(all: Vec<Value>, kind: Option<&str>) -> Result<Value, CliError> {
+fn the_crd(all: Vec<Value>, kind: Option<&str>, path: &Path) -> Result<Value, CliError> {
+    let path = path.display();
+    let others = !all.is_empty();
     let name = |value: &Value| value.pointer("/spec/names/kind").and_then(Value::as_str).unwrap_or("?").to_owned();
     let crds: Vec<Value> =
         all.into_iter().filter(|value| value.get("kind").and_then(Value::as_str) == Some(CRD)).collect();
@@ -111,10 +113,14 @@ fn the_crd(all: Vec<Value>, kind: Option<&str>) -> Result<Value, CliError> {
     match (wanted.pop(), wanted.is_empty()) {
         (Some(crd), true) => Ok(crd),
         (Some(_), false) => {
-            Err(CliError::Usage(format!("the file holds several CRDs, of {names}: say which with --kind")))
+            Err(CliError::Usage(format!("{path} holds several CRDs, of {names}: say which with --kind")))
         }
-        (None, _) if names.is_empty() => Err(CliError::Usage(format!("the file holds no {CRD}"))),
-        (None, _) => Err(CliError::Usage(format!("the file holds CRDs of {names} only"))),
+        (None, _) if names.is_empty() && others => {
+            let help = "objects of a kind are taken by --from-sample";
+            Err(CliError::Usage(format!("{path} holds no {CRD}; {help}")))
+        }
+        (None, _) if names.is_empty() => Err(CliError::Usage(format!("{path} holds no {CRD}: it is empty"))),
+        (None, _) => Err(CliError::Usage(format!("{path} holds CRDs of {names} only"))),
     }
 }
 

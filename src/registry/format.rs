@@ -22,16 +22,47 @@ pub fn json_schema() -> Value {
 
 /// Reads a file: YAML, then the format's schema, then the types. All faults of the first of these that finds any.
 pub(super) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
+    let value = value(source)?;
+    format().map_or(Ok(()), |format| format.check(source, &value))?;
+    serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
+}
+
+/// Reads a file as far as it can be read: with unknown keys left out the rest of it can be judged, too.
+pub(super) fn read_on(source: &Source) -> (Option<KindFile>, Vec<Problem>) {
+    match read(source) {
+        Ok(file) => (Some(file), Vec::new()),
+        Err(problems) => (without_unknown(source), problems),
+    }
+}
+
+fn without_unknown(source: &Source) -> Option<KindFile> {
+    let (mut value, format) = (value(source).ok()?, format()?);
+    let mut unknown = Vec::new();
+    for error in format.validator.iter_errors(&value) {
+        if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+            unknown.push((error.instance_path().as_str().to_owned(), unexpected.clone()));
+        }
+    }
+    for (pointer, names) in unknown {
+        if let Some(map) = value.pointer_mut(&pointer).and_then(Value::as_object_mut) {
+            map.retain(|name, _| !names.contains(name));
+        }
+    }
+    if format.validator.is_valid(&value) { serde_json::from_value(value).ok() } else { None }
+}
+
+fn format() -> Option<&'static Format> {
     static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
+    FORMAT.get_or_init(|| Format::new(json_schema())).as_ref()
+}
+
+/// The file's content, where it may be a kind.
+fn value(source: &Source) -> Result<Value, Vec<Problem>> {
     if source.text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
         return Err(vec![nothing(source)]);
     }
     let value: Value = serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])?;
-    if let Some(problem) = no_kind_file(source, &value) {
-        return Err(vec![problem]);
-    }
-    FORMAT.get_or_init(|| Format::new(json_schema())).as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
-    serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
+    no_kind_file(source, &value).map_or(Ok(value), |problem| Err(vec![problem]))
 }
 
 /// A format of YAML files, by its JSON Schema.

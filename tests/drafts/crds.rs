@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, drafted, lint, loaded, only, root, yaml};
+use super::{Desk, drafted, lint, lint_of_kinds, loaded, only, root, yaml};
 use orloj_operator::registry::Registry;
 
 #[test]
@@ -27,6 +27,9 @@ fn our_own_come_back_as_they_are() {
         }
         assert_eq!(ours, theirs);
         assert!(ran.err.contains("is a kind already"), "{ran:?}");
+        assert_eq!(ran.err.contains("stored in clear"), kind.sensitive, "{ran:?}");
+        let findings = lint_of_kinds("draft.yaml", &text);
+        assert!(findings.is_empty(), "{findings}\n{text}");
         let file = desk.path(&format!("{}.yaml", kind.names.plural));
         std::fs::write(&file, &text).unwrap();
         files.push(file);

@@ -113,3 +113,19 @@ fn samples_that_do_not_belong_together_are_refused() {
     let (text, _) = drafted(&desk, "--from-sample m/core.yaml --group x.example.com");
     assert!(text.contains("group: x.example.com\n") && text.contains("version: v1\n"));
 }
+
+/// Objects of several kinds are no mistake once one is chosen, and what is no object is told as such.
+#[test]
+fn one_kind_of_several_is_chosen() {
+    let desk = Desk::new();
+    let object =
+        |kind: &str| format!("apiVersion: a.example.com/v1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{a: 1}}\n");
+    desk.write("mixed.yaml", &format!("{}---\n{}", object("Apple"), object("Pear")));
+    let several = desk.run("kinds new --from-sample m/mixed.yaml").expect(2).err;
+    assert!(several.contains("a.example.com/v1 Apple, a.example.com/v1 Pear; say which with --kind"), "{several}");
+    let (text, _) = drafted(&desk, "--from-sample m/mixed.yaml --kind Pear");
+    assert_eq!(only(&loaded(&text)).names.kind, "Pear");
+    desk.write("none.yaml", "a: 1\n");
+    let none = desk.run("kinds new --from-sample m/none.yaml").expect(2).err;
+    assert!(none.contains("neither apiVersion nor kind"), "{none}");
+}

@@ -72,7 +72,8 @@ fn a_slip_gets_the_name_that_was_meant() {
         ("widget.parts.screw", "did you mean `screws`?"),
         ("wigdet", "did you mean `widget`?"),
         ("xyzzy.a", "there is no kind `xyzzy`"),
-        ("widget.size.more", "has no field `more` in spec.size"),
+        ("widget.size.more", "has no field `more` in spec.size: it has no fields"),
+        ("widget.xyzzy", "it has size, "),
         ("widget.status", "has no field `status`"),
     ] {
         let error = of(what).map(|found| panic!("{found:?}")).unwrap_err();
@@ -106,4 +107,45 @@ fn nothing_is_left_out() {
             }
         }
     }
+}
+
+/// What `validate` checks over all manifests is told of the fields that it is about.
+#[test]
+fn what_is_named_and_what_is_outdated_is_told() {
+    let server = explained("tool.mcp_server_ref").relations;
+    let told = "spec.mcp_server_ref names a McpServer in the same namespace, or in another one as `namespace/name`";
+    assert!(server.len() == 1 && server[0].starts_with(told) && server[0].contains("missing-reference"), "{server:?}");
+    let outdated = explained("tool.type").relations;
+    let told = "spec.type: `queue` was removed in orlojd 0.6\nremoved-value: use webhook-callback or external";
+    assert_eq!(outdated, [told]);
+    assert!(explained("tool.endpoint").relations.is_empty());
+    let blocked = explained("agentpolicy.blocked_tools").relations;
+    assert!(
+        blocked[0].contains("names a Tool ") && blocked[0].contains("one with `--` may be made by orlojd"),
+        "{blocked:?}"
+    );
+    let named_by = explained("tool").named_by;
+    assert!(named_by.contains(&"AgentPolicy: spec.blocked_tools[]".to_owned()), "{named_by:?}");
+    assert!(explained("tool.type").named_by.is_empty());
+}
+
+#[test]
+fn a_graph_is_told_with_its_ways() {
+    let whole = explained("agentsystem.graph").relations.join("\n");
+    for part in [
+        "the keys of spec.graph name an Agent",
+        "spec.graph is a graph: its keys are the nodes, spec.agents[] name nodes too",
+        "graph-dead-end",
+        "graph-endless",
+        "spec.graph.*.next names the node that a way leads to; it is always open",
+        "spec.graph.*.delegates[].to names a node that comes back to its caller",
+        "spec.graph.*.review: a node with it may end the run",
+    ] {
+        assert!(whole.contains(part), "{part}:\n{whole}");
+    }
+    let switch = explained("agentsystem.graph.edges.condition.default").relations.join("\n");
+    assert!(switch.contains("spec.graph.*.edges[].condition.default is true"), "{switch}");
+    assert!(!switch.contains("review") && !switch.contains("the keys of"), "{switch}");
+    let members = explained("agentsystem.agents").relations.join("\n");
+    assert!(members.contains("spec.agents[] names nodes of the graph spec.graph"), "{members}");
 }

@@ -23,8 +23,8 @@ fn ids(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.lint.id).collect()
 }
 
-/// A file a check, named by its id, with what is told of it beside it. A change of the words: read them, then
-/// `UPDATE=1 cargo test --test registry lint`.
+/// A file a check, named by its id (`ID.more.yaml` for another one), with what is told of it beside it. A change of the
+/// words: read them, then `UPDATE=1 cargo test --test registry lint`.
 #[test]
 fn every_check_finds_what_it_is_for() {
     let mut shown: BTreeSet<String> = BTreeSet::from([UNREADABLE.to_owned()]);
@@ -34,22 +34,37 @@ fn every_check_finds_what_it_is_for() {
         if path.extension().is_none_or(|extension| extension != "yaml") {
             continue;
         }
-        let id = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let id = stem.split('.').next().unwrap_or_default().to_owned();
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let findings = linted(&format!("{id}.yaml"), &text);
+        let findings = linted(&format!("{stem}.yaml"), &text);
         let told = findings.iter().fold(String::new(), |told, finding| told + &finding.to_string() + "\n\n");
         let expected = path.with_extension("txt");
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&expected, &told).unwrap_or_else(|error| panic!("{error}"));
         }
         if !ids(&findings).contains(&id.as_str()) || std::fs::read_to_string(&expected).unwrap_or_default() != told {
-            wrong.push(format!("{id}:\n{told}"));
+            wrong.push(format!("{stem}:\n{told}"));
         }
         shown.insert(id);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let known: BTreeSet<String> = LINTS.iter().map(|lint| lint.id.to_owned()).collect();
     assert_eq!(shown, known, "a file for every check, and no other");
+}
+
+/// What looks like a mistake and is none.
+#[test]
+fn what_is_right_is_left_alone() {
+    let mut wrong = String::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder().join("clean")).unwrap_or_else(|error| panic!("{error}")).flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        wrong.extend(linted(&name, &text).iter().map(|finding| format!("{finding}\n\n")));
+        count += 1;
+    }
+    assert!(wrong.is_empty() && count > 0, "{count} files\n{wrong}");
 }
 
 #[test]
@@ -98,7 +113,29 @@ fn an_allowance_speaks_of_what_it_stands_above() {
     assert!(linted("w.yaml", &whole).is_empty());
 }
 
-/// What stands in a file that cannot be loaded is no advice, and other files are still judged.
+/// All at once: unknown keys, what the loader refuses and advice, each in its place; allowances hold as well.
+#[test]
+fn one_mistake_hides_no_other() {
+    let text = WIDGET
+        .replace("      description: What it is painted with.\n", "")
+        .replacen("lower: [spec.size]", "lower: [spec.sise]", 1)
+        .replacen("kind: Widget\n", "kind: Widget\ncolour: red\n", 1);
+    let findings = linted("w.yaml", &text);
+    let seen: Vec<(&str, &str)> = findings.iter().map(|f| (f.lint.id, f.problem.message.as_str())).collect();
+    let wanted = [
+        ("refused", "unknown key `colour`"),
+        ("refused", "path `spec.sise`: there is no field `sise`"),
+        ("no-description", "`spec.paint` has no description"),
+    ];
+    assert_eq!(wanted.iter().filter(|found| seen.contains(found)).count(), wanted.len(), "{seen:?}");
+    let allowed = text.replacen("    paint:\n", "    # lint-allow no-description: seen\n    paint:\n", 1);
+    assert!(!ids(&linted("w.yaml", &allowed)).iter().any(|id| ["no-description", "lint-allow"].contains(id)));
+    // where nothing can be judged, nothing is said of allowances
+    let broken = format!("# lint-allow no-description: seen\n{}", WIDGET.replace("kind: Widget", "kind: [Widget"));
+    assert_eq!(ids(&linted("w.yaml", &broken)), ["refused"]);
+}
+
+/// What stands in a file that cannot be read is no advice, and other files are still judged.
 #[test]
 fn a_broken_file_keeps_nobody_back() {
     let broken = ("a.yaml".to_owned(), WIDGET.replace("kind: Widget", "kind: [Widget"));

@@ -72,6 +72,8 @@ pub enum KindsCommand {
 const LINT_HELP: &str = "\
 A finding that is meant to be is allowed by a comment above what it is about, or at the top for the whole file:
   # lint-allow ID: why it is meant to be
+What each check finds, and what to do:
+  https://github.com/orlojhq/orloj-operator/blob/main/kinds/LINTS.md
 
 Examples:
   One's own kinds, beside the built-in ones:  orloj-operator kinds lint my-kinds
@@ -110,7 +112,7 @@ Exit code: 0 if all cases hold, 1 if one does not, 2 if they could not be run.";
 
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// Folders of kind files and their cases; without them the folder of --kinds, else the built-in kinds
+    /// Folders of kind files and their cases, or single ones; without them the folder of --kinds, else the built-in kinds
     #[arg(value_name = "DIR")]
     pub paths: Vec<PathBuf>,
     /// Write what was found into the cases that fail, or that expect nothing yet

@@ -37,7 +37,7 @@ pub struct NewArgs {
     /// Version: of a CRD that has several, or in place of that of the sample
     #[arg(long, value_name = "VERSION")]
     pub api_version: Option<String>,
-    /// Kind: of a file that holds several CRDs, or in place of that of the sample
+    /// Kind: of a file that holds several CRDs or objects of several kinds, or in place of that of the sample
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
     /// Plural name, in place of a guess

@@ -44,6 +44,8 @@ fn text(explanation: &Explanation) -> String {
         "RULES, in this order; the first that refuses gives the error",
         explanation.rules.iter().map(entry),
     );
+    section(&mut out, "CHECKED BY VALIDATE, over all manifests", explanation.relations.iter().cloned());
+    section(&mut out, "NAMED BY", explanation.named_by.iter().cloned());
     section(&mut out, "COLUMNS", explanation.columns.iter().cloned());
     if !explanation.fields.is_empty() {
         out.push_str("\nFIELDS\n");

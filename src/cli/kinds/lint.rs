@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{LintArgs, ReportFormat};
 use crate::cli::{CliError, Ended, output};
-use crate::registry::Registry;
 use crate::registry::lint::{self, Finding, LINTS, Severity};
+use crate::registry::{KindFiles, Registry};
 
 pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
     if args.list {
@@ -42,19 +42,46 @@ fn findings(args: &LintArgs, folder: Option<&Path>) -> Result<(usize, Vec<Findin
         let files = Registry::embedded_files();
         return Ok((files.len(), lint::lint(files, Vec::new())));
     }
-    let (mut files, mut findings) = (Vec::new(), Vec::new());
-    for path in paths {
-        let failed = |error| CliError::Path { path: path.to_owned(), error };
+    let (mut files, mut findings): (KindFiles, Vec<Finding>) = (Vec::new(), Vec::new());
+    for path in &paths {
+        let failed = |error| CliError::Path { path: (*path).to_owned(), error };
         let (found, unreadable) = lint::files(path).map_err(failed)?;
         if found.is_empty() && unreadable.is_empty() {
-            return Err(CliError::Usage(format!("unable to lint {}: there is no kind file in it", path.display())));
+            let help = "give the folder whose *.yaml or *.yml files are kinds";
+            return Err(CliError::Usage(format!(
+                "unable to lint {}: there is no kind file in it: {help}",
+                path.display()
+            )));
         }
-        files.extend(found);
+        // a file that is given twice, by itself and with its folder, does not clash with itself
+        files.extend(found.into_iter().filter(|(name, _)| !is_among(name, &files)).collect::<Vec<_>>());
         findings.extend(unreadable);
     }
     let count = files.len() + findings.len();
-    findings.extend(lint::lint(files, Registry::embedded_files()));
+    let beside = beside(&paths, folder, &files);
+    findings.extend(lint::lint(files, beside));
     Ok((count, findings))
+}
+
+/// The kinds that these are used with: the built-in ones, those of --kinds, and for a single file those of its folder.
+fn beside(paths: &[&Path], folder: Option<&Path>, files: &KindFiles) -> KindFiles {
+    let around = paths.iter().filter(|path| path.is_file()).map(|path| match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    });
+    let mut beside = Registry::embedded_files();
+    for place in around.chain(folder) {
+        let found = lint::files(place).map(|(found, _)| found).unwrap_or_default();
+        let more: Vec<_> =
+            found.into_iter().filter(|(name, _)| !is_among(name, files) && !is_among(name, &beside)).collect();
+        beside.extend(more);
+    }
+    beside
+}
+
+fn is_among(name: &str, files: &KindFiles) -> bool {
+    let real = |name: &str| std::fs::canonicalize(name).unwrap_or_else(|_| name.into());
+    files.iter().any(|(other, _)| real(other) == real(name))
 }
 
 fn described(finding: &Finding) -> Value {
@@ -67,14 +94,21 @@ fn described(finding: &Finding) -> Value {
         "column": problem.column,
         "message": problem.message,
         "help": problem.help,
+        "url": finding.lint.url(),
     })
 }
 
 fn list(format: ReportFormat) -> std::io::Result<()> {
     match format {
         ReportFormat::Json => {
-            let described =
-                |lint: &lint::Lint| json!({"id": lint.id, "severity": lint.severity.word(), "finds": lint.finds});
+            let described = |lint: &lint::Lint| {
+                json!({
+                    "id": lint.id,
+                    "severity": lint.severity.word(),
+                    "finds": lint.finds,
+                    "url": lint.url(),
+                })
+            };
             output::json(&LINTS.iter().map(described).collect::<Vec<_>>())
         }
         ReportFormat::Text => {

@@ -24,15 +24,24 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
         paths.extend(folder);
     }
     let (mut files, mut fixtures) = (Vec::new(), Vec::new());
+    let mut named = Vec::new();
     for path in &paths {
-        files.extend(files_of(path)?);
-        fixtures.extend(fixtures_of(path)?);
+        // a kind is judged among those of its folder, also where only its own cases are run
+        let folder = if path.is_file() { around(path) } else { path };
+        let (found, cases) = (files_of(folder)?, fixtures_of(folder)?);
+        let ours = |name: &String| *path == folder || same_kind(Path::new(name), path);
+        named.extend(found.iter().map(|(name, _)| name.clone()).filter(ours));
+        files.extend(
+            found.into_iter().filter(|(name, _)| !files.iter().any(|(known, _)| known == name)).collect::<Vec<_>>(),
+        );
+        fixtures.extend(cases.into_iter().filter(|(name, _)| ours(name)));
     }
     let registry = if paths.is_empty() {
         if args.update {
             return Err(CliError::Usage("unable to update the built-in cases: name a folder".to_owned()));
         }
         (files, fixtures) = (Registry::embedded_files(), Registry::embedded_fixtures());
+        named = files.iter().map(|(name, _)| name.clone()).collect();
         Registry::embedded()?
     } else {
         Registry::with_files(files.clone())?
@@ -51,10 +60,25 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
     if !problems.is_empty() {
         return Err(CliError::Cases { problems });
     }
+    tell_bare(&named, &fixtures);
     if args.output == ReportFormat::Text {
-        end(&files, &fixtures, &count)?;
+        sum(&count)?;
     }
     Ok(Ended::well_if(count.failed == 0))
+}
+
+fn around(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Whether two files are of one kind: its own, or its cases.
+fn same_kind(a: &Path, b: &Path) -> bool {
+    let stem = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name.trim_end_matches(".yaml").trim_end_matches(".yml");
+        name.strip_suffix(".test").unwrap_or(name).to_owned()
+    };
+    stem(a) == stem(b)
 }
 
 /// The kind whose file the cases stand beside.
@@ -136,14 +160,17 @@ fn update(kind: &Kind, name: &str, text: &str, outcomes: &[Outcome]) -> Result<(
     std::fs::write(&path, new).map_err(|source| Failure::Write(WriteError { path, source }))
 }
 
-/// The sum, and kinds that prove nothing.
-fn end(files: &KindFiles, fixtures: &KindFiles, count: &Count) -> std::io::Result<()> {
+/// Kinds that prove nothing.
+fn tell_bare(files: &[String], fixtures: &KindFiles) {
     let proven: Vec<&str> = fixtures.iter().filter_map(|(name, _)| cases::stem(name)).collect();
     let bare = |name: &&str| !proven.contains(&name.trim_end_matches(".yaml").trim_end_matches(".yml"));
-    let bare: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).filter(bare).collect();
+    let bare: Vec<&str> = files.iter().map(String::as_str).filter(bare).collect();
     if !bare.is_empty() {
         output::note(&format!("without cases: {}", bare.join(", ")));
     }
+}
+
+fn sum(count: &Count) -> std::io::Result<()> {
     let updated = if count.updated > 0 { format!(", {} updated", count.updated) } else { String::new() };
     let passed = count.cases - count.failed - count.updated;
     let cases = if count.cases == 1 { "case" } else { "cases" };

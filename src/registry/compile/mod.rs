@@ -114,6 +114,11 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     })
 }
 
+/// The shape of a file's specs, whatever else is wrong with it.
+pub(super) fn shape(file: &KindFile, source: &Source) -> Shape {
+    schema::compile(&file.schema, &mut Faults::new(source))
+}
+
 fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec<Box<str>>> {
     match Path::compile(text, shape, None) {
         Ok(target) => {

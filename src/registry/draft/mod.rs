@@ -134,7 +134,13 @@ fn table(registry: &Registry, group: &str, kind: &str, plural: &str, notes: &mut
 
 /// Says so where the registry has the kind already.
 fn tell_known(registry: &Registry, group: &str, kind: &str, notes: &mut Notes) {
-    if registry.kinds().iter().any(|known| known.names.group == group && known.names.kind == kind) {
-        notes.add(format!("{kind} of {group} is a kind already: with --kinds this file replaces it"));
+    let known = registry.kinds().iter().find(|known| known.names.group == group && known.names.kind == kind);
+    let Some(known) = known else { return };
+    notes.add(format!("{kind} of {group} is a kind already: with --kinds this file replaces it"));
+    if known.sensitive {
+        let data = known.program.secret.join(".");
+        notes.add(format!(
+            "it holds secrets, which nothing here says: without `secret: {{data: {data}}}` they are stored in clear"
+        ));
     }
 }

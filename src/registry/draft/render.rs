@@ -5,15 +5,36 @@ use serde_json::Value;
 use super::checks;
 use super::yaml::{self, Entry, Item};
 use super::{Derived, Draft, Notes};
+use crate::registry::Registry;
 use crate::registry::file::PrinterColumn;
+use crate::registry::lint::{self, Severity};
 use crate::registry::schema::{Schema, Validation};
 
 const MODELINE: &str = "# yaml-language-server: $schema=https://raw.githubusercontent.com/orlojhq/orloj-operator/main/kinds/kind.schema.json\n";
 
+/// The file's text. What `kinds lint` has to say of names and columns that are so in the original is allowed at the
+/// top: a CRD without printer columns stays one.
 pub fn render(draft: &Draft) -> String {
+    let text = text(draft, &[]);
+    let mut ids: Vec<&str> = Vec::new();
+    for finding in lint::lint(vec![("draft.yaml".to_owned(), text.clone())], Registry::embedded_files()) {
+        if finding.lint.severity == Severity::Warning && !ids.contains(&finding.lint.id) {
+            ids.push(finding.lint.id);
+        }
+    }
+    if ids.is_empty() { text } else { self::text(draft, &ids) }
+}
+
+fn text(draft: &Draft, allowed: &[&str]) -> String {
     let mut out = MODELINE.to_owned();
     yaml::comment(&mut out, 0, &format!("Drafted from {}. Read it before you use it.", draft.origin));
     left_out(&mut out, &draft.notes);
+    if !allowed.is_empty() {
+        out.push_str("#\n");
+    }
+    for id in allowed {
+        yaml::comment(&mut out, 0, &format!("lint-allow {id}: so it is in what this was drafted from"));
+    }
     yaml::entries(&mut out, 0, &names(draft));
     for section in [printer_columns(draft), vec![store(draft), runtime()], normalize(draft), rules(draft)] {
         if !section.is_empty() {

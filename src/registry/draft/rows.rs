@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::derived;
-use super::sample::{of_samples, printer_columns, spec_of};
+use super::sample::{of_objects, printer_columns, spec_of};
 use super::{Derived, Draft, DraftError, Notes, Wishes, names};
 use crate::registry::Registry;
 use crate::registry::compile::names::COMMON_COLUMNS;
@@ -50,7 +50,7 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
         ..wishes.clone()
     };
     let samples = if payloads.is_empty() { vec![Value::Object(Map::new())] } else { payloads };
-    let mut draft = of_samples(&samples, wishes, registry)?;
+    let mut draft = of_objects(&samples, wishes, registry)?;
     // what was left out of a resource has been filled in by now
     unrequire(&mut draft.schema);
     draft.notes.add("rows do not show what a resource may leave out: nothing is required");
@@ -119,7 +119,7 @@ fn of_plain(name: &str, found: &Described, wishes: &Wishes, registry: &Registry)
         version: wishes.version.clone().or_else(|| Some("v1".to_owned())),
         ..wishes.clone()
     };
-    let mut draft = of_samples(&[Value::Object(Map::new())], wishes, registry)?;
+    let mut draft = of_objects(&[Value::Object(Map::new())], wishes, registry)?;
     draft.notes = Notes::default();
     draft.spec_optional = false;
     let mut columns = IndexMap::new();

@@ -9,16 +9,39 @@ use crate::registry::Registry;
 use crate::registry::file::PrinterColumn;
 use crate::registry::schema::{Schema, SchemaType};
 
-/// Drafts a kind from objects of it. All must be of one kind.
+/// Drafts a kind from objects of it. Of objects of several kinds one is wished for.
+///
+/// # Errors
+///
+/// Where they are no objects, or of more than one kind.
 pub fn of_samples(samples: &[Value], wishes: &Wishes, registry: &Registry) -> Result<Draft, DraftError> {
-    let word = |sample: &Value, key: &str| sample.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let bare = |sample: &Value| word(sample, "apiVersion").is_empty() && word(sample, "kind").is_empty();
+    if wishes.group.is_none() && samples.iter().any(bare) {
+        let text = "a sample has neither apiVersion nor kind: give whole objects, as `kubectl get -o yaml` prints them";
+        return Err(DraftError::Unfit(text.to_owned()));
+    }
+    if let Some(wished) = &wishes.kind {
+        let of_kind: Vec<Value> = samples.iter().filter(|sample| word(sample, "kind") == *wished).cloned().collect();
+        if !of_kind.is_empty() {
+            return of_objects(&of_kind, wishes, registry);
+        }
+    }
+    of_objects(samples, wishes, registry)
+}
+
+fn word(sample: &Value, key: &str) -> String {
+    sample.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Drafts a kind from what may be less than an object: the wishes make up for it. All must be of one kind.
+pub(super) fn of_objects(samples: &[Value], wishes: &Wishes, registry: &Registry) -> Result<Draft, DraftError> {
     let mut kinds: Vec<(String, String)> =
         samples.iter().map(|sample| (word(sample, "apiVersion"), word(sample, "kind"))).collect();
     kinds.sort();
     kinds.dedup();
     if let [_, _, ..] = kinds.as_slice() {
         let all = kinds.iter().map(|(version, kind)| format!("{version} {kind}")).collect::<Vec<_>>().join(", ");
-        return Err(DraftError::Unfit(format!("the samples are of more than one kind: {all}; give one kind's")));
+        return Err(DraftError::Unfit(format!("the samples are of more than one kind: {all}; say which with --kind")));
     }
     let (api_version, kind) = kinds.pop().ok_or_else(|| DraftError::Unfit("there is no sample".to_owned()))?;
     let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));

@@ -1,5 +1,6 @@
 //! `kinds explain`: all that a kind's file says of a field, in the order in which it applies.
 
+mod relations;
 mod words;
 
 use serde::Serialize;
@@ -31,6 +32,10 @@ pub struct Explanation {
     pub steps: Vec<Entry>,
     /// Rules that ask about it or what is below it.
     pub rules: Vec<Entry>,
+    /// What `validate` looks at: what it names, what is outdated, its part in the graph.
+    pub relations: Vec<String>,
+    /// Fields that name resources of this kind, where it is explained as a whole.
+    pub named_by: Vec<String>,
     /// Columns of the table and of `kubectl get`.
     pub columns: Vec<String>,
     pub fields: Vec<Field>,
@@ -99,6 +104,8 @@ pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanat
         constraints: constraints(file, &target),
         steps: words::steps(file, &target.path),
         rules: rules(file, &target.path),
+        relations: relations::told(file, &target.path),
+        named_by: if target.path == "spec" { relations::named_by(&kinds, file) } else { Vec::new() },
         columns: columns(file, &target.path),
         fields: fields(target.schema, recursive),
         path: target.path,
@@ -151,7 +158,8 @@ fn resolve<'f>(file: &'f KindFile, path: &[String]) -> Result<Target<'f>, Explai
         passed.push((target.schema, names.len()));
         while target.schema.properties.is_empty() && enter(&mut target) {}
         let Some(child) = target.schema.properties.get(name) else {
-            let help = suggest(name, target.schema.properties.keys().map(String::as_str));
+            let known = || target.schema.properties.keys().map(String::as_str);
+            let help = suggest(name, known()).or_else(|| Some(fields_of(known())));
             let (kind, path) = (file.kind.clone(), target.path.clone());
             return Err(ExplainError::Field { kind, path, name: name.to_owned(), help });
         };
@@ -166,6 +174,12 @@ fn resolve<'f>(file: &'f KindFile, path: &[String]) -> Result<Target<'f>, Explai
     passed.push((target.schema, names.len()));
     target.above = passed.into_iter().map(|(schema, at)| (schema, names[at..].to_vec())).collect();
     Ok(target)
+}
+
+/// Where no name is near: all there are.
+fn fields_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "it has no fields".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
 
 /// Into a list or a map.

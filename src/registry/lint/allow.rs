@@ -15,8 +15,9 @@ struct Allowance {
     used: bool,
 }
 
-/// Leaves out what is allowed, and says which allowances are none.
-pub(super) fn filter(source: &Source, problems: Vec<Problem>) -> Vec<Problem> {
+/// Leaves out what is allowed, and says which allowances are none; where not all of the file was judged (`whole`), one
+/// that allows nothing may still be right.
+pub(super) fn filter(source: &Source, problems: Vec<Problem>, whole: bool) -> Vec<Problem> {
     let (mut allowances, mut kept) = read(source);
     for problem in problems {
         let covers = |allowance: &&mut Allowance| {
@@ -27,7 +28,7 @@ pub(super) fn filter(source: &Source, problems: Vec<Problem>) -> Vec<Problem> {
             None => kept.push(problem),
         }
     }
-    for allowance in allowances.iter().filter(|allowance| !allowance.used) {
+    for allowance in allowances.iter().filter(|allowance| whole && !allowance.used) {
         let message = format!("there is nothing of `{}` to allow here", allowance.id);
         kept.push(at_line(source, comment_line(source, allowance), message, Some("take the comment out".to_owned())));
     }

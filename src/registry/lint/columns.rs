@@ -131,7 +131,7 @@ fn stored(desk: &mut Desk<'_>, from: &str, at: &str, shape: &Shape) {
                 desk.value(ID, at, format!("`{from}` is {}: {empty}", shape.expected()), Some(help));
             }
         }
-        "metadata" => {
+        "metadata" if parts.len() > 1 => {
             let map = matches!(parts[1], "labels" | "annotations");
             if !PAYLOAD.contains(&parts[1]) {
                 let help = suggest(parts[1], PAYLOAD);

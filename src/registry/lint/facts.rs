@@ -21,7 +21,11 @@ pub(super) struct Fact {
 
 /// Facts by path, as `spec.a.b[]`.
 #[derive(Debug, Default)]
-pub(super) struct Facts(HashMap<String, Fact>);
+pub(super) struct Facts {
+    by_path: HashMap<String, Fact>,
+    /// All that is set, also under a guard: path, value and what is replaced.
+    sets: Vec<(String, serde_json::Value, Replaced)>,
+}
 
 impl Facts {
     pub fn of(file: &KindFile) -> Self {
@@ -54,6 +58,7 @@ impl Facts {
         }
         for path in step.set.iter().flatten() {
             let Some((to, replaces)) = step.to.as_ref().zip(step.replaces) else { continue };
+            self.sets.push((path.clone(), to.clone(), replaces));
             let fact = self.entry(path);
             if let Some(word) = to.as_str() {
                 fact.lowered &= text::lower(word) == word;
@@ -69,16 +74,21 @@ impl Facts {
     }
 
     fn entry(&mut self, path: &str) -> &mut Fact {
-        self.0.entry(path.to_owned()).or_default()
+        self.by_path.entry(path.to_owned()).or_default()
     }
 
     pub fn get(&self, path: &str) -> Fact {
-        self.0.get(path).cloned().unwrap_or_default()
+        self.by_path.get(path).cloned().unwrap_or_default()
+    }
+
+    /// What is set there, and what it replaces.
+    pub fn sets<'f>(&'f self, path: &'f str) -> impl Iterator<Item = (&'f serde_json::Value, Replaced)> {
+        self.sets.iter().filter(move |(known, ..)| known == path).map(|(_, to, replaces)| (to, *replaces))
     }
 
     /// The field, or one that it is a part of, has been dropped.
     pub fn is_gone(&self, path: &str) -> bool {
-        self.0.iter().any(|(known, fact)| fact.dropped && is_within(path, known))
+        self.by_path.iter().any(|(known, fact)| fact.dropped && is_within(path, known))
     }
 }
 

@@ -8,19 +8,23 @@ mod allow;
 pub mod cel;
 mod columns;
 mod facts;
+mod graph;
+mod mend;
 mod names;
+mod relations;
 mod rules;
 mod schema;
 mod steps;
+mod stricter;
 
 use std::path::Path;
 
 use super::compile;
 use super::file::KindFile;
-use super::kind::Kind;
 use super::problem::{Problem, REFUSED, UNREADABLE};
 use super::source::Source;
 use super::{KindFiles, clash, format};
+use crate::normalize::Shape;
 use crate::resource::KindIndex;
 use facts::Facts;
 
@@ -53,6 +57,17 @@ pub struct Lint {
     pub finds: &'static str,
 }
 
+/// Where the checks are described.
+pub const PAGE: &str = "https://github.com/orlojhq/orloj-operator/blob/main/kinds/LINTS.md";
+
+impl Lint {
+    /// Address of the check's description.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{PAGE}#{}", self.id)
+    }
+}
+
 const fn error(id: &'static str, finds: &'static str) -> Lint {
     Lint { id, severity: Severity::Error, finds }
 }
@@ -62,7 +77,7 @@ const fn warning(id: &'static str, finds: &'static str) -> Lint {
 }
 
 /// All checks.
-pub const LINTS: [Lint; 31] = [
+pub const LINTS: [Lint; 36] = [
     error(REFUSED, "whatever else the loader refuses: keys, names, paths, patterns, messages"),
     error(UNREADABLE, "a file or a folder that cannot be read"),
     error("empty-file", "a file without a kind"),
@@ -83,7 +98,7 @@ pub const LINTS: [Lint; 31] = [
     error("column-source", "a table column that is always empty: from an object, a list or a name that no payload has"),
     warning("ambiguous-name", "a name that means a kind of another group too, so that kubectl takes the wrong one"),
     error("schema-stricter", "an `enum`, a bound, a pattern or a `required` that refuses what `normalize` would mend"),
-    error("default-refused", "a value that a step fills in and a rule refuses"),
+    error("default-refused", "a value that a step fills in, and a rule or the schema refuses"),
     warning("step-without-effect", "a step that changes nothing"),
     error("step-never", "a step that is never taken: its guard never holds, or its field has been dropped"),
     error("condition-misfit", "a state that values of this type never have, such as `set` of a string"),
@@ -92,6 +107,14 @@ pub const LINTS: [Lint; 31] = [
     error("rule-always-fails", "a rule that refuses everything"),
     error("word-unreachable", "a word that the steps before leave no way to match, such as upper case after `lower`"),
     error("rule-shadowed", "a rule that an earlier one leaves nothing to refuse"),
+    error("reference-kind", "a reference to a kind that no file describes, so that `validate` never looks for it"),
+    error(
+        "relation-constant",
+        "an entry of `references`, `graph` or `outdated` that never finds anything, or always does",
+    ),
+    warning("relation-twice", "an entry of `references`, `graph` or `outdated` that another one makes needless"),
+    warning("outdated-mended", "an outdated value that a step replaces, so that orlojd never sees it"),
+    warning("outdated-unclear", "an outdated value without a sound version, or with nothing to do instead"),
     warning("message-without-help", "a message that does not say what to do"),
     warning("lint-allow", "a `lint-allow` comment without a reason, of no known id, or with nothing to allow"),
 ];
@@ -161,15 +184,22 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
 }
 
 /// Lints files; `beside` are kinds that they are used with, which they may replace. In order of file and place.
+///
+/// What the loader refuses in a file does not keep the rest of it from being judged, as far as it can be read.
 #[must_use]
 pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
     let mut problems = Vec::new();
     let mut own = Vec::new();
+    let mut faults = Vec::new();
     for (name, text) in files {
         let source = Source::new(name, text);
-        match format::read(&source) {
-            Ok(file) => own.push((source, file)),
-            Err(found) => problems.extend(allow::filter(&source, found)),
+        let (file, found) = format::read_on(&source);
+        match file {
+            Some(file) => {
+                own.push((source, file));
+                faults.push(found);
+            }
+            None => problems.extend(allow::filter(&source, found, false)),
         }
     }
     let mut all: Vec<(Source, KindFile)> = Vec::new();
@@ -178,29 +208,41 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
         if let Ok(file) = format::read(&source)
             && !own.iter().any(|(_, other)| other.group == file.group && other.kind == file.kind)
         {
+            all.retain(|(_, other)| other.group != file.group || other.kind != file.kind);
             all.push((source, file));
         }
     }
     let first = all.len();
     all.extend(own);
-    problems.extend(clash::find(&all));
-    for (source, file) in &all[first..] {
-        match compile::compile(file.clone(), source, KindIndex(0)) {
-            Ok(kind) => problems.extend(allow::filter(source, advice(source, file, &kind, &all))),
-            Err(found) => problems.extend(found),
-        }
+    let ours = |problem: &Problem| all[first..].iter().any(|(source, _)| source.name == problem.file);
+    problems.extend(clash::find(&all).into_iter().filter(ours));
+    for ((source, file), mut found) in all[first..].iter().zip(faults) {
+        let shape = match compile::compile(file.clone(), source, KindIndex(0)) {
+            Ok(kind) => kind.program.shape,
+            Err(more) => {
+                found.extend(more);
+                compile::shape(file, source)
+            }
+        };
+        let told =
+            |advice: &Problem| !found.iter().any(|fault| (fault.line, fault.column) == (advice.line, advice.column));
+        let advice: Vec<Problem> = advice(source, file, &shape, &all).into_iter().filter(told).collect();
+        found.extend(advice);
+        problems.extend(allow::filter(source, found, true));
     }
     problems.sort_by(|a, b| (&a.file, a.line, a.column, a.id).cmp(&(&b.file, b.line, b.column, b.id)));
     problems.into_iter().map(Finding::new).collect()
 }
 
-fn advice(source: &Source, file: &KindFile, kind: &Kind, all: &[(Source, KindFile)]) -> Vec<Problem> {
+fn advice(source: &Source, file: &KindFile, shape: &Shape, all: &[(Source, KindFile)]) -> Vec<Problem> {
     let mut desk = Desk { source, problems: Vec::new() };
     let facts = Facts::of(file);
     names::check(&mut desk, file, all);
-    columns::check(&mut desk, file, &kind.program.shape);
-    steps::check(&mut desk, file, &kind.program.shape);
-    rules::check(&mut desk, file, &kind.program.shape, &facts);
-    schema::check(&mut desk, file, &facts);
+    columns::check(&mut desk, file, shape);
+    steps::check(&mut desk, file, shape);
+    rules::check(&mut desk, file, shape, &facts);
+    relations::check(&mut desk, file, shape, &facts, all);
+    stricter::check(&mut desk, file, &facts);
+    schema::check(&mut desk, file);
     desk.problems
 }
