@@ -321,7 +321,7 @@ fn label(kind: &Kind, object: &Value) -> String {
 /// What neither the API server nor etcd takes: both count JSON.
 fn too_large(object: &Value, found: &mut Vec<Draft>) {
     let bytes = serde_json::to_vec(object).map_or(0, |json| json.len());
-    let mebibytes = |bytes: usize| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    let mebibytes = |bytes: usize| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
     if bytes > MAX_REQUEST {
         let text = format!("the object has {} as JSON; the API server takes at most 3 MiB", mebibytes(bytes));
         found.push(Draft::new(&rule::OBJECT_TOO_LARGE, Way::new(), text));

@@ -53,8 +53,8 @@ fn no_value_is_shown_whatever_is_wrong() {
         let ran = validate(folder.path(), &["--strict", "--output", output, "."]).expect(1);
         let shown: Vec<_> = ran.out.lines().chain(ran.err.lines()).filter(|line| line.contains(PLANTED)).collect();
         assert!(shown.is_empty(), "{output}: {shown:#?}");
-        for number in 0..DOCUMENTS.len() {
-            assert!(ran.out.contains(&format!("{number}.yaml")), "{output}: nothing is said of {}", DOCUMENTS[number]);
+        for (number, text) in DOCUMENTS.iter().enumerate() {
+            assert!(ran.out.contains(&format!("{number}.yaml")), "{output}: nothing is said of {text}");
         }
     }
 }
