@@ -15,7 +15,6 @@ pub mod formats;
 pub mod graph;
 pub mod ignore;
 pub mod metadata;
-pub mod names;
 pub mod object;
 pub mod place;
 pub mod rule;
