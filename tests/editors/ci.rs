@@ -245,6 +245,13 @@ fn the_pipeline_of_gitlab_is_one_and_reports() {
     let report = job["artifacts"]["reports"]["junit"].as_str().unwrap();
     let junit = std::fs::read_to_string(desk.path(report)).unwrap();
     assert!(junit.contains("<testsuites") && junit.contains("bad.yaml"), "{junit}");
+    // a job runs the same tomorrow
+    for job in ["orloj-fetch", "orloj-validate"] {
+        let image = &pipeline[job]["image"];
+        let image = image["name"].as_str().or(image.as_str()).unwrap();
+        let digest = image.split_once("@sha256:").map_or("", |(_, digest)| digest);
+        assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{job}: {image}");
+    }
     // what the first job takes out of the image is where the image has it
     let fetch = pipeline["orloj-fetch"]["script"][1].as_str().unwrap();
     let dockerfile = std::fs::read_to_string(root().join("Dockerfile")).unwrap();
