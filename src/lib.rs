@@ -4,6 +4,7 @@
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`resource`]: a resource as a source hands it over
+//! - [`metadata`]: what Kubernetes takes as an object's metadata
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
@@ -32,6 +33,7 @@ pub mod desired;
 pub mod engine;
 pub mod export;
 pub mod golang;
+pub mod metadata;
 pub mod normalize;
 pub mod plan;
 pub mod registry;

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// Stands for a secret value in all that is shown.
+pub const MASK: &str = "***";
+
 /// Position of a kind in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KindIndex(pub u16);
@@ -57,6 +60,27 @@ pub struct Resource {
     pub unreadable: Option<Box<str>>,
     /// The status block as it stands at the source; `Null` where there is none.
     pub status: Value,
+}
+
+impl Resource {
+    /// One that nobody has applied yet: of the first generation, with neither labels nor annotations.
+    #[must_use]
+    pub fn new(id: ResourceId, uid: impl Into<Box<str>>, spec: Value) -> Self {
+        Self {
+            id,
+            uid: uid.into(),
+            generation: 1,
+            version: 0,
+            created: 0,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            finalizers: Vec::new(),
+            deleting: false,
+            spec,
+            unreadable: None,
+            status: Value::Null,
+        }
+    }
 }
 
 /// Without spec, annotations and status: a spec may hold secrets, kubectl's last-applied annotation repeats it.

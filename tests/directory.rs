@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -286,10 +286,13 @@ fn watching_follows_changes_until_told_to_stop() {
     until("the new file", || rows_are(&desk, 1, 2));
     // broken: its resource and those that go meanwhile stay
     desk.write("a.yaml", "a: b: c\n");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    looked(&desk, "one");
     desk.remove("b.yaml");
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    assert!(rows_are(&desk, 1, 2));
+    looked(&desk, "two");
+    // what that look found to do was done before this one's
+    looked(&desk, "three");
+    assert!(rows_are(&desk, 1, 3));
+    desk.remove("z.yaml");
     desk.write("a.yaml", TOOL);
     until("the mended file, and what had gone", || {
         rows_are(&desk, 1, 1) && desk.rows("tool")[0].payload["spec"]["risk_level"] == "low"
@@ -308,6 +311,12 @@ fn watching_follows_changes_until_told_to_stop() {
     }
 }
 
+/// Waits until the watch has looked at the files once more, by a manifest that is written last.
+fn looked(desk: &Desk, word: &str) {
+    desk.write("z.yaml", &memory("marker", word));
+    until("a look at the files", || desk.rows("memory").iter().any(|row| row.payload["spec"]["type"] == word));
+}
+
 fn rows_are(desk: &Desk, tools: usize, memories: usize) -> bool {
     let count = |kind| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| desk.rows(kind).len())).ok();
     count("tool") == Some(tools) && count("memory") == Some(memories)
@@ -322,11 +331,16 @@ fn watching_without_prune_removes_nothing() {
     desk.sync("").expect(0);
     desk.remove("b.yaml");
     let mut command = desk.command("sync m --store sqlite:o.db --watch");
-    let _child = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    let mut child = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("watching; ")), "the first look ends");
+    // whoever writes to a pipe without a reader ends
+    std::thread::spawn(move || lines.for_each(drop));
     desk.write("a.yaml", &TOOL.replace("low", "high"));
     until("the edit", || desk.rows("tool")[0].payload["spec"]["risk_level"] == "high");
-    assert_eq!(desk.keys("memory"), ["default/notes"]);
+    // what that look found to do was done before this one's
+    looked(&desk, "one");
+    assert_eq!(desk.keys("memory"), ["default/marker", "default/notes"]);
 }
 
 /// What cannot be read for a while is the same resource: its row stays meanwhile, and goes with the manifest.
@@ -335,16 +349,16 @@ fn a_manifest_that_broke_before_it_went_takes_its_row_along() {
     let desk = Desk::new();
     desk.write("a.yaml", TOOL);
     desk.write("b.yaml", &annotated("kept", "team-a", "orloj.dev/deletion-policy: retain"));
-    desk.write("c.yaml", &memory("marker", "vector"));
+    desk.write("z.yaml", &memory("marker", "vector"));
     let mut command = desk.command("sync m --store sqlite:o.db --watch --prune -o json");
     let mut child = Running(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     until("the first rows", || desk.path("o.db").exists() && rows_are(&desk, 1, 2));
     let broken = |text: &str| text.replace("  namespace: team-a", "  namespace: team-a\n  labels: {tier: 1}");
     desk.write("a.yaml", &broken(TOOL));
     desk.write("b.yaml", &broken(&annotated("kept", "team-a", "orloj.dev/deletion-policy: retain")));
-    desk.write("c.yaml", &memory("marker", "kv"));
-    until("the marker", || desk.rows("memory").iter().any(|row| row.payload["spec"]["type"] == "kv"));
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    looked(&desk, "one");
+    // what that look found to do was done before this one's
+    looked(&desk, "two");
     assert!(rows_are(&desk, 1, 2));
     desk.remove("a.yaml");
     desk.remove("b.yaml");

@@ -13,12 +13,9 @@ use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use crate::registry::{Format, Kind, Problem, Source, unreadable};
-use crate::resource::{ObjectName, Resource, ResourceId};
+use crate::resource::{MASK, ObjectName, Resource, ResourceId};
 
 pub use update::updated;
-
-/// Stands for a secret value in all that is shown.
-const MASK: &str = "***";
 
 /// One case.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -207,19 +204,11 @@ fn outcome(kind: &Kind, case: &Case, source: &Source, pointer: &str) -> Outcome 
 fn resource(kind: &Kind, given: &Given) -> Resource {
     let text = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
     let (namespace, name) = (text(&given.metadata.namespace, "default"), text(&given.metadata.name, "one"));
+    let id = ResourceId { kind: kind.index, object: ObjectName::new(namespace, name) };
     Resource {
-        id: ResourceId { kind: kind.index, object: ObjectName::new(namespace, name) },
-        uid: "uid".into(),
-        generation: 1,
-        version: 0,
-        created: 0,
         labels: given.metadata.labels.clone(),
         annotations: given.metadata.annotations.clone(),
-        finalizers: Vec::new(),
-        deleting: false,
-        unreadable: None,
-        spec: given.spec.clone(),
-        status: Value::Null,
+        ..Resource::new(id, "uid", given.spec.clone())
     }
 }
 

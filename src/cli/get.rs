@@ -12,13 +12,11 @@ use crate::config::Config;
 use crate::crypto::PREFIX;
 use crate::desired::LAST_APPLIED;
 use crate::registry::{Kind, Registry};
+use crate::resource::MASK;
 use crate::store::{Store, StoredRow};
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-
-/// What stands for a value that is not shown.
-pub const MASK: &str = "***";
 
 pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> Result<Ended, CliError> {
     let kinds = kinds(registry, &args.kind)?;

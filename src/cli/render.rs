@@ -9,9 +9,9 @@ use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::args::RenderArgs;
-use super::get::MASK;
 use super::{CliError, Ended, check_paths, output};
 use crate::registry::{Kind, Registry};
+use crate::resource::MASK;
 use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::resolve::Resolved;
 use super::settings::SETTINGS;
 use super::value;
+use crate::resource::MASK;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,6 @@ pub struct Row {
     /// `default`, `file /path:line`, `env NAME` or `flag --name`.
     pub source: String,
 }
-
-const MASK: &str = "***";
 
 impl Resolved {
     /// All settings, in the table's order.

@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::golang::quote::quote;
+use crate::metadata::MAX_ANNOTATIONS;
+use crate::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
 use crate::resource::ObjectName;
-
-const MAX_NAME: usize = 253;
-const MAX_LABEL: usize = 63;
-
-/// Bytes of all annotations together, keys and values.
-const MAX_ANNOTATIONS: usize = 256 << 10;
 
 /// Why a cluster cannot hold an object of this name and these labels and annotations, and what to do.
 pub fn problems(
@@ -18,15 +14,15 @@ pub fn problems(
     annotations: &BTreeMap<String, String>,
 ) -> Vec<String> {
     let mut problems = Vec::new();
-    if !is_subdomain(&object.name) {
+    if names::subdomain(&object.name).is_some() {
         problems.push(format!(
-            "the name {} is none for Kubernetes, which takes at most {MAX_NAME} lower-case letters, digits, '-' and '.', \
+            "the name {} is none for Kubernetes, which takes at most {MAX_SUBDOMAIN} lower-case letters, digits, '-' and '.', \
              with a letter or digit at both ends; create it anew under such a name, change what refers to it and delete \
              this row",
             quote(&object.name)
         ));
     }
-    if !is_dns_label(&object.namespace) {
+    if names::label(&object.namespace).is_some() {
         problems.push(format!(
             "the namespace {} is none for Kubernetes, which takes at most {MAX_LABEL} lower-case letters, digits and '-', \
              with a letter or digit at both ends; write the resource by hand, in a namespace of your choice and with the \
@@ -36,10 +32,10 @@ pub fn problems(
     }
     let advice = "change it in orlojd, and what selects by it";
     for (key, value) in labels {
-        if !is_qualified_name(key) {
+        if names::qualified(key).is_some() {
             problems.push(format!("the label {} has a key that Kubernetes does not take; {advice}", quote(key)));
         }
-        if !value.is_empty() && !is_label_text(value) {
+        if names::label_value(value).is_some() {
             problems.push(format!(
                 "the label {} has a value that Kubernetes does not take: at most {MAX_LABEL} letters, digits, '-', '_' \
                  and '.', with a letter or digit at both ends; {advice}",
@@ -47,7 +43,7 @@ pub fn problems(
             ));
         }
     }
-    for key in annotations.keys().filter(|key| !is_qualified_name(&key.to_lowercase())) {
+    for key in annotations.keys().filter(|key| names::qualified(&key.to_lowercase()).is_some()) {
         problems.push(format!("the annotation {} has a key that Kubernetes does not take; {advice}", quote(key)));
     }
     let size: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -57,44 +53,6 @@ pub fn problems(
         ));
     }
     problems
-}
-
-fn is_alphanumeric(c: char) -> bool {
-    c.is_ascii_alphanumeric()
-}
-
-/// Letters, digits and `inner`, with a letter or digit at both ends.
-fn is_text(text: &str, most: usize, inner: &[char]) -> bool {
-    text.len() <= most
-        && text.starts_with(is_alphanumeric)
-        && text.ends_with(is_alphanumeric)
-        && text.chars().all(|c| is_alphanumeric(c) || inner.contains(&c))
-}
-
-fn is_label_text(text: &str) -> bool {
-    is_text(text, MAX_LABEL, &['-', '_', '.'])
-}
-
-fn is_lower(text: &str) -> bool {
-    !text.contains(|c: char| c.is_ascii_uppercase())
-}
-
-/// RFC 1123.
-fn is_dns_label(text: &str) -> bool {
-    is_lower(text) && is_text(text, MAX_LABEL, &['-'])
-}
-
-fn is_subdomain(text: &str) -> bool {
-    // parts of a name may be longer than those of a host
-    is_lower(text) && text.len() <= MAX_NAME && text.split('.').all(|part| is_text(part, MAX_NAME, &['-']))
-}
-
-/// `name` or `prefix/name`.
-fn is_qualified_name(text: &str) -> bool {
-    match text.split_once('/') {
-        Some((prefix, name)) => is_subdomain(prefix) && is_label_text(name),
-        None => is_label_text(text),
-    }
 }
 
 #[cfg(test)]

@@ -150,19 +150,11 @@ fn refusal(
     annotations: &BTreeMap<String, String>,
     key: &str,
 ) -> Option<String> {
+    let id = ResourceId { kind: kind.index, object: object.clone() };
     let resource = Resource {
-        id: ResourceId { kind: kind.index, object: object.clone() },
-        uid: "".into(),
-        generation: 1,
-        version: 0,
-        created: 0,
         labels: stored.labels.clone(),
         annotations: annotations.clone(),
-        finalizers: Vec::new(),
-        deleting: false,
-        unreadable: None,
-        spec: stored.spec.clone(),
-        status: Value::Null,
+        ..Resource::new(id, "", stored.spec.clone())
     };
     match kind.desired(&resource) {
         Err(invalid) => Some(format!("the operator would refuse it: {}; mend it in orlojd", invalid.text)),

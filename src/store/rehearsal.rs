@@ -19,15 +19,16 @@ use crate::resource::ObjectName;
 /// Ledger entries and rows read at a time.
 const PAGE: u32 = 2_000;
 
-/// A row that would be written.
+/// A row that would be written. It shares the rows with the rehearsal: payloads can be large, and all changes are told
+/// while it lives on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowChange {
     pub table: String,
     pub key: String,
     /// As it stands; `None` where there is none.
-    pub before: Option<StoredRow>,
+    pub before: Option<Arc<StoredRow>>,
     /// As it would be; `None` where it would go.
-    pub after: Option<StoredRow>,
+    pub after: Option<Arc<StoredRow>>,
 }
 
 impl RowChange {
@@ -60,8 +61,8 @@ struct Overlay {
 /// A row before and after.
 #[derive(Clone, Debug)]
 struct Pair {
-    before: Option<StoredRow>,
-    after: Option<StoredRow>,
+    before: Option<Arc<StoredRow>>,
+    after: Option<Arc<StoredRow>>,
 }
 
 impl std::fmt::Debug for Rehearsal {
@@ -142,7 +143,7 @@ impl Rehearsal {
             let (mut rows, mut unknown) = (Vec::new(), Vec::new());
             for key in keys {
                 match overlay.row(table, key) {
-                    Some(pair) => rows.extend(pair.after.clone()),
+                    Some(pair) => rows.extend(pair.after.as_deref().cloned()),
                     None => unknown.push(key.clone()),
                 }
             }
@@ -206,14 +207,14 @@ impl Overlay {
         }
     }
 
-    fn write(&mut self, table: &Table, read: &HashMap<String, StoredRow>, key: &str, after: Option<StoredRow>) {
+    fn write(&mut self, table: &Table, read: &HashMap<String, Arc<StoredRow>>, key: &str, after: Option<StoredRow>) {
         let rows = self.rows.entry(table.name.clone()).or_default();
         let pair = rows.entry(key.to_owned()).or_insert_with(|| Pair { before: read.get(key).cloned(), after: None });
-        pair.after = after;
+        pair.after = after.map(Arc::new);
     }
 
     fn apply(&mut self, request: &Request<'_>, rows: Vec<StoredRow>, changes: &Changes, now: i64) {
-        let read: HashMap<_, _> = rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let read: HashMap<_, _> = rows.into_iter().map(|row| (row.key.clone(), Arc::new(row))).collect();
         for row in changes.insert.iter().chain(&changes.update) {
             self.write(request.table, &read, &row.key, Some(written(row, now)));
         }
@@ -264,9 +265,9 @@ impl Store for Rehearsal {
     ) -> Result<Changes, StoreError> {
         let (snapshot, rows) = self.look(request).await?;
         let changes = decide(&snapshot);
-        let read: HashSet<&String> =
-            request.keys.iter().chain(snapshot.by_object.values().map(|entry| &entry.key)).collect();
-        check::changes(request.table, &snapshot, |key| read.iter().any(|read| *read == key), &changes)?;
+        let own = snapshot.by_object.values().map(|entry| &entry.key);
+        let read: HashSet<&str> = request.keys.iter().chain(own).map(String::as_str).collect();
+        check::changes(request.table, &snapshot, |key| read.contains(key), &changes)?;
         let now = self.now().await?;
         self.lock().apply(request, rows, &changes, now);
         Ok(changes)
@@ -287,8 +288,8 @@ impl Store for Rehearsal {
             let to = end.clone().map_or(Bound::Unbounded, Bound::Included);
             if let Some(changed) = self.lock().rows.get(&table.name) {
                 for (key, pair) in changed.range((from, to)) {
-                    match pair.after.clone() {
-                        Some(row) => rows.insert(key.clone(), row),
+                    match pair.after.as_deref() {
+                        Some(row) => rows.insert(key.clone(), row.clone()),
                         None => rows.remove(key),
                     };
                 }
@@ -302,16 +303,24 @@ impl Store for Rehearsal {
     }
 
     async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
-        let changed = self.lock().rows.get(&table.name).cloned().unwrap_or_default();
+        let (changed, fresh) = {
+            let overlay = self.lock();
+            let rows = overlay.rows.get(&table.name);
+            let fresh = rows.into_iter().flat_map(BTreeMap::values).filter_map(|pair| pair.after.as_ref());
+            let fresh: Vec<_> = fresh.filter(|row| row.updated_at >= since).map(Arc::clone).collect();
+            (rows.into_iter().flat_map(BTreeMap::keys).cloned().collect::<HashSet<String>>(), fresh)
+        };
         if !self.is_absent(table) {
             let mut unchanged = |row: StoredRow| {
-                if !changed.contains_key(&row.key) {
+                if !changed.contains(&row.key) {
                     tell(row);
                 }
             };
             self.store.rows_since(table, since, &mut unchanged).await?;
         }
-        changed.into_values().filter_map(|pair| pair.after).filter(|row| row.updated_at >= since).for_each(tell);
+        for row in &fresh {
+            tell(StoredRow::clone(row));
+        }
         Ok(())
     }
 

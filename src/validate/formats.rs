@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 
-use super::names;
+use crate::metadata::names;
 
 /// A format, named as the server names it: without dashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,50 +4,9 @@ use serde_json::{Map, Value};
 
 use super::finding::Draft;
 use super::rule::{self, Rule};
+use super::suggest;
 use super::way::{Step, Way, way};
-use super::{names, suggest};
-
-/// Most bytes of all annotations together.
-const MAX_ANNOTATIONS: usize = 256 << 10;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Text,
-    Integer,
-    Time,
-    Flag,
-    Texts,
-    TextMap,
-    Owners,
-    Entries,
-}
-
-const FIELDS: [(&str, Type); 15] = [
-    ("annotations", Type::TextMap),
-    ("creationTimestamp", Type::Time),
-    ("deletionGracePeriodSeconds", Type::Integer),
-    ("deletionTimestamp", Type::Time),
-    ("finalizers", Type::Texts),
-    ("generateName", Type::Text),
-    ("generation", Type::Integer),
-    ("labels", Type::TextMap),
-    ("managedFields", Type::Entries),
-    ("name", Type::Text),
-    ("namespace", Type::Text),
-    ("ownerReferences", Type::Owners),
-    ("resourceVersion", Type::Text),
-    ("selfLink", Type::Text),
-    ("uid", Type::Text),
-];
-
-const OWNER_FIELDS: [(&str, Type); 6] = [
-    ("apiVersion", Type::Text),
-    ("blockOwnerDeletion", Type::Flag),
-    ("controller", Type::Flag),
-    ("kind", Type::Text),
-    ("name", Type::Text),
-    ("uid", Type::Text),
-];
+use crate::metadata::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
 
 /// Collects what is wrong with an object's metadata.
 pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
@@ -156,7 +115,8 @@ fn names_of(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     };
     let (name, prefix, namespace) = (text_of(map, "name"), text_of(map, "generateName"), text_of(map, "namespace"));
     if !prefix.is_empty() {
-        refuse(&rule::METADATA_NAME, "generateName", names::prefix(prefix));
+        let generated = || names::generated(prefix).filter(|_| name.is_empty());
+        refuse(&rule::METADATA_NAME, "generateName", names::prefix(prefix).or_else(generated));
     }
     if !name.is_empty() {
         refuse(&rule::METADATA_NAME, "name", names::subdomain(name));

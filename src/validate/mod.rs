@@ -16,7 +16,6 @@ pub mod formats;
 pub mod graph;
 pub mod ignore;
 pub mod metadata;
-pub mod names;
 pub mod object;
 pub mod parallel;
 pub mod paths;

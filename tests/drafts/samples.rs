@@ -129,3 +129,40 @@ fn one_kind_of_several_is_chosen() {
     let none = desk.run("kinds new --from-sample m/none.yaml").expect(2).err;
     assert!(none.contains("neither apiVersion nor kind"), "{none}");
 }
+
+/// A few words that come again and again are a choice, unless a name on the way to them speaks of a secret.
+#[test]
+fn no_value_of_a_secret_is_a_choice() {
+    let desk = Desk::new();
+    let sample = |n: usize| {
+        let word = if n.is_multiple_of(2) { "pl4nted-a" } else { "pl4nted-b" };
+        let fields = [
+            "size: {WORD}",
+            "tokens: [{WORD}]",
+            "apikey: {WORD}",
+            "passwords: [{WORD}]",
+            "passwd: {WORD}",
+            "authorization: {WORD}",
+            "credentials: {value: {WORD}, kind: {WORD}, deep: [{any: {WORD}}]}",
+            "env: [{name: {WORD}, value: {WORD}}]",
+            "clientPINs: [{WORD}]",
+            "tls: {privateKeys: {mine: [{WORD}]}, certificate: {WORD}}",
+            "by-client: {a/b: {secret: {WORD}}}",
+        ];
+        let spec = fields.join(", ").replace("{WORD}", word);
+        let spec = spec.replacen(word, if n.is_multiple_of(2) { "small" } else { "large" }, 1);
+        widget(&format!("p{n}"), &format!("{{{spec}}}"))
+    };
+    desk.write("samples.yaml", &(0..8).map(sample).collect::<String>());
+    let (text, ran) = drafted(&desk, "--from-sample m/samples.yaml");
+    assert!(!text.contains("pl4nted") && !ran.err.contains("pl4nted"), "{text}\n{}", ran.err);
+    let registry = loaded(&text);
+    let schema = only(&registry).schema.openapi();
+    assert_eq!(schema["properties"]["size"]["enum"], json!(["large", "small"]));
+    assert_eq!(text.matches("enum:").count(), 1, "{text}");
+    assert_eq!(text.matches("oneOf:").count(), 1, "{text}");
+    // nor is it a column of kubectl get
+    desk.write("one.yaml", &widget("p", "{apikey: x, token: y, zone: z}"));
+    let (text, _) = drafted(&desk, "--from-sample m/one.yaml");
+    assert!(text.contains("jsonPath: .spec.zone") && !text.contains("jsonPath: .spec.apikey"), "{text}");
+}

@@ -163,3 +163,41 @@ fn a_table_of_secrets_gives_no_value_away() {
     let ran = desk.run("kinds new --from-sample m").expect(0);
     assert!(!format!("{ran:?}").contains("pl4nted"), "{ran:?}");
 }
+
+const GUARDED: &str = "
+CREATE TABLE doors (
+    name text PRIMARY KEY, namespace text NOT NULL, status_phase text NOT NULL, payload jsonb NOT NULL,
+    api_key text NOT NULL DEFAULT 'pl4nted-a', hint text NOT NULL, colour text NOT NULL);
+INSERT INTO doors (name, namespace, status_phase, payload, api_key, hint, colour)
+SELECT 'default/' || n, 'default', '', jsonb_build_object('apiVersion', 'w.example.com/v1', 'kind', 'Door', 'metadata',
+    jsonb_build_object('name', n), 'spec', jsonb_build_object('colour', 'red', 'api_key', word, 'auth', jsonb_build_object(
+    'tokens', jsonb_build_array(word), 'value', word))), word, word, 'red'
+FROM (SELECT n::text AS n, CASE n % 2 WHEN 0 THEN 'pl4nted-a' ELSE 'pl4nted-b' END AS word FROM generate_series(1, 8) n) t;
+CREATE TABLE gates (id bigserial PRIMARY KEY, title text, password text DEFAULT 'pl4nted-a', tokens text[], login jsonb);
+INSERT INTO gates (tokens, login) SELECT ARRAY[word], jsonb_build_object('secret', word)
+FROM (SELECT CASE n % 2 WHEN 0 THEN 'pl4nted-a' ELSE 'pl4nted-b' END AS word FROM generate_series(1, 8) n) t;
+";
+
+/// What may be a secret is neither a choice nor copied into a column, and a column's default is a value as well.
+#[test]
+fn columns_of_secrets_are_not_copied() {
+    let database = bed::postgres().database();
+    database.psql(GUARDED);
+    let desk = Desk::new();
+    let (doors, told) = drafted(&desk, &format!("--from-table doors --store {}", database.dsn()));
+    assert!(!doors.contains("pl4nted") && !told.err.contains("pl4nted"), "{doors}\n{}", told.err);
+    assert!(told.err.contains("the column api_key is left out: its name speaks of a secret"), "{}", told.err);
+    // the only fields with its value are secrets
+    assert!(told.err.contains("the column hint is left out: no field"), "{}", told.err);
+    let registry = loaded(&doors);
+    let columns: Vec<_> = only(&registry).store.table.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(columns, ["colour"]);
+    let words = format!("--from-table gates --group g.example.com --store {}", database.dsn());
+    let (gates, told) = drafted(&desk, &words);
+    assert!(!gates.contains("pl4nted") && !told.err.contains("pl4nted"), "{gates}\n{}", told.err);
+    assert!(told.err.contains("the column password is a field alone: its name speaks of a secret"), "{}", told.err);
+    let registry = loaded(&gates);
+    let gate = only(&registry);
+    assert_eq!(gate.store.table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["title"]);
+    assert_eq!(gate.schema.openapi()["properties"]["password"]["type"], "string");
+}

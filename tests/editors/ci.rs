@@ -59,43 +59,79 @@ fn images_are_of_this_version() {
     }
 }
 
+/// A repository with the hooks, and one that uses them so.
+fn with_hooks(desk: &Desk, hooks: &str) {
+    for folder in ["hooks", "work"] {
+        std::fs::create_dir(desk.path(folder)).unwrap();
+        git(desk, folder, "init --quiet").expect(0);
+    }
+    std::fs::copy(root().join(".pre-commit-hooks.yaml"), desk.path("hooks/.pre-commit-hooks.yaml")).unwrap();
+    git(desk, "hooks", "add .").expect(0);
+    git(desk, "hooks", "commit --quiet -m hooks").expect(0);
+    git(desk, "hooks", "tag v0").expect(0);
+    let config = format!("repos:\n- repo: {}\n  rev: v0\n  hooks:\n{hooks}", desk.path("hooks").display());
+    std::fs::write(desk.path("work/.pre-commit-config.yaml"), config).unwrap();
+    run(at(desk, tool("pre-commit")).current_dir(desk.path("work")).arg("install")).expect(0);
+}
+
+fn write(desk: &Desk, name: &str, text: &str) {
+    let file = desk.path("work").join(name);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+}
+
+fn commit(desk: &Desk) -> Ran {
+    git(desk, "work", "add .").expect(0);
+    git(desk, "work", "commit -m change")
+}
+
 /// The hook, taken from a repository as people take it, by pre-commit itself.
 #[test]
 fn pre_commit_runs_the_hook() {
-    let pre_commit = tool("pre-commit");
-    run(Command::new(&pre_commit).arg("validate-manifest").arg(root().join(".pre-commit-hooks.yaml"))).expect(0);
+    let hooks = root().join(".pre-commit-hooks.yaml");
+    run(Command::new(tool("pre-commit")).arg("validate-manifest").arg(hooks)).expect(0);
     let desk = Desk::new();
-    for folder in ["hooks", "work"] {
-        std::fs::create_dir(desk.path(folder)).unwrap();
-        git(&desk, folder, "init --quiet").expect(0);
-    }
-    std::fs::copy(root().join(".pre-commit-hooks.yaml"), desk.path("hooks/.pre-commit-hooks.yaml")).unwrap();
-    git(&desk, "hooks", "add .").expect(0);
-    git(&desk, "hooks", "commit --quiet -m hooks").expect(0);
-    git(&desk, "hooks", "tag v0").expect(0);
-    let config = format!(
-        "repos:\n- repo: {}\n  rev: v0\n  hooks:\n  - id: orloj-validate\n    args: [--closed]\n",
-        desk.path("hooks").display()
-    );
-    let write = |name: &str, text: &str| std::fs::write(desk.path("work").join(name), text).unwrap();
-    write(".pre-commit-config.yaml", &config);
-    write("memory.yaml", BROKEN);
-    write("notes.txt", "not: [yaml");
-    git(&desk, "work", "add .").expect(0);
-    let hook = |words: &str| {
-        let mut command = at(&desk, &pre_commit);
-        run(command.current_dir(desk.path("work")).args(words.split(' ')))
-    };
-    hook("install").expect(0);
-    let refused = git(&desk, "work", "commit -m broken");
+    with_hooks(&desk, "  - id: orloj-validate\n");
+    write(&desk, "manifests/memory.yaml", BROKEN);
+    // files that are none of ours, in a repository of all sorts
+    write(&desk, "notes.txt", "not: [yaml");
+    write(&desk, "chart/templates/a.yaml", "{{ if .Values.on }}\na: b\n{{ end }}\n");
+    write(&desk, "compose.yaml", "services: {}\n");
+    let refused = commit(&desk);
     assert_ne!(refused.code, 0, "{refused:?}");
     let said = refused.out.clone() + &refused.err;
     assert!(said.contains("validate Orloj manifests") && said.contains("memory.yaml:4"), "{said}");
     assert!(said.contains("did you mean `type`"), "{said}");
-    assert!(!said.contains("notes.txt"), "{said}");
-    write("memory.yaml", VALID);
-    git(&desk, "work", "add .").expect(0);
-    git(&desk, "work", "commit -m mended").expect(0);
+    assert!(!said.contains("notes.txt") && !said.contains("templates") && !said.contains("compose"), "{said}");
+    write(&desk, "manifests/memory.yaml", VALID);
+    commit(&desk).expect(0);
+}
+
+const AGENT: &str =
+    "apiVersion: orloj.dev/v1\nkind: Agent\nmetadata: {name: clerk}\nspec: {prompt: x, model_ref: gpt}\n";
+const MODEL: &str = "apiVersion: orloj.dev/v1\nkind: ModelEndpoint\nmetadata: {name: gpt}\nspec: {provider: openai, default_model: gpt}\n";
+
+/// A commit of one file is judged with those that it refers to, as README.md has it.
+#[test]
+fn the_hook_sees_what_a_commit_does_not_touch() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let hook = &readme[readme.find("  - id: orloj-validate\n").unwrap()..];
+    let hook = &hook[..hook.find("```").unwrap()];
+    assert!(hook.contains("--deny-warnings"), "{hook}");
+    let desk = Desk::new();
+    with_hooks(&desk, &format!("{hook}    always_run: true\n"));
+    write(&desk, "manifests/agent.yaml", AGENT);
+    write(&desk, "manifests/models/gpt.yaml", MODEL);
+    commit(&desk).expect(0);
+    write(&desk, "manifests/agent.yaml", &AGENT.replace("prompt: x", "prompt: other"));
+    let ran = commit(&desk).expect(0);
+    assert!((ran.out.clone() + &ran.err).contains("Passed"), "{ran:?}");
+    write(&desk, "manifests/later.yaml", "# to be written\n");
+    commit(&desk).expect(0);
+    std::fs::remove_file(desk.path("work/manifests/models/gpt.yaml")).unwrap();
+    let refused = commit(&desk);
+    let said = refused.out.clone() + &refused.err;
+    assert!(refused.code != 0 && said.contains("missing-reference"), "{refused:?}");
 }
 
 #[test]
@@ -209,6 +245,13 @@ fn the_pipeline_of_gitlab_is_one_and_reports() {
     let report = job["artifacts"]["reports"]["junit"].as_str().unwrap();
     let junit = std::fs::read_to_string(desk.path(report)).unwrap();
     assert!(junit.contains("<testsuites") && junit.contains("bad.yaml"), "{junit}");
+    // a job runs the same tomorrow
+    for job in ["orloj-fetch", "orloj-validate"] {
+        let image = &pipeline[job]["image"];
+        let image = image["name"].as_str().or(image.as_str()).unwrap();
+        let digest = image.split_once("@sha256:").map_or("", |(_, digest)| digest);
+        assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{job}: {image}");
+    }
     // what the first job takes out of the image is where the image has it
     let fetch = pipeline["orloj-fetch"]["script"][1].as_str().unwrap();
     let dockerfile = std::fs::read_to_string(root().join("Dockerfile")).unwrap();

@@ -121,6 +121,21 @@ fn examples_pass_and_mistakes_do_not() {
 }
 
 /// What only CRDs of others have.
+/// Strict schemas know the fields of metadata that `validate` and the API server know, and no other.
+#[test]
+fn all_fields_of_metadata_are_known() {
+    let registry = registry();
+    let kind = registry.kind(registry.resolve("memory").unwrap());
+    let strict = kind.json_schema(true);
+    let mut known: Vec<&str> =
+        strict["properties"]["metadata"]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    known.sort_unstable();
+    assert_eq!(known, orloj_operator::metadata::FIELDS.map(|(name, _)| name));
+    let manifest = |field: &str| json!({"apiVersion": "orloj.dev/v1", "kind": "Memory", "metadata": {"name": "a", field: "/x"}, "spec": {}});
+    let strict = validator(&strict);
+    assert!(strict.is_valid(&manifest("selfLink")) && !strict.is_valid(&manifest("selflink")));
+}
+
 #[test]
 fn keywords_of_kubernetes_are_translated() {
     let node = json!({

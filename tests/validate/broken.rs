@@ -114,7 +114,8 @@ fn rules_in(out: &str) -> Vec<String> {
 fn findings_show_the_line() {
     let place = Regex::new(r"(?m)^ *--> [\w./-]+:\d+:\d+$").unwrap();
     for (path, out) in said() {
-        let name = path.display().to_string();
+        // not of the folders around it, which may be called anything
+        let name = path.strip_prefix(root().join("broken")).unwrap().display().to_string();
         let bare = ["yaml/latin1", "yaml/utf16", "yaml/binary", "secret/"].iter().any(|part| name.contains(part));
         assert!(bare || place.is_match(out), "{name}: no place\n{out}");
         let long = [

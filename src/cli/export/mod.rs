@@ -9,12 +9,12 @@ use std::sync::Arc;
 use kube::core::{Selector, SelectorExt as _};
 
 use super::args::ExportArgs;
-use super::get::MASK;
 use super::{CliError, Ended, output, secret_key, store};
 use crate::config::Config;
 use crate::crypto::Vault;
 use crate::export::{self, ExportError, Values};
 use crate::registry::{Kind, Registry};
+use crate::resource::MASK;
 use crate::store::{Store, StoredRow};
 
 use sink::{Folder, Sink, SinkError, Written};

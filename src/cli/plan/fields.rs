@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::get::MASK;
 use crate::desired::LAST_APPLIED;
 use crate::registry::Kind;
+use crate::resource::MASK;
 
 /// Counted up by every write: they say that there is one, not what it is.
 const COUNTERS: [&str; 3] = ["resourceVersion", "generation", "createdAt"];

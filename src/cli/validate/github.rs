@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Report, count, file_name, finish, whole_text};
+use super::{Report, count, finish, plain_name, whole_text};
 use crate::validate::finding::Finding;
 use crate::validate::run::Summary;
 
@@ -19,7 +19,7 @@ impl<W: Write> Github<W> {
 
     fn findings(&mut self, findings: &[Finding]) -> io::Result<()> {
         for finding in findings {
-            let mut properties = format!("file={}", property(&file_name(&finding.file)));
+            let mut properties = format!("file={}", property(&plain_name(&finding.file)));
             for (name, number) in [("line", finding.line), ("col", finding.column), ("endColumn", finding.end_column)] {
                 if number > 0 {
                     let _ = write!(properties, ",{name}={number}");

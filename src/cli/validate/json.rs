@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Report, file_name, finish};
+use super::{Report, finish, plain_name};
 use crate::validate::finding::Finding;
 use crate::validate::run::Summary;
 
@@ -25,7 +25,7 @@ fn described(finding: &Finding) -> Value {
         "rule": finding.rule.id,
         "severity": finding.severity,
         "stage": finding.rule.stage,
-        "file": file_name(&finding.file),
+        "file": plain_name(&finding.file),
         "message": finding.text,
         "helpUri": finding.rule.help(),
     });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Report, file_name, finish, whole_text};
+use super::{Report, finish, plain_name, whole_text};
 use crate::validate::finding::Finding;
 use crate::validate::rule::Severity;
 use crate::validate::run::Summary;
@@ -24,7 +24,7 @@ impl<W: Write> Junit<W> {
 
     fn add(&mut self, findings: &[Finding]) {
         for finding in findings {
-            self.findings.entry(file_name(&finding.file)).or_default().push(finding.clone());
+            self.findings.entry(plain_name(&finding.file)).or_default().push(finding.clone());
         }
     }
 }
@@ -47,7 +47,7 @@ fn escape(text: &str) -> String {
 }
 
 fn place(finding: &Finding) -> String {
-    let mut place = file_name(&finding.file);
+    let mut place = plain_name(&finding.file);
     for number in [finding.line, finding.column].into_iter().take_while(|number| *number > 0) {
         let _ = write!(place, ":{number}");
     }
@@ -87,7 +87,7 @@ fn case(file: &str, findings: &[Finding]) -> String {
 
 impl<W: Write> Report for Junit<W> {
     fn file(&mut self, file: &Path, findings: &[Finding]) -> io::Result<()> {
-        self.files.push(file_name(file));
+        self.files.push(plain_name(file));
         self.add(findings);
         Ok(())
     }

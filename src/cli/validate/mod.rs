@@ -7,13 +7,13 @@ mod sarif;
 mod text;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{FindingFormat, UnknownFields, ValidateArgs};
 use super::{CliError, Ended, output};
 use crate::registry::Registry;
-use crate::source::manifest::STDIN;
+use crate::source::manifest::file_name;
 use crate::telemetry::Terminal;
 use crate::validate::FieldValidation;
 use crate::validate::file::{Settings, Validator};
@@ -100,9 +100,13 @@ fn list_rules(format: FindingFormat) -> io::Result<()> {
     output::json(&RULES.iter().map(described).collect::<Vec<_>>())
 }
 
-/// A path as people are told it.
-fn file_name(file: &Path) -> String {
-    if file == Path::new(STDIN) { "<stdin>".to_owned() } else { file.display().to_string() }
+/// A path as programs are told it: those that show findings beside a change know files by paths without `.` segments.
+fn plain_name(file: &Path) -> String {
+    file_name(&plain(file))
+}
+
+fn plain(file: &Path) -> PathBuf {
+    file.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// `24 objects`, `1 object`.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Report, file_name, finish};
+use super::{Report, finish, plain};
+use crate::source::manifest::STDIN;
 use crate::validate::finding::Finding;
 use crate::validate::rule::{RULES, Rule, Severity};
 use crate::validate::run::Summary;
@@ -37,16 +38,21 @@ fn rule(rule: &Rule) -> Value {
     })
 }
 
-/// A path as a relative reference: what is no letter, digit or harmless sign is escaped.
-fn uri(file: &Path) -> String {
-    let mut uri = String::new();
-    for byte in file_name(file).bytes() {
+/// Where a file is: a reference relative to where the program runs, or an absolute URI. What is no letter, digit or
+/// harmless sign is escaped.
+fn artifact(file: &Path) -> Value {
+    if file == Path::new(STDIN) {
+        return json!({"uri": "stdin", "description": {"text": "standard input"}});
+    }
+    let mut uri = String::from(if file.is_absolute() { "file://" } else { "" });
+    for byte in plain(file).as_os_str().as_encoded_bytes() {
+        let byte = *byte;
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
             _ => drop(write!(uri, "%{byte:02X}")),
         }
     }
-    uri
+    json!({"uri": uri})
 }
 
 fn result(finding: &Finding) -> Value {
@@ -54,7 +60,7 @@ fn result(finding: &Finding) -> Value {
     for more in [&finding.help, &finding.note].into_iter().flatten() {
         text = format!("{text} ({more})");
     }
-    let mut location = json!({"physicalLocation": {"artifactLocation": {"uri": uri(&finding.file)}}});
+    let mut location = json!({"physicalLocation": {"artifactLocation": artifact(&finding.file)}});
     if finding.line > 0 {
         let mut region = json!({"startLine": finding.line});
         if finding.column > 0 {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::{Report, count, file_name, finish};
+use super::{Report, count, finish};
+use crate::source::manifest::file_name;
 use crate::validate::finding::Finding;
 use crate::validate::rule::Severity;
 use crate::validate::run::Summary;

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::names;
+use super::{names, secrecy};
 use crate::golang::text;
 
 /// The field whose text the column has in every row, and what is done to it. Where several have it, the one of the
-/// column's name goes first, then one of the spec.
-pub fn find(column: &str, rows: &[(Value, String)]) -> Option<(String, bool, bool)> {
+/// column's name goes first, then one of the spec. Fields that may hold a secret are none to copy.
+pub fn find(column: &str, rows: &[(&Value, &str)]) -> Option<(String, bool, bool)> {
     let mut paths = Vec::new();
     for (payload, _) in rows {
         for part in ["spec", "metadata", "status"] {
@@ -25,7 +25,7 @@ pub fn find(column: &str, rows: &[(Value, String)]) -> Option<(String, bool, boo
     paths.into_iter().filter(|_| told).find_map(|path| {
         [(false, false), (true, false), (true, true)].into_iter().find_map(|(trim, lower)| {
             let all = rows.iter().all(|(payload, value)| {
-                let field = path.split('.').try_fold(payload, |node, name| node.get(name));
+                let field = path.split('.').try_fold(*payload, |node, name| node.get(name));
                 shown(field.unwrap_or(&Value::Null), trim, lower) == *value
             });
             all.then(|| (path.clone(), trim, lower))
@@ -37,7 +37,7 @@ pub fn find(column: &str, rows: &[(Value, String)]) -> Option<(String, bool, boo
 fn scalars(value: Option<&Value>, path: &str, found: &mut Vec<String>) {
     match value {
         Some(Value::Object(map)) => {
-            for (name, inner) in map.iter().filter(|(name, _)| names::in_paths(name)) {
+            for (name, inner) in map.iter().filter(|(name, _)| names::in_paths(name) && !secrecy::of(name)) {
                 scalars(Some(inner), &format!("{path}.{name}"), found);
             }
         }

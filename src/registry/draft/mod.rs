@@ -11,6 +11,7 @@ mod openapi;
 mod render;
 mod rows;
 mod sample;
+mod secrecy;
 mod seen;
 mod yaml;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::derived;
 use super::sample::{of_objects, printer_columns, spec_of};
-use super::{Derived, Draft, DraftError, Notes, Wishes, names};
+use super::{Derived, Draft, DraftError, Notes, Wishes, names, secrecy};
 use crate::registry::Registry;
 use crate::registry::compile::names::COMMON_COLUMNS;
 use crate::registry::schema::{Presence, Schema, SchemaType};
@@ -16,6 +16,9 @@ const ROW: [&str; 4] = ["name", "namespace", "status_phase", "payload"];
 
 /// The column that every table of ours has besides.
 const SPEC_HASH: &str = "spec_hash";
+
+/// Why a column is not copied: payloads of kinds with secrets are sealed, columns are not, and its default is a value.
+const SECRET: &str = "its name speaks of a secret, which would stand there in the clear";
 
 /// Drafts a kind from a table and some of its rows.
 pub fn of_table(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) -> Result<Draft, DraftError> {
@@ -49,8 +52,11 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
         kind: own_kind.filter(|_| named).map(str::to_owned).or_else(|| wishes.kind.clone()),
         ..wishes.clone()
     };
-    let samples = if payloads.is_empty() { vec![Value::Object(Map::new())] } else { payloads };
-    let mut draft = of_objects(&samples, wishes, registry)?;
+    let mut draft = if payloads.is_empty() {
+        of_objects(&[Value::Object(Map::new())], wishes, registry)?
+    } else {
+        of_objects(&payloads, wishes, registry)?
+    };
     // what was left out of a resource has been filled in by now
     unrequire(&mut draft.schema);
     draft.notes.add("rows do not show what a resource may leave out: nothing is required");
@@ -67,28 +73,27 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
             }
             continue;
         }
-        derive(column, found, &mut draft);
+        derive(column, found, &payloads, &mut draft);
     }
     Ok(draft)
 }
 
-/// A column that the operator would write.
-fn derive(column: &DescribedColumn, found: &Described, draft: &mut Draft) {
+/// A column that the operator would write. `payloads` are those of the rows, in order.
+fn derive(column: &DescribedColumn, found: &Described, payloads: &[Value], draft: &mut Draft) {
     let name = &column.name;
+    let harm = if column.not_null && column.default.is_none() { ", and no row can be written without it" } else { "" };
+    if secrecy::of(name) {
+        return draft.notes.add(format!("the column {name} is left out: {SECRET}{harm}"));
+    }
     if !is_text(&column.data_type) {
-        let harm =
-            if column.not_null && column.default.is_none() { ", and no row can be written without it" } else { "" };
         let kind = &column.data_type;
         return draft
             .notes
             .add(format!("the column {name} is left out: derived columns are text, this is {kind}{harm}"));
     }
     let default = default_of(column);
-    let pairs: Vec<(Value, String)> = found
-        .rows
-        .iter()
-        .map(|row| (payload(row), row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()))
-        .collect();
+    let texts = found.rows.iter().map(|row| row.get(name).and_then(Value::as_str).unwrap_or_default());
+    let pairs: Vec<(&Value, &str)> = payloads.iter().zip(texts).collect();
     if let Some((from, trim, lower)) = derived::find(name, &pairs) {
         draft.columns.insert(name.clone(), Derived::Path { from, trim, lower, default });
     } else if pairs.iter().all(|(_, text)| text.is_empty()) {
@@ -134,6 +139,10 @@ fn of_plain(name: &str, found: &Described, wishes: &Wishes, registry: &Registry)
             draft.schema.required.push(field.clone());
         }
         if is_text(&column.data_type) && !COMMON_COLUMNS.contains(&column.name.as_str()) && is_safe(&column.name) {
+            if secrecy::of(&column.name) {
+                draft.notes.add(format!("the column {} is a field alone: {SECRET}", column.name));
+                continue;
+            }
             let from = format!("spec.{field}");
             let derived = Derived::Path { from, trim: false, lower: false, default: default_of(column) };
             columns.insert(column.name.clone(), derived);

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::seen::Seen;
-use super::{Draft, DraftError, Notes, Wishes, names, table, tell_known};
+use super::{Draft, DraftError, Notes, Wishes, names, secrecy, table, tell_known};
 use crate::registry::Registry;
 use crate::registry::file::PrinterColumn;
 use crate::registry::schema::{Schema, SchemaType};
@@ -118,13 +118,14 @@ fn beside(samples: &[Value]) -> Vec<String> {
     found
 }
 
-/// A column for the first choice, else for the first required word.
+/// A column for the first choice, else for the first required word; none that shows a secret to whoever lists.
 pub fn printer_columns(schema: &Schema) -> Vec<PrinterColumn> {
     let fields = || {
         schema
             .properties
             .iter()
-            .filter(|(name, field)| field.schema_type == Some(SchemaType::String) && names::in_paths(name))
+            .filter(|(_, field)| field.schema_type == Some(SchemaType::String))
+            .filter(|(name, _)| names::in_paths(name) && !secrecy::of(name))
     };
     let choice = fields().find(|(_, field)| !field.values.is_empty());
     let found =

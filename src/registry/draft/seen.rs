@@ -1,11 +1,11 @@
 //! What values were seen at each place of some objects, and the schema that they suggest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Notes, names};
+use super::{Notes, names, secrecy};
 use crate::registry::schema::{Presence, Schema, SchemaType};
 
 /// Most words that are counted one by one.
@@ -15,8 +15,9 @@ const WORDS: usize = 12;
 const ENUM_VALUES: usize = 6;
 const ENUM_EACH: usize = 2;
 
-/// Fields whose values are no choice, however often they come again, or must not be written anywhere.
-const NO_CHOICE: [&str; 16] = [
+/// Words of fields whose values are no choice, however often they come again. A `value` stands beside a name, which may
+/// be that of a secret.
+const NO_CHOICE: [&str; 18] = [
     "name",
     "namespace",
     "ref",
@@ -27,12 +28,14 @@ const NO_CHOICE: [&str; 16] = [
     "image",
     "description",
     "title",
-    "password",
-    "secret",
-    "token",
-    "key",
-    "credential",
     "user",
+    "value",
+    "content",
+    "arg",
+    "command",
+    "env",
+    "header",
+    "default",
 ];
 
 /// Maps by their usual names.
@@ -139,7 +142,7 @@ impl Seen {
         let schema_type = self.schema_type(path, notes);
         let mut schema = Schema { schema_type: Some(schema_type), ..Schema::default() };
         match schema_type {
-            SchemaType::String => schema.values = self.choice(name),
+            SchemaType::String => schema.values = self.choice(name, path),
             SchemaType::Array => {
                 let items = self.items.as_ref().map(|items| items.schema(name, &format!("{path}[]"), notes));
                 let items = items.unwrap_or_else(|| {
@@ -219,20 +222,20 @@ impl Seen {
         }
     }
 
-    /// A few words that came again and again.
-    fn choice(&self, name: &str) -> Vec<String> {
+    /// A few words that came again and again, and are no secret.
+    fn choice(&self, name: &str, path: &str) -> Vec<String> {
         let word = |text: &str| {
             text.len() <= 32
                 && text.starts_with(|c: char| c.is_ascii_alphabetic())
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         };
-        let last: BTreeSet<String> = names::snake(name).split('_').map(str::to_owned).collect();
         let evident = !self.various
             && self.strings == self.times()
             && self.words.len() > 1
             && self.strings >= ENUM_VALUES.max(self.words.len() * 3)
             && self.words.iter().all(|(text, count)| *count >= ENUM_EACH && word(text))
-            && !NO_CHOICE.iter().any(|no| last.contains(*no));
+            && !secrecy::has_word(name, &NO_CHOICE)
+            && !secrecy::on(path);
         if evident { self.words.keys().cloned().collect() } else { Vec::new() }
     }
 }

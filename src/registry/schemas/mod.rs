@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::crd::{RESERVED_NAMES, WriteError, write_files};
 use super::{Kind, Registry};
+use crate::metadata::FIELDS;
 use openapi::Translator;
 
 /// Where the schemas of the embedded kinds can be fetched.
@@ -50,20 +51,6 @@ impl Kind {
     }
 }
 
-/// The rest of metadata, which the API server writes or checks.
-const METADATA: [&str; 10] = [
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "finalizers",
-    "generateName",
-    "generation",
-    "managedFields",
-    "ownerReferences",
-    "resourceVersion",
-    "uid",
-];
-
 /// What people write of it, and the names of the rest.
 fn metadata(strict: bool) -> Value {
     let texts = |about: &str| json!({"type": ["object", "null"], "description": about, "additionalProperties": {"type": ["string", "null"]}});
@@ -79,8 +66,11 @@ fn metadata(strict: bool) -> Value {
         },
     });
     if strict {
-        for name in METADATA {
-            schema["properties"][name] = json!({});
+        for (name, _) in FIELDS {
+            // the rest is written or checked by the API server
+            if schema["properties"].get(name).is_none() {
+                schema["properties"][name] = json!({});
+            }
         }
         schema["additionalProperties"] = false.into();
     }

@@ -307,18 +307,8 @@ fn stamp_of(file: &Path) -> Option<Stamp> {
 /// As much of a resource as its deletion needs.
 fn last_seen(id: ResourceId, entry: Entry) -> Resource {
     Resource {
-        uid: entry.uid,
-        id,
-        generation: 1,
-        version: 0,
-        created: 0,
-        labels: std::collections::BTreeMap::new(),
         annotations: entry.policy.into_iter().collect(),
-        finalizers: Vec::new(),
-        deleting: false,
-        unreadable: None,
-        spec: serde_json::Value::Null,
-        status: serde_json::Value::Null,
+        ..Resource::new(id, entry.uid, serde_json::Value::Null)
     }
 }
 

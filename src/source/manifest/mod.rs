@@ -77,7 +77,8 @@ impl fmt::Display for Place {
 }
 
 /// A path as people are told it.
-fn file_name(file: &Path) -> String {
+#[must_use]
+pub fn file_name(file: &Path) -> String {
     if file == Path::new(STDIN) { "<stdin>".to_owned() } else { file.display().to_string() }
 }
 

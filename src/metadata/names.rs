@@ -10,9 +10,13 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
     '.', and must start and end with an alphanumeric character";
 
 /// Most characters of a label, a label's value and the name part of a key.
-const MAX_LABEL: usize = 63;
+pub const MAX_LABEL: usize = 63;
 /// Most characters of a subdomain.
-const MAX_SUBDOMAIN: usize = 253;
+pub const MAX_SUBDOMAIN: usize = 253;
+
+/// Most of a generated name that is given, and what stands for the characters that follow.
+const MAX_GIVEN: usize = 58;
+const RANDOM: &str = "x5x5x";
 
 fn too_long(text: &str, most: usize) -> Option<String> {
     (text.len() > most).then(|| format!("must be no more than {most} bytes"))
@@ -41,11 +45,20 @@ pub fn subdomain(text: &str) -> Option<String> {
 /// What a name may begin with, where the rest is generated.
 #[must_use]
 pub fn prefix(text: &str) -> Option<String> {
-    let masked = match text.strip_suffix('-') {
-        Some(before) if !before.is_empty() => format!("{before}a"),
-        _ => text.to_owned(),
-    };
-    subdomain(&masked)
+    // Go's maskTrailingDash, bytes and all: the dash and what stands before it give way to one letter
+    match text.len().checked_sub(2).filter(|_| text.ends_with('-')) {
+        Some(left) => {
+            text.get(..left).map_or_else(|| Some(SUBDOMAIN.to_owned()), |left| subdomain(&format!("{left}a")))
+        }
+        None => subdomain(text),
+    }
+}
+
+/// The name that is made of such a beginning where there is no other.
+#[must_use]
+pub fn generated(prefix: &str) -> Option<String> {
+    let given = prefix.get(..MAX_GIVEN.min(prefix.len()));
+    given.map_or_else(|| Some(SUBDOMAIN.to_owned()), |given| subdomain(&format!("{given}{RANDOM}")))
 }
 
 fn is_qualified(text: &str) -> bool {
@@ -100,7 +113,12 @@ mod tests {
                 &["", "-a", "a-", "A", "a.b", "a_b", "é", " a"][..],
             ),
             (subdomain, &["a", "a.b", "a-b.c0"], &["", ".a", "a.", "a..b", "A", "a_b", "a-.b", "a/b"]),
-            (prefix, &["a-", "a", "a.b-"], &["A-", "-", "", "a--\u{e9}"]),
+            (
+                prefix,
+                &["a-", "a", "a.b-", "a--", "A-", "_-", "--"],
+                &["-", "", "a--\u{e9}", "\u{e9}-", "aA--a", "A-b-"],
+            ),
+            (generated, &["a-", "a", "a.b-", "a--", "0"], &["A-", "_-", "-", "--", "\u{e9}-", "a.-"]),
             (qualified, &["a", "A.b_c-d", "x.y/Z"], &["", "/a", "a/", "a/b/c", "-a", "X/y", "a b", "é"]),
             (label_value, &["", "a", "A_b.c"], &["-a", "a ", "a/b", "é"]),
         ] {
@@ -111,6 +129,9 @@ mod tests {
                 assert!(check(text).is_some(), "{text:?}");
             }
         }
+        // a long beginning is cut, at a character or within one
+        assert_eq!(generated(&"a".repeat(90)), None);
+        assert!(generated(&format!("{}{}", "a".repeat(57), "\u{e9}".repeat(9))).is_some());
         assert!(label(&"a".repeat(64)).is_some() && label(&"a".repeat(63)).is_none());
         assert!(subdomain(&"a".repeat(254)).is_some() && subdomain(&"a".repeat(253)).is_none());
         assert!(label_value(&"a".repeat(64)).is_some() && qualified(&format!("a/{}", "b".repeat(64))).is_some());
