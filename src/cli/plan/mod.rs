@@ -172,7 +172,7 @@ impl Rehearsed {
                 fate.error = fate.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let Changes { all, unchanged, suspended } = account.settle(fates);
+        let Changes { all, unchanged, suspended } = account.settle(fates, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {
