@@ -16,6 +16,7 @@ mod foretold;
 mod histories;
 mod in_cluster;
 mod plan;
+mod reading;
 mod stage;
 
 /// Each of a module's functions as a test on either store.

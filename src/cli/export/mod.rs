@@ -55,9 +55,13 @@ pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -
     };
     let vault = Vault::new(secret_key(config)?);
     let mut export = Export { args, selector, vault, sink, tally: Tally::default() };
-    for kind in kinds {
-        export.kind(store.as_ref(), kind).await?;
-    }
+    let rows = store::close_after(store.as_ref(), async {
+        for kind in kinds {
+            export.kind(store.as_ref(), kind).await?;
+        }
+        Ok::<_, CliError>(())
+    });
+    rows.await?;
     export.finish()
 }
 
