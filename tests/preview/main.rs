@@ -12,6 +12,7 @@ mod program;
 mod world;
 
 mod export;
+mod folders;
 mod foretold;
 mod histories;
 mod in_cluster;

@@ -4,6 +4,7 @@ mod selector;
 mod sink;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use kube::core::{Selector, SelectorExt as _};
@@ -49,7 +50,7 @@ pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -
     let sink = match &args.out {
         None => Sink::stream(args.output),
         Some(root) => {
-            std::fs::create_dir_all(root).map_err(|error| CliError::Path { path: root.clone(), error })?;
+            make_folder(root)?;
             Sink::Folder(Folder { root: root.clone(), format: args.output, force: args.force })
         }
     };
@@ -63,6 +64,17 @@ pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -
     });
     rows.await?;
     export.finish()
+}
+
+fn make_folder(root: &Path) -> Result<(), CliError> {
+    let path = root.display();
+    match root.metadata() {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => return Err(CliError::Usage(format!("unable to write into {path}: --out is a file, not a folder"))),
+        Err(_) => {}
+    }
+    std::fs::create_dir_all(root)
+        .map_err(|error| CliError::Usage(format!("unable to make the folder {path} for --out: {error}")))
 }
 
 /// The kinds that were named, else all, in the registry's order.
