@@ -156,3 +156,23 @@ fn a_store_out_of_reach_is_told() {
     }
     mode(locked.desk.path("lock"), 0o700);
 }
+
+/// Nobody checks what rows are called.
+#[test]
+fn names_are_shown_on_one_line() {
+    let stage = Stage::sqlite();
+    stage.migrate();
+    let name = "x\u{1b}[31m\nerror: y";
+    let row = json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"type": "kv"}});
+    stage.put(kind("memory"), &BTreeMap::from([(format!("default/{name}"), Some(row))]));
+    let exported = stage.run("export").expect(1);
+    assert!(
+        exported.err.starts_with("error: Memory default/x\\u{1b}[31m\\nerror: y: unable to export"),
+        "{exported:?}"
+    );
+    let got = stage.run("get memory").expect(0);
+    assert!(got.out.contains("\nx\\u{1b}[31m\\nerror: y  "), "{got:?}");
+    for text in [exported.err, got.out] {
+        assert!(!text.contains('\u{1b}') && !text.contains("\nerror: y"), "{text:?}");
+    }
+}

@@ -111,11 +111,11 @@ impl Export<'_> {
             Err(Failure::Sink(SinkError::Stream(error))) => return Err(error.into()),
             Err(Failure::Export(ExportError::Others(why))) => {
                 self.tally.left_out += 1;
-                output::note(&format!("note: {what}: left out: {why}"));
+                output::note(&output::plain(&format!("note: {what}: left out: {why}")));
             }
             Err(error) => {
                 self.tally.failed += 1;
-                output::note(&format!("error: {what}: {error}"));
+                output::note(&output::plain(&format!("error: {what}: {error}")));
             }
         }
         Ok(())
@@ -142,7 +142,8 @@ impl Export<'_> {
         let manifest = export::manifest(kind, &row.key, &row.payload, values)?;
         if !manifest.unknown.is_empty() {
             let fields = manifest.unknown.join(", ");
-            output::note(&format!("note: {what}: left out {fields}, which this version of the kind does not know"));
+            let note = format!("note: {what}: left out {fields}, which this version of the kind does not know");
+            output::note(&output::plain(&note));
         }
         self.tally.masked += usize::from(values != Values::Open);
         Ok(self.sink.write(kind, &manifest.object, &manifest.value, kind.sensitive && self.args.reveal)?)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Session;
-use crate::cli::CliError;
+use crate::cli::{CliError, output};
 use crate::engine::state::{Settled, SettledItem};
 use crate::plan::{Left, Outcome, Write};
 use crate::registry::Kind;
@@ -194,7 +194,7 @@ impl Line {
             self.note.map(str::to_owned),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        parts.join("  ").trim_end().to_owned()
+        output::plain(parts.join("  ").trim_end()).into_owned()
     }
 }
 

@@ -136,7 +136,7 @@ pub fn tell_lines(session: &Session, lines: &[Line]) -> Result<(), CliError> {
             (Some(file), Some(number)) => format!("{file}:{number}: "),
             _ => String::new(),
         };
-        output::note(&format!("error: {place}{} {}: {error}", line.kind, line.key));
+        output::note(&format!("error: {place}{} {}: {error}", line.kind, output::plain(&line.key)));
     }
     Ok(())
 }
