@@ -90,11 +90,12 @@ struct Wanted {
     created: i64,
     size: u8,
     target: Option<&'static str>,
+    retain: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Apply { namespace: &'static str, name: &'static str, size: u8, target: Option<&'static str> },
+    Apply { namespace: &'static str, name: &'static str, size: u8, target: Option<&'static str>, retain: bool },
     Delete { namespace: &'static str, name: &'static str, retain: bool },
 }
 
@@ -103,8 +104,8 @@ fn step() -> impl Strategy<Value = Step> {
     let name = prop::sample::select(vec!["a", "b"]);
     let target = prop::option::of(prop::sample::select(vec!["x", "y"]));
     prop_oneof![
-        4 => (namespace.clone(), name.clone(), 0..3_u8, target)
-            .prop_map(|(namespace, name, size, target)| Step::Apply { namespace, name, size, target }),
+        4 => (namespace.clone(), name.clone(), 0..3_u8, target, prop::bool::weighted(0.2))
+            .prop_map(|(namespace, name, size, target, retain)| Step::Apply { namespace, name, size, target, retain }),
         1 => (namespace, name, any::<bool>())
             .prop_map(|(namespace, name, retain)| Step::Delete { namespace, name, retain }),
     ]
@@ -156,7 +157,7 @@ impl World {
             generation: 1,
             fingerprint: [wanted.size; 16],
             row_fingerprint: [wanted.size; 16],
-            retain: false,
+            retain: wanted.retain,
             desired,
         }))
     }
@@ -174,6 +175,19 @@ impl World {
         let context = Context { kind: self.kind(), cluster: US, now: self.clock };
         let plan = plan(context, self.store.view(self.kind(), &objects, &keys), batch);
         self.store.apply(&plan);
+        for outcome in &plan.outcomes {
+            match outcome {
+                Outcome::Removed { key: Some(key), retained: true } => drop(self.given_up.insert(key.clone())),
+                Outcome::Conflict { left: Some(left), .. } => {
+                    assert_eq!(self.store.rows.contains_key(&left.key), left.retained, "told wrongly: {left:?}");
+                    assert!(!self.store.ledger.contains_key(&left.key), "left, and owned: {left:?}");
+                    if left.retained {
+                        self.given_up.insert(left.key.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
         plan
     }
 
@@ -195,11 +209,11 @@ impl World {
         let mut order = Vec::new();
         for step in steps {
             let (object, intent) = match step {
-                Step::Apply { namespace, name, size, target } => {
+                Step::Apply { namespace, name, size, target, retain } => {
                     let object = ObjectName::new(*namespace, *name);
                     let age = i64::try_from(self.live.len()).unwrap_or(0) + self.clock;
                     let created = self.live.get(&object).map_or(age, |wanted| wanted.created);
-                    self.live.insert(object.clone(), Wanted { created, size: *size, target: *target });
+                    self.live.insert(object.clone(), Wanted { created, size: *size, target: *target, retain: *retain });
                     let intent = self.sync(&object);
                     (object, intent)
                 }
@@ -215,12 +229,7 @@ impl World {
             }
         }
         let batch: Vec<_> = order.into_iter().filter_map(|object| batch.remove_entry(&object)).collect();
-        let plan = self.run(&batch);
-        for outcome in plan.outcomes {
-            if let Outcome::Removed { key: Some(key), retained: true } = outcome {
-                self.given_up.insert(key);
-            }
-        }
+        self.run(&batch);
     }
 
     fn check_promises(&self) {
@@ -297,7 +306,7 @@ proptest! {
 }
 
 fn one(world: &mut World, namespace: &'static str, size: u8) -> Outcome {
-    world.step(&[Step::Apply { namespace, name: "a", size, target: None }]);
+    world.step(&[Step::Apply { namespace, name: "a", size, target: None, retain: false }]);
     let object = ObjectName::new(namespace, "a");
     let intent = world.sync(&object);
     world.run(&[(object, intent)]).outcomes.remove(0)
@@ -328,7 +337,7 @@ fn a_write_counts_versions_and_keeps_what_orlojd_wrote() {
 fn an_equal_row_is_adopted_without_a_write() {
     let mut world = World::new();
     let object = ObjectName::new("x", "a");
-    world.live.insert(object.clone(), Wanted { created: 1, size: 0, target: None });
+    world.live.insert(object.clone(), Wanted { created: 1, size: 0, target: None, retain: false });
     let Intent::Sync(sync) = world.sync(&object) else { unreachable!() };
     let mut payload = world.kind().payload(&sync.desired, None, &Value::Null);
     payload["metadata"]["resourceVersion"] = json!("41");
@@ -345,7 +354,7 @@ fn an_equal_row_is_adopted_without_a_write() {
 fn a_sealed_secrets_row_is_refused() {
     let mut world = World::new();
     let object = ObjectName::new("x", "a");
-    world.live.insert(object.clone(), Wanted { created: 1, size: 0, target: None });
+    world.live.insert(object.clone(), Wanted { created: 1, size: 0, target: None, retain: false });
     let theirs = json!({"metadata": {"name": "a", "namespace": "x",
         "annotations": {"orloj.dev/sealedsecret-owner": "x/a"}}, "spec": {}, "status": {"phase": "Ready"}});
     world.store.rows.insert("x/a".to_owned(), theirs.clone());
@@ -365,4 +374,47 @@ fn a_retained_row_is_nobodys() {
     assert_eq!(row["metadata"].get("annotations"), None);
     assert_eq!(row["metadata"]["resourceVersion"], "2");
     assert!(world.store.ledger.is_empty());
+}
+
+/// What becomes of the row of a resource that cannot have its new key is told, and `retain` leaves it.
+#[test]
+fn a_row_that_is_left_for_a_conflict_is_told() {
+    for retain in [false, true] {
+        let mut world = World::new();
+        one(&mut world, "x", 0);
+        let (young, name) = ("y", "a");
+        let mut apply = |target| {
+            world.step(&[Step::Apply { namespace: young, name, size: 1, target, retain }]);
+            let object = ObjectName::new(young, name);
+            let before = world.store.rows.get("y/a").cloned();
+            (before, world.store.rows.get("x/a").cloned(), object)
+        };
+        apply(None);
+        let (left, others, object) = apply(Some("x"));
+        assert_eq!(others.unwrap()["spec"]["size"], "s0", "NoStolenRows");
+        let left = left.map(|row| row["metadata"].get("annotations").cloned());
+        assert_eq!(left, retain.then_some(None), "without the marks, or gone");
+        let intent = world.sync(&object);
+        let again = world.run(&[(object, intent)]);
+        assert!(matches!(&again.outcomes[0], Outcome::Conflict { left: None, .. }), "told once: {again:?}");
+    }
+}
+
+/// Told of the one that has it now.
+#[test]
+fn a_row_that_is_left_and_taken_up_at_once_is_nobodys_loss() {
+    let mut world = World::new();
+    one(&mut world, "x", 0);
+    one(&mut world, "y", 0);
+    // y leaves its key for x's, and z moves in
+    for (namespace, target) in [("y", "x"), ("z", "y")] {
+        let object = ObjectName::new(namespace, "a");
+        let wanted = Wanted { created: i64::MAX, size: 1, target: Some(target), retain: true };
+        world.live.insert(object, wanted);
+    }
+    let batch = ["y", "z"].map(|namespace| ObjectName::new(namespace, "a"));
+    let batch = batch.map(|object| (object.clone(), world.sync(&object)));
+    let plan = world.run(&batch);
+    assert!(matches!(&plan.outcomes[0], Outcome::Conflict { left: None, .. }), "{plan:?}");
+    assert!(matches!(&plan.outcomes[1], Outcome::Synced { adopted: true, .. }), "{plan:?}");
 }

@@ -21,11 +21,15 @@ const PAGE: u32 = 1_000;
 pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> Result<Ended, CliError> {
     let kinds = kinds(registry, &args.kind)?;
     let store = store::open_existing(&store::url(args.store.as_ref(), config)?).await?;
-    let mut found = Vec::new();
-    for kind in kinds {
-        let rows = read(store.as_ref(), kind, args).await?;
-        found.push((kind, rows.into_iter().map(|row| mask(kind, row)).collect::<Vec<_>>()));
-    }
+    let found = store::close_after(store.as_ref(), async {
+        let mut found = Vec::new();
+        for kind in kinds {
+            let rows = read(store.as_ref(), kind, args).await?;
+            found.push((kind, rows.into_iter().map(|row| mask(kind, row)).collect::<Vec<_>>()));
+        }
+        Ok::<_, CliError>(found)
+    });
+    let found = found.await?;
     let count: usize = found.iter().map(|(_, rows)| rows.len()).sum();
     if count == 0
         && let Some(name) = &args.name

@@ -76,7 +76,7 @@ async fn draft(args: &NewArgs, config: &Config, registry: &Registry) -> Result<D
     }
     if let Some(table) = &args.from_table {
         let opened = store::open_existing(&store::url(args.store.as_ref(), config)?).await?;
-        let found = opened.describe(table, ROWS).await?;
+        let found = store::close_after(opened.as_ref(), opened.describe(table, ROWS)).await?;
         let found = found.ok_or_else(|| DraftError::Unfit(format!("the store has no table {table}")))?;
         return Ok(of_table(table, &found, &wishes, registry)?);
     }

@@ -1,5 +1,6 @@
 //! Standard output and standard error. A closed pipe is an error, not a panic.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 
@@ -54,6 +55,23 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
     table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n").collect()
 }
 
+/// A text from a row as people are to see it: what would move the cursor, end the line or turn its direction is
+/// escaped. Names of rows are checked by nobody.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(misleads) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if misleads(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+/// Whether a terminal or a reviewer would be misled: controls, ends of lines, directions, what has no width.
+#[must_use]
+pub fn misleads(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A word to whoever sits at the terminal; what goes wrong with that is lost.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
@@ -71,4 +89,21 @@ pub fn error(error: &dyn Error) {
         cause = error.source();
     }
     note(&format!("error: {text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn names_stay_on_their_line() {
+        for (text, shown) in [
+            ("team-a/söme name", "team-a/söme name"),
+            ("a\nb\r\t", "a\\nb\\r\\t"),
+            ("\u{1b}[31m\u{9b}\u{7f}", "\\u{1b}[31m\\u{9b}\\u{7f}"),
+            ("a\u{202e}b\u{2028}", "a\\u{202e}b\\u{2028}"),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The store that a command means.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -32,6 +33,17 @@ pub async fn open_existing(url: &StoreUrl) -> Result<Arc<dyn Store>, CliError> {
         options.path.metadata().map_err(|error| CliError::Path { path: options.path.clone(), error })?;
     }
     Ok(open_read_only(url).await?)
+}
+
+/// For what is under way in the store when a command ends.
+const LAST_READS: Duration = Duration::from_secs(5);
+
+/// Closes a store when a command is through with it, whatever came of that.
+pub async fn close_after<T>(store: &dyn Store, work: impl Future<Output = T>) -> T {
+    let result = work.await;
+    // what is left open is tidied up by whoever opens the file next
+    let _ = tokio::time::timeout(LAST_READS, store.close()).await;
+    result
 }
 
 pub fn tables(registry: &Registry) -> Vec<Table> {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::desired::{
     DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, SUSPEND, Stored, TARGET_NAMESPACE,
 };
+use crate::golang::quote::quote;
 use crate::golang::text;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -75,7 +76,8 @@ pub fn manifest(kind: &Kind, key: &str, payload: &Value, values: Values<'_>) -> 
     made_by_others(kind, &stored)?;
     let (namespace, annotations) = origin(row_namespace, &stored.annotations);
     let object = ObjectName::new(namespace, name);
-    let mut problems = kubernetes::problems(&object, &stored.labels, &annotations);
+    let mut problems = misread(&payload["metadata"], row_namespace, name);
+    problems.extend(kubernetes::problems(&object, &stored.labels, &annotations));
     if problems.is_empty() {
         problems.extend(refusal(kind, &object, &stored, &annotations, key));
     }
@@ -105,6 +107,36 @@ fn made_by_others(kind: &Kind, stored: &Stored) -> Result<(), ExportError> {
         Some(reserved) => Err(ExportError::Others(format!("it has the label {}: {}", reserved.label, reserved.reason))),
         None => Ok(()),
     }
+}
+
+/// What of a row's metadata no manifest could say: it is not what orlojd or this program would have written.
+fn misread(metadata: &Value, namespace: &str, name: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (field, of_key) in [("namespace", namespace), ("name", name)] {
+        match &metadata[field] {
+            Value::Null => {}
+            Value::String(said) if said.is_empty() || text::trim(said) == of_key => {}
+            Value::String(said) => problems.push(format!(
+                "its payload says metadata.{field} {}, its key {}; mend it in orlojd",
+                quote(said),
+                quote(of_key)
+            )),
+            _ => problems.push(format!("its payload has a metadata.{field} that is no text; mend it in orlojd")),
+        }
+    }
+    for (field, what) in [("labels", "label"), ("annotations", "annotation")] {
+        match &metadata[field] {
+            Value::Null => {}
+            Value::Object(map) => {
+                let odd = map.iter().filter(|(key, value)| !value.is_string() && !LEFT_OUT.contains(&key.as_str()));
+                problems.extend(odd.map(|(key, _)| {
+                    format!("the {what} {} has a value that is no text; mend it in orlojd", quote(key))
+                }));
+            }
+            _ => problems.push(format!("its metadata.{field} are no map; mend it in orlojd")),
+        }
+    }
+    problems
 }
 
 /// The resource's namespace, and its annotations as a person would have written them.

@@ -50,7 +50,11 @@ fn a_row_from_elsewhere_goes_back_there() {
     let registry = Registry::embedded().unwrap();
     let kind = kind(&registry, true);
     let spec = json!({"data": {"k": "dg=="}});
-    let made = |marks: Value| manifest(kind, "prod/x", &payload(&marks, &spec), Values::Open).unwrap();
+    let made = |marks: Value| {
+        let mut row = payload(&marks, &spec);
+        row["metadata"]["namespace"] = json!("prod");
+        manifest(kind, "prod/x", &row, Values::Open).unwrap()
+    };
 
     let moved = made(json!({SOURCE_NAMESPACE: "team-a", TARGET_NAMESPACE: " prod "}));
     assert_eq!((moved.object.to_string(), annotations(&moved)), ("team-a/x".into(), one(TARGET_NAMESPACE, " prod ")));
@@ -88,14 +92,49 @@ fn rows_of_others_are_left_out_and_unfit_ones_named() {
     let row = json!({"metadata": {"labels": {label: "x"}}, "spec": {}});
     let made = manifest(reserving, "team/x", &row, Values::Open).unwrap_err();
     assert!(matches!(&made, ExportError::Others(why) if why.contains(label.as_str())), "{made}");
-    for (key, row, part) in [
+    for (key, mut row, part) in [
         ("team/X", payload(&json!({}), &spec), "the name \"X\""),
         ("team/status", payload(&json!({}), &spec), "reserved subresource name"),
         ("nokey", payload(&json!({}), &spec), "has no namespace"),
         ("team/x", Value::Null, "cannot be read"),
         ("team/x", payload(&json!({}), &json!({"data": 7})), "the operator would refuse it"),
     ] {
+        if let (Some((_, name)), true) = (key.split_once('/'), row.is_object()) {
+            row["metadata"]["name"] = json!(name);
+        }
         let error = export(key, &row);
         assert!(matches!(&error, ExportError::Unfit(_)) && error.to_string().contains(part), "{part}: {error}");
+    }
+}
+
+/// Nothing is dropped without a word.
+#[test]
+fn what_no_manifest_can_say_is_named() {
+    let registry = Registry::embedded().unwrap();
+    let kind = kind(&registry, true);
+    let with = |field: &str, value: Value| {
+        let mut row = payload(&json!({}), &json!({"data": {"k": "dg=="}}));
+        row["metadata"][field] = value;
+        manifest(kind, "team/x", &row, Values::Open)
+    };
+    for (field, value, part) in [
+        ("labels", json!({"tier": "web", "a": 5}), "the label \"a\" has a value that is no text"),
+        ("labels", json!({"a": null}), "the label \"a\""),
+        ("labels", json!(["a"]), "metadata.labels are no map"),
+        ("annotations", json!({"a": {"pl4nted": "pl4nted"}}), "the annotation \"a\" has a value that is no text"),
+        ("name", json!("other"), "metadata.name \"other\", its key \"x\""),
+        ("name", json!(7), "a metadata.name that is no text"),
+        ("namespace", json!("Elsewhere"), "metadata.namespace \"Elsewhere\", its key \"team\""),
+    ] {
+        let error = with(field, value).unwrap_err().to_string();
+        assert!(error.contains(part) && !error.contains("pl4nted"), "{part}: {error}");
+    }
+    for (field, value) in [
+        ("labels", Value::Null),
+        ("name", json!(" x ")),
+        ("namespace", json!("")),
+        ("annotations", json!({MANAGED_BY: 1})),
+    ] {
+        with(field, value).unwrap();
     }
 }

@@ -110,6 +110,8 @@ pub enum Outcome {
         owner: String,
         /// The owner, where it is of the same cluster.
         by: Option<ObjectName>,
+        /// The row that the resource had under another key.
+        left: Option<Left>,
     },
     /// The row cannot be touched, for the reason given.
     Refused {
@@ -120,6 +122,14 @@ pub enum Outcome {
         key: Option<String>,
         retained: bool,
     },
+}
+
+/// A row that a resource has left without getting another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub key: String,
+    /// The row stays, and belongs to nobody; else it is gone.
+    pub retained: bool,
 }
 
 /// A row to write: its complete payload.
@@ -174,7 +184,22 @@ pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item 
             Intent::Remove(remove) => remove_one(&mut working, object, remove),
         })
         .collect();
-    working.into_plan(outcomes)
+    let mut plan = working.into_plan(outcomes);
+    tell_what_is_left(&mut plan);
+    plan
+}
+
+/// A row that somebody else of the batch has taken up is told of the one that has it now.
+fn tell_what_is_left(plan: &mut Plan) {
+    let Plan { outcomes, delete, update, ledger_put, .. } = plan;
+    for outcome in outcomes {
+        let Outcome::Conflict { left, .. } = outcome else { continue };
+        let stands = |key: &String| update.iter().any(|row| row.key == *key);
+        let taken = |key: &String| ledger_put.iter().any(|entry| entry.key == *key);
+        left.take_if(
+            |Left { key, retained }| if *retained { !stands(key) || taken(key) } else { !delete.contains(key) },
+        );
+    }
 }
 
 fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outcome {
@@ -185,10 +210,11 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         && !working.is_mine(holder, object)
         && !working.yields(holder, object, sync.created)
     {
-        // it has left its old key all the same: holding on to that would keep others from it
-        working.leave_other_key(object, key);
+        // it has left its old key all the same: a younger resource that maps there would be refused for a row that
+        // says what no resource says any more. No other row takes the place of the old one, so `retain` holds.
+        let left = working.give_back_other_key(object, key, sync.retain);
         let by = Some(&holder.object).filter(|_| holder.cluster == context.cluster).cloned();
-        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by };
+        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
     }
     let row = working.row(key);
     // the fingerprint of a kind with secrets is keyed with the encryption key: where it is still the same, the key is

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{Context, Outcome, Plan, PlannedRow, Row, Sync, View, without_ownership};
+use super::{Context, Left, Outcome, Plan, PlannedRow, Row, Sync, View, without_ownership};
 use crate::resource::ObjectName;
 use crate::store::LedgerEntry;
 
@@ -129,12 +129,27 @@ impl<'a> Working<'a> {
         self.keys.get(object).cloned()
     }
 
-    /// Deletes the row at the key that the object held, if that is another one than `key`.
+    /// Deletes the row at the key that the object held, if that is another one than `key`. `None` where no row stood
+    /// there.
     pub fn leave_other_key(&mut self, object: &ObjectName, key: &str) -> Option<String> {
         let old = self.key_of(object).filter(|old| old != key)?;
+        let stood = self.row(&old).is_some();
         self.delete_row(&old);
         self.disown(&old);
-        Some(old)
+        stood.then_some(old)
+    }
+
+    /// Gives up the key that the object held, if that is another one than `key`. With `retain` its row stays.
+    pub fn give_back_other_key(&mut self, object: &ObjectName, key: &str, retain: bool) -> Option<Left> {
+        let old = self.key_of(object).filter(|old| old != key)?;
+        let retained = retain && self.row(&old).is_some();
+        if retained {
+            self.give_up(&old);
+        } else {
+            self.delete_row(&old);
+        }
+        self.disown(&old);
+        Some(Left { key: old, retained })
     }
 
     pub fn disown(&mut self, key: &str) {

@@ -288,4 +288,8 @@ pub trait Store: Send + Sync {
     async fn describe(&self, _table: &str, _limit: u32) -> Result<Option<Described>, StoreError> {
         Err(StoreError::Setup { detail: "it cannot tell what tables look like".to_owned() })
     }
+
+    /// Waits until nothing is under way and lets go of the store. A SQLite file is tidied up by that: a process that
+    /// just ends leaves an empty log beside it.
+    async fn close(&self) {}
 }

@@ -60,7 +60,7 @@ pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
 pub async fn open_read_only(url: &StoreUrl) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match url {
         StoreUrl::Postgres(source) => Arc::new(PostgresStore::open_read_only(source.clone()).await?),
-        StoreUrl::Sqlite(options) => Arc::new(SqliteStore::open_read_only(options)),
+        StoreUrl::Sqlite(options) => Arc::new(SqliteStore::open_read_only(options)?),
     })
 }
 

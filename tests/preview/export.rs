@@ -190,10 +190,6 @@ fn files_are_overwritten_by_force_alone() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), good);
     assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "mine\n");
     assert_eq!(std::fs::read_dir(stage.desk.path("x/default")).unwrap().count(), 2);
-
-    std::fs::write(stage.desk.path("y"), "").unwrap();
-    let no_folder = stage.run("export --out y").expect(2);
-    assert!(no_folder.err.contains("unable to") && no_folder.err.contains('y'), "{no_folder:?}");
 }
 
 /// Isolation: what cannot be exported is named, and holds nothing up.
@@ -208,10 +204,14 @@ fn rows_that_a_cluster_cannot_hold_are_named() {
     };
     let good = json!({"type": "vector"});
     let long = "x".repeat(244);
+    let mut elsewhere = payload("notes", json!({}), good.clone());
+    elsewhere.as_mut().unwrap()["metadata"]["namespace"] = "Team_B".into();
     let rows: BTreeMap<String, Option<Value>> = [
         ("team-a/fine".to_owned(), payload("fine", json!({}), json!({"type": "vector", "newer": {"a": 1}}))),
         ("team-a/My_Notes".to_owned(), payload("My_Notes", json!({"tier": "two words"}), good.clone())),
-        ("Team_B/notes".to_owned(), payload("notes", json!({}), good.clone())),
+        ("Team_B/notes".to_owned(), elsewhere),
+        ("team-a/mismatch".to_owned(), payload("other", json!({}), good.clone())),
+        ("team-a/number".to_owned(), payload("number", json!({"a": 5}), good.clone())),
         ("team-a/logs".to_owned(), payload("logs", json!({}), good.clone())),
         ("team-a/odd".to_owned(), payload("odd", json!({}), json!({"type": ["vector"]}))),
         (format!("team-a/{long}"), payload(&long, json!({}), good.clone())),
@@ -223,6 +223,8 @@ fn rows_that_a_cluster_cannot_hold_are_named() {
         "error: Memory team-a/My_Notes: unable to export: the name \"My_Notes\" is none for Kubernetes",
         "the label \"tier\" has a value that Kubernetes does not take",
         "error: Memory Team_B/notes: unable to export: the namespace \"Team_B\"",
+        "error: Memory team-a/mismatch: unable to export: its payload says metadata.name \"other\", its key \"mismatch\"",
+        "error: Memory team-a/number: unable to export: the label \"a\" has a value that is no text",
         "error: Memory team-a/logs: unable to export: the operator would refuse it: metadata.name \"logs\" is a reserved",
         "error: Memory team-a/odd: unable to export: the operator would refuse it: spec.type",
         "note: Memory team-a/fine: left out spec.newer,",

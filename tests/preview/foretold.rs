@@ -163,6 +163,19 @@ fn check_report(changes: &[Value], synced: &Ran) -> Result<(), String> {
     let lines = synced.json_lines();
     // left by one resource and taken up by another at once: told of the one that has it then
     let adopted: BTreeSet<Key> = changes.iter().filter(|change| change["action"] == "adopt").map(key).collect();
+    // what went and came again for another resource is one story in a plan
+    let of_word = |field: &str, word: &str, all: &[Value]| -> BTreeSet<Key> {
+        all.iter().filter(|value| value[field] == word).map(key).collect()
+    };
+    let (done, planned) = (of_word("result", "removed", &lines), of_word("action", "delete", changes));
+    let stays: BTreeSet<Key> = changes.iter().filter(|change| change["action"] != "refuse").map(key).collect();
+    if !planned.is_subset(&done) || !done.difference(&planned).all(|key| stays.contains(key)) {
+        return Err(format!("removed: {done:?} but planned {planned:?}"));
+    }
+    let removed = lines.last().map_or(0, |sum| sum["summary"]["removed"].as_u64().unwrap_or(0));
+    if removed != lines.iter().filter(|line| line["result"] == "removed").count() as u64 {
+        return Err(format!("the sum says {removed} removed"));
+    }
     for (result, action) in [("refused", "refuse"), ("moved", "move"), ("adopted", "adopt"), ("retained", "release")] {
         let tell = |value: &Value| (key(value), value["error"].clone(), value["file"].clone(), value["line"].clone());
         let place = |value: &Value| {

@@ -12,10 +12,12 @@ mod program;
 mod world;
 
 mod export;
+mod folders;
 mod foretold;
 mod histories;
 mod in_cluster;
 mod plan;
+mod reading;
 mod stage;
 
 /// Each of a module's functions as a test on either store.

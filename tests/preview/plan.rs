@@ -203,14 +203,53 @@ fn a_row_that_goes_with_a_conflict_is_told() {
             "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {{name: notes, namespace: {namespace}, annotations: {{{target}}}}}\nspec: {{type: vector}}\n"
         )
     };
-    stage.manifests(&[memory("a", ""), memory("b", "")]);
+    let target = "orloj.dev/target-namespace";
+    let become_of = |first: &str, then: &str| {
+        stage.manifests(&[memory("a", ""), memory("b", first)]);
+        stage.sync("--prune");
+        stage.manifests(&[memory("a", ""), memory("b", then)]);
+        let before = stage.rows();
+        let (planned, text) = (stage.plan("").expect(1), stage.run("plan m").expect(1).out);
+        let synced = stage.sync("").expect(1);
+        foretold::check(&planned, &synced, &before, &stage.rows());
+        (told(&planned.json()), text, synced)
+    };
+    let (plan, text, synced) = become_of(&format!("{target}: x"), &format!("{target}: a"));
+    assert_eq!(plan, ["refuse Memory b/notes", "delete Memory x/notes"]);
+    assert!(text.contains("- delete   Memory  x/notes  its resource has left this key\n"), "{text}");
+    assert_eq!(synced.fates(), ["refused b/notes", "removed x/notes", "unchanged a/notes"]);
+    assert_eq!(synced.json_lines().last().unwrap()["summary"]["removed"], 1);
+    let gone = synced.json_lines().into_iter().find(|line| line["result"] == "removed").unwrap();
+    assert_eq!(gone["note"], "its resource has left this key");
+
+    // `retain`: the row stays and belongs to nobody
+    let retain = "orloj.dev/deletion-policy: retain";
+    let (plan, _, synced) = become_of(&format!("{target}: x, {retain}"), &format!("{target}: a, {retain}"));
+    assert_eq!(plan, ["refuse Memory b/notes", "release Memory x/notes"]);
+    assert_eq!(synced.fates(), ["refused b/notes", "retained x/notes", "unchanged a/notes"]);
+
+    // a resource that is refused for what it says itself keeps its row
+    let long = "n".repeat(250);
+    for then in [format!("{target}: {long}"), format!("{target}: a}}, labels: {{orloj.dev/target: 7")] {
+        let (plan, _, synced) = become_of(&format!("{target}: z"), &then);
+        let key = if then.contains("labels") { None } else { Some("refuse Memory b/notes") };
+        assert_eq!(plan, Vec::from_iter(key), "{then}");
+        assert!(
+            !synced.out.contains("\"removed\":1") && stage.rows().contains_key(&("Memory".into(), "z/notes".into()))
+        );
+    }
+}
+
+#[test]
+fn a_sync_says_what_it_removed_for_a_conflict() {
+    let stage = Stage::sqlite();
+    let mover = |target: &str| in_namespace("notes", &format!("orloj.dev/target-namespace: {target}"));
+    stage.manifests(&[memory("notes", "vector"), mover("x")]);
     stage.sync("").expect(0);
-    stage.manifests(&[memory("a", ""), memory("b", "orloj.dev/target-namespace: a")]);
-    let before = stage.rows();
-    let planned = stage.plan("").expect(1);
-    assert_eq!(told(&planned.json()), ["delete Memory b/notes", "refuse Memory b/notes"]);
-    let synced = stage.sync("").expect(1);
-    foretold::check(&planned, &synced, &before, &stage.rows());
+    stage.manifests(&[memory("notes", "vector"), mover("default")]);
+    let text = stage.run("sync m").expect(1).out;
+    assert!(text.contains("- removed    Memory  x/notes        its resource has left this key\n"), "{text}");
+    assert!(text.ends_with("2 resources: 1 unchanged, 1 refused, 1 row removed\n"), "{text}");
 }
 
 /// What a process that was killed has left in the log is read, and left there.

@@ -90,6 +90,7 @@ impl Stage {
                     rows.insert((kind.names.kind.clone(), row.key), row.payload);
                 }
             }
+            store.close().await;
             rows
         })
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +66,16 @@ pub fn run(command: &mut Command) -> Ran {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Fails where it does not end.
+pub fn until_ended(command: &mut Command) -> Ran {
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    until("the end", || running.0.try_wait().unwrap().is_some());
+    let (mut out, mut err) = (String::new(), String::new());
+    running.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    running.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    Ran { code: running.0.wait().unwrap().code().unwrap_or(-1), out, err }
 }
 
 pub fn run_with_input(command: &mut Command, input: &str) -> Ran {

@@ -16,6 +16,7 @@ use crate::config::Flags;
   For a script:               orloj-operator plan examples/ --store sqlite:orloj.db -o json
 
 Nothing is written: not to the store, not to the cluster; reading suffices as a right. Secret values show as ***.
+SQLite keeps -wal and -shm beside a file while it is read, where it may; a -shm that a left-behind -wal needs stays.
 Exit code: 0 if nothing would change, 2 if something would, 1 if a resource would be refused or the plan cannot be made.")]
 pub struct PlanArgs {
     /// Manifest files, and directories to read all .yaml, .yml and .json files from; - is standard input

@@ -4,6 +4,7 @@ mod selector;
 mod sink;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use kube::core::{Selector, SelectorExt as _};
@@ -49,16 +50,31 @@ pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -
     let sink = match &args.out {
         None => Sink::stream(args.output),
         Some(root) => {
-            std::fs::create_dir_all(root).map_err(|error| CliError::Path { path: root.clone(), error })?;
+            make_folder(root)?;
             Sink::Folder(Folder { root: root.clone(), format: args.output, force: args.force })
         }
     };
     let vault = Vault::new(secret_key(config)?);
     let mut export = Export { args, selector, vault, sink, tally: Tally::default() };
-    for kind in kinds {
-        export.kind(store.as_ref(), kind).await?;
-    }
+    let rows = store::close_after(store.as_ref(), async {
+        for kind in kinds {
+            export.kind(store.as_ref(), kind).await?;
+        }
+        Ok::<_, CliError>(())
+    });
+    rows.await?;
     export.finish()
+}
+
+fn make_folder(root: &Path) -> Result<(), CliError> {
+    let path = root.display();
+    match root.metadata() {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => return Err(CliError::Usage(format!("unable to write into {path}: --out is a file, not a folder"))),
+        Err(_) => {}
+    }
+    std::fs::create_dir_all(root)
+        .map_err(|error| CliError::Usage(format!("unable to make the folder {path} for --out: {error}")))
 }
 
 /// The kinds that were named, else all, in the registry's order.
@@ -95,11 +111,11 @@ impl Export<'_> {
             Err(Failure::Sink(SinkError::Stream(error))) => return Err(error.into()),
             Err(Failure::Export(ExportError::Others(why))) => {
                 self.tally.left_out += 1;
-                output::note(&format!("note: {what}: left out: {why}"));
+                output::note(&output::plain(&format!("note: {what}: left out: {why}")));
             }
             Err(error) => {
                 self.tally.failed += 1;
-                output::note(&format!("error: {what}: {error}"));
+                output::note(&output::plain(&format!("error: {what}: {error}")));
             }
         }
         Ok(())
@@ -126,7 +142,8 @@ impl Export<'_> {
         let manifest = export::manifest(kind, &row.key, &row.payload, values)?;
         if !manifest.unknown.is_empty() {
             let fields = manifest.unknown.join(", ");
-            output::note(&format!("note: {what}: left out {fields}, which this version of the kind does not know"));
+            let note = format!("note: {what}: left out {fields}, which this version of the kind does not know");
+            output::note(&output::plain(&note));
         }
         self.tally.masked += usize::from(values != Values::Open);
         Ok(self.sink.write(kind, &manifest.object, &manifest.value, kind.sensitive && self.args.reveal)?)

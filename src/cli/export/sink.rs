@@ -1,8 +1,8 @@
 //! Where manifests go: a file each, or one stream.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, BufWriter, StdoutLock, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -28,6 +28,12 @@ pub enum Written {
 pub enum SinkError {
     #[error("unable to write {}: it is there and differs; --force overwrites it", .0.display())]
     Differs(PathBuf),
+    #[error("unable to write {}: it is a symbolic link, not a file; --force replaces it", .0.display())]
+    Link(PathBuf),
+    #[error("unable to write {}: it is {what}, not a file", path.display())]
+    NoFile { path: PathBuf, what: &'static str },
+    #[error("unable to write into {}: it is {what}, not a folder", path.display())]
+    NoFolder { path: PathBuf, what: &'static str },
     #[error("unable to write {}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     /// Standard output.
@@ -100,14 +106,22 @@ impl Folder {
             ManifestFormat::Yaml => output::yaml_text(manifest)?,
             ManifestFormat::Json => serde_json::to_string_pretty(manifest).map_err(io::Error::from)? + "\n",
         };
-        let folder = self.root.join(&*object.namespace);
-        let path = folder.join(self.file_name(kind, object));
+        let path = self.folder(&object.namespace)?.join(self.file_name(kind, object));
         let failed = |error| SinkError::File { path: path.clone(), error };
-        fs::create_dir_all(&folder).map_err(failed)?;
-        match fs::read(&path) {
-            Ok(there) if there == text.as_bytes() => return Ok(Written::Same),
-            Ok(_) if !self.force => return Err(SinkError::Differs(path)),
-            Ok(_) => {}
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => {
+                let same = fs::read(&path).map_err(failed)? == text.as_bytes();
+                let readable_by_others = found.permissions().mode() & 0o077 != 0;
+                match () {
+                    () if same && !(private && readable_by_others) => return Ok(Written::Same),
+                    () if !same && !self.force => return Err(SinkError::Differs(path)),
+                    () => {}
+                }
+            }
+            // is replaced, not followed
+            Ok(found) if found.is_symlink() && self.force => {}
+            Ok(found) if found.is_symlink() => return Err(SinkError::Link(path)),
+            Ok(found) => return Err(SinkError::NoFile { what: what_is(found.file_type()), path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -118,6 +132,20 @@ impl Folder {
             let _ = fs::remove_file(&beside);
         }
         done.map(|()| Written::New).map_err(failed)
+    }
+
+    /// The folder of a namespace, made where it is not there. A link could lead out of the root.
+    fn folder(&self, namespace: &str) -> Result<PathBuf, SinkError> {
+        let path = self.root.join(namespace);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => Ok(path),
+            Ok(found) => Err(SinkError::NoFolder { what: what_is(found.file_type()), path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::create_dir(&path) {
+                Ok(()) => Ok(path),
+                Err(error) => Err(SinkError::File { path, error }),
+            },
+            Err(error) => Err(SinkError::File { path, error }),
+        }
     }
 
     /// The names that Kubernetes takes are fit for files; one that is too long is cut, and told from others by a hash.
@@ -133,6 +161,17 @@ impl Folder {
         let hash = hex(&sha256(stem.as_bytes())[..8]);
         let start: String = stem.chars().take(MAX_STEM - hash.len() - 1).collect();
         format!("{start}-{hash}.{extension}")
+    }
+}
+
+fn what_is(kind: FileType) -> &'static str {
+    match () {
+        () if kind.is_symlink() => "a symbolic link",
+        () if kind.is_dir() => "a folder",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_file() => "a file",
+        () => "a device",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cli::output;
 use crate::registry::Kind;
 use crate::status::parse_time;
 use crate::store::StoredRow;
@@ -46,8 +47,8 @@ pub fn of(kind: &Kind, namespace: bool) -> Vec<Column> {
 pub fn cells(columns: &[Column], row: &StoredRow, now: i64) -> Vec<String> {
     let (namespace, name) = row.key.split_once('/').unwrap_or(("", &row.key));
     let cell = |column: &Column| match &column.source {
-        Source::Namespace => namespace.to_owned(),
-        Source::Name => name.to_owned(),
+        Source::Namespace => output::plain(namespace).into_owned(),
+        Source::Name => output::plain(name).into_owned(),
         Source::Path(path) => at(&row.payload, path).map(shown).unwrap_or_default(),
         Source::Age => {
             let created = row.payload["metadata"]["createdAt"].as_str().map_or(0, parse_time);

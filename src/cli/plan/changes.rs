@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields::{Field, differences};
-use crate::cli::sync::line::{Fate, Word};
+use crate::cli::sync::line::{Fate, HAS_LEFT, LeftRow, Word};
 use crate::engine::codec::Codec;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
@@ -105,8 +105,8 @@ impl<'a> Account<'a> {
         Self { registry, codec, rows, told: BTreeSet::new() }
     }
 
-    /// What these fates come to.
-    pub fn settle(mut self, fates: impl IntoIterator<Item = (ResourceId, Fate)>) -> Changes {
+    /// What these fates come to, and rows that were left.
+    pub fn settle(mut self, fates: impl IntoIterator<Item = (ResourceId, Fate)>, left: Vec<LeftRow>) -> Changes {
         let mut settled = Changes::default();
         let mut found = Vec::new();
         // a row that one resource leaves and another takes up at once is told of the one that has it then
@@ -121,6 +121,7 @@ impl<'a> Account<'a> {
                 },
             }
         }
+        found.extend(left.into_iter().filter_map(|left| Some((left.kind, None, self.left(&left)?))));
         found.extend(self.left_over().into_iter().map(|(kind, change)| (kind, None, change)));
         found.sort_by(|(kind, _, a), (other, _, b)| (kind, &a.key, a.action).cmp(&(other, &b.key, b.action)));
         settled.all = found.into_iter().map(|(_, id, change)| (id, change)).collect();
@@ -145,10 +146,7 @@ impl<'a> Account<'a> {
                 Change { note: Some(format!("{resource} is gone")), ..gone }
             }),
             Word::Retained if self.told.contains(&(id.kind, fate.key.clone())) => None,
-            Word::Retained => {
-                let row = self.take(id.kind, &fate.key);
-                Some(self.with_fields(kind, change(Action::Release, &fate.key), row.as_ref(), row.as_ref()))
-            }
+            Word::Retained => Some(self.released(kind, &fate.key)),
             Word::Moved => {
                 let row = self.take(id.kind, &fate.key);
                 let from = fate.moved_from.unwrap_or_default();
@@ -168,15 +166,34 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Rows that no fate speaks of: those of resources that were refused under their new key, for one.
+    fn released(&mut self, kind: &Kind, key: &str) -> Change {
+        let row = self.take(kind.index, key);
+        self.with_fields(kind, blank(Action::Release, kind, key), row.as_ref(), row.as_ref())
+    }
+
+    /// `None` where the row has come to another resource since.
+    fn left(&mut self, row: &LeftRow) -> Option<Change> {
+        let kind = self.registry.kind(row.kind);
+        let key = &row.left.key;
+        if self.told.contains(&(row.kind, key.clone())) {
+            return None;
+        }
+        let change = if row.left.retained {
+            self.released(kind, key)
+        } else {
+            self.take_if(row.kind, key, |row| row.after.is_none())?;
+            blank(Action::Delete, kind, key)
+        };
+        Some(Change { note: Some(HAS_LEFT.to_owned()), ..change })
+    }
+
+    /// Rows that no fate speaks of: that something is written is told, whatever for.
     fn left_over(&mut self) -> Vec<(KindIndex, Change)> {
         let keys: Vec<_> = self.rows.keys().filter(|key| !self.told.contains(*key)).cloned().collect();
         let mut left = Vec::new();
         for (kind, key) in keys {
             let Some(row) = self.take(kind, &key) else { continue };
-            let change = self.by_row(self.registry.kind(kind), &row);
-            let note = (change.action == Action::Delete).then(|| "its resource has left this key".to_owned());
-            left.push((kind, Change { note, ..change }));
+            left.push((kind, self.by_row(self.registry.kind(kind), &row)));
         }
         left
     }

@@ -31,7 +31,7 @@ use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::Reader;
 use crate::source::{Scope, SourceEvent};
 use crate::store::Store;
-use crate::store::open::open_read_only;
+use crate::store::open::{StoreUrl, open_read_only};
 use crate::store::rehearsal::Rehearsal;
 use crate::telemetry::Terminal;
 
@@ -63,23 +63,36 @@ pub async fn run(
         return Ok(Ended::Well);
     }
     check_paths(&args.paths)?;
-    let stop = stop_on_signals()?;
-    let key = secret_key(&config)?;
     let url = store::url(args.store.as_ref(), &config)?;
     let store = open_read_only(&url).await?;
-    let prospect = store.prospect(&store::tables(&registry), config.create_tables).await?;
+    let making = on_store(&args, &config, &registry, &url, Arc::clone(&store), terminal);
+    let plan = store::close_after(store.as_ref(), making).await?;
+    Ok(plan.print(args.output)?)
+}
+
+async fn on_store(
+    args: &PlanArgs,
+    config: &Config,
+    registry: &Arc<Registry>,
+    url: &StoreUrl,
+    store: Arc<dyn Store>,
+    terminal: &Terminal,
+) -> Result<Plan, CliError> {
+    let stop = stop_on_signals()?;
+    let key = secret_key(config)?;
+    let prospect = store.prospect(&store::tables(registry), config.create_tables).await?;
     if !prospect.missing.is_empty() {
         return Err(CliError::StoreIncomplete { missing: prospect.missing, hint: store::NOT_READY });
     }
     let source =
-        if args.cluster { cluster::source(&config, &registry).await? } else { files(&args, &config, &registry, &stop) };
+        if args.cluster { cluster::source(config, registry).await? } else { files(args, config, registry, &stop) };
     let rehearsal = Arc::new(Rehearsal::on(store, prospect, &source.owner).await?);
     let owner = source.owner.clone();
-    let rehearsed = rehearse(source, &rehearsal, &registry, key.clone(), &stop, terminal).await?;
+    let rehearsed = rehearse(source, &rehearsal, registry, key.clone(), &stop, terminal).await?;
     let fingerprinter = Arc::new(Fingerprinter::new(rehearsal.salt().await?, key.as_ref()));
     let codec = Codec::new(fingerprinter, Vault::new(key));
-    let account = Account::new(&registry, &codec, rehearsal.changes());
-    rehearsed.plan(account, url.to_string(), owner, args.prune || args.cluster).print(args.output).map_err(Into::into)
+    let account = Account::new(registry, &codec, rehearsal.changes());
+    Ok(rehearsed.plan(account, url.to_string(), owner, args.prune || args.cluster))
 }
 
 /// What came of a rehearsal.
@@ -172,7 +185,7 @@ impl Rehearsed {
                 fate.error = fate.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let Changes { all, unchanged, suspended } = account.settle(fates);
+        let Changes { all, unchanged, suspended } = account.settle(fates, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {

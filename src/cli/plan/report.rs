@@ -93,7 +93,7 @@ impl Plan {
             let from = change.from.as_ref().map(|from| format!("from {from}"));
             let rest = [from, change.reason.clone(), change.note.clone()];
             let rest: Vec<String> = std::iter::once(line).chain(rest.into_iter().flatten()).collect();
-            text += rest.join("  ").trim_end();
+            text += output::plain(rest.join("  ").trim_end()).as_ref();
             text += "\n";
             for field in &change.fields {
                 // writing to a String cannot fail
@@ -107,7 +107,8 @@ impl Plan {
         for change in &self.changes {
             if let Some(error) = &change.error {
                 let place = place(change.file.as_deref(), change.line, None);
-                output::note(&format!("error: {place}{} {}: {error}", change.kind, change.key));
+                let key = output::plain(&change.key);
+                output::note(&format!("error: {place}{} {key}: {error}", change.kind));
             }
         }
         for problem in &self.problems {
@@ -175,11 +176,9 @@ fn shown(value: &Value) -> String {
     format!("{start}... ({length} characters)")
 }
 
-/// What JSON lets pass and a terminal or a reviewer would be misled by: C1 controls, ends of lines, directions.
+/// What JSON lets pass and a terminal or a reviewer would be misled by, as JSON would write it.
 fn escaped(c: char) -> Vec<char> {
-    let misleads =
-        matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if misleads { format!("\\u{:04x}", u32::from(c)).chars().collect() } else { vec![c] }
+    if output::misleads(c) { format!("\\u{:04x}", u32::from(c)).chars().collect() } else { vec![c] }
 }
 
 fn place(file: Option<&str>, line: Option<usize>, column: Option<usize>) -> String {

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::line::{self, Fate, Word};
+use super::line::{self, Fate, LeftRow, Word};
 use super::observe::Noted;
 use super::report::{Tally, tell_lines, tell_problem};
 use super::{ReportFormat, Say, Session};
@@ -83,12 +83,14 @@ impl<'s> Follow<'s> {
                     tally.note(Noted::Settled(kind, items));
                     return Ok(());
                 }
+                let left: Vec<_> = items.iter().filter_map(|item| LeftRow::of(kind, item)).collect();
                 let fates = items.into_iter().filter_map(|item| {
                     let fate =
                         Fate::of(item.settled).filter(|fate| fate.word != Word::Unchanged && !fate.is_unreadable())?;
                     Some((ResourceId { kind, object: item.object }, fate))
                 });
-                let lines = line::lines(self.session, fates.collect()).await?;
+                let mut lines = line::lines(self.session, fates.collect()).await?;
+                lines.extend(left.into_iter().map(|left| left.line(self.session)));
                 tell_lines(self.session, &lines)?;
             }
         }

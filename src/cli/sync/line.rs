@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Session;
-use crate::cli::CliError;
-use crate::engine::state::Settled;
-use crate::plan::{Outcome, Write};
+use crate::cli::{CliError, output};
+use crate::engine::state::{Settled, SettledItem};
+use crate::plan::{Left, Outcome, Write};
 use crate::registry::Kind;
-use crate::resource::ResourceId;
+use crate::resource::{KindIndex, ResourceId};
 use crate::status::reasons;
 
 /// Rows looked up one by one; for more, the table is read instead.
@@ -58,6 +58,44 @@ impl Word {
             Self::Suspended => '.',
             Self::Refused => '!',
             Self::Removed | Self::Retained => '-',
+        }
+    }
+}
+
+/// A row whose resource maps to another key, which it did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftRow {
+    pub kind: KindIndex,
+    pub left: Left,
+}
+
+/// What is said of such a row.
+pub const HAS_LEFT: &str = "its resource has left this key";
+
+impl LeftRow {
+    pub fn of(kind: KindIndex, item: &SettledItem) -> Option<Self> {
+        match &item.settled {
+            Settled::Planned(Outcome::Conflict { left, .. }) => Some(Self { kind, left: left.clone()? }),
+            _ => None,
+        }
+    }
+
+    pub fn word(&self) -> Word {
+        if self.left.retained { Word::Retained } else { Word::Removed }
+    }
+
+    pub(super) fn line(self, session: &Session) -> Line {
+        Line {
+            result: self.word(),
+            kind: session.registry.kind(self.kind).names.kind.clone(),
+            key: self.left.key,
+            generation: None,
+            phase: None,
+            moved_from: None,
+            file: None,
+            line: None,
+            note: Some(HAS_LEFT),
+            error: None,
         }
     }
 }
@@ -139,6 +177,8 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
@@ -151,9 +191,10 @@ impl Line {
             self.generation.map(|generation| format!("generation {generation}")),
             self.phase.clone().filter(|phase| !phase.is_empty()),
             self.moved_from.as_ref().map(|from| format!("from {from}")),
+            self.note.map(str::to_owned),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
-        parts.join("  ").trim_end().to_owned()
+        output::plain(parts.join("  ").trim_end()).into_owned()
     }
 }
 
@@ -186,6 +227,7 @@ pub(super) async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> 
                 Some(text) => session.reader.locate(place, text).0,
                 None => place.line,
             }),
+            note: None,
             error: fate.error,
             key,
         }

@@ -1,13 +1,14 @@
 //! What a sync came to, for people or as JSON lines.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::line::{self, Fate, Line, Word};
+use super::line::{self, Fate, LeftRow, Line, Word};
 use super::observe::Noted;
 use super::{ReportFormat, Say, Session};
 use crate::cli::{CliError, Ended, output};
+use crate::plan::Left;
 use crate::resource::ResourceId;
 use crate::source::directory::{Heard, Listed};
 use crate::source::manifest::ManifestError;
@@ -19,6 +20,8 @@ const FEW: usize = 50;
 #[derive(Debug, Default)]
 pub struct Tally {
     pub fates: HashMap<ResourceId, Fate>,
+    /// Rows that resources have left without getting another.
+    pub left: Vec<LeftRow>,
     pub problems: Vec<ManifestError>,
     pub listed: Listed,
 }
@@ -27,9 +30,15 @@ impl Tally {
     pub fn note(&mut self, noted: Noted) {
         let Noted::Settled(kind, items) = noted else { return };
         for item in items {
+            self.left.extend(LeftRow::of(kind, &item));
             let Some(fate) = Fate::of(item.settled) else { continue };
             let id = ResourceId { kind, object: item.object };
             let fate = match self.fates.remove(&id) {
+                Some(Fate { moved_from: Some(key), .. }) if fate.word == Word::Refused => {
+                    // an older resource has taken the new key from it
+                    self.left.push(LeftRow { kind, left: Left { key, retained: false } });
+                    fate
+                }
                 Some(before) => before.then(fate),
                 None => fate,
             };
@@ -60,9 +69,18 @@ impl Tally {
         gone.sort_by(|a, b| a.0.cmp(&b.0));
         fates.extend(gone);
 
+        // a row that another resource has taken up since is told of that one
+        let has_row = |fate: &Fate| fate.word < Word::Suspended;
+        let taken: HashSet<_> =
+            fates.iter().filter(|(_, fate)| has_row(fate)).map(|(id, fate)| (id.kind, fate.key.clone())).collect();
+        self.left.retain(|row| !taken.contains(&(row.kind, row.left.key.clone())));
+
         let mut counts: BTreeMap<Word, usize> = BTreeMap::new();
         for (_, fate) in &fates {
             *counts.entry(fate.word).or_default() += 1;
+        }
+        for left in &self.left {
+            *counts.entry(left.word()).or_default() += 1;
         }
         let clear = warns_of_clear_text(session, &fates);
         let unchanged = counts.get(&Word::Unchanged).copied().unwrap_or(0);
@@ -72,7 +90,11 @@ impl Tally {
         if session.say == Say::Errors {
             fates.retain(|(_, fate)| fate.word == Word::Refused);
         }
-        let lines = line::lines(session, fates).await?;
+        let mut lines = line::lines(session, fates).await?;
+        self.left.sort_by(|a, b| (a.kind, &a.left.key).cmp(&(b.kind, &b.left.key)));
+        if session.say != Say::Errors {
+            lines.extend(self.left.into_iter().map(|left| left.line(session)));
+        }
         tell_lines(session, &lines)?;
         for problem in &self.problems {
             tell_problem(session, problem)?;
@@ -114,7 +136,7 @@ pub fn tell_lines(session: &Session, lines: &[Line]) -> Result<(), CliError> {
             (Some(file), Some(number)) => format!("{file}:{number}: "),
             _ => String::new(),
         };
-        output::note(&format!("error: {place}{} {}: {error}", line.kind, line.key));
+        output::note(&format!("error: {place}{} {}: {error}", line.kind, output::plain(&line.key)));
     }
     Ok(())
 }

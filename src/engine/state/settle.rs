@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Moment, State};
 use crate::engine::lanes::Lane;
-use crate::plan::{Outcome, Write};
+use crate::plan::{Left, Outcome, Write};
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::source::target::Notice;
 use crate::status::{Verdict, reasons};
@@ -113,10 +113,13 @@ impl State {
                 self.notice_success(id, outcome);
                 self.set_verdict(id, Verdict::Synced(runtime.clone()));
             }
-            Settled::Planned(Outcome::Conflict { key, by, .. }) => {
+            Settled::Planned(Outcome::Conflict { key, by, left, .. }) => {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
+                }
+                if let Some(left) = left {
+                    self.notice_left(id, left, key);
                 }
                 self.index.clear_key(id);
                 let seen_here = by
@@ -138,13 +141,7 @@ impl State {
 
     fn settle_removal(&mut self, id: &ResourceId, key: Option<&str>, retained: bool) {
         if retained && let Some(key) = key {
-            self.notice(
-                id,
-                false,
-                "Retained",
-                "Release",
-                format!("left the row {key}, which the operator no longer owns"),
-            );
+            self.notice_retained(id, key);
         }
         self.index.clear_key(id);
         let Some(entry) = self.index.get_mut(id) else { return };
@@ -152,6 +149,21 @@ impl State {
         entry.flags.set_released(entry.flags.gone() || entry.flags.deleting());
         if entry.flags.gone() {
             self.forget(id);
+        }
+    }
+
+    fn notice_retained(&mut self, id: &ResourceId, key: &str) {
+        let note = format!("left the row {key}, which the operator no longer owns");
+        self.notice(id, false, "Retained", "Release", note);
+    }
+
+    fn notice_left(&mut self, id: &ResourceId, left: &Left, wanted: &str) {
+        let Left { key, retained } = left;
+        if *retained {
+            self.notice_retained(id, key);
+        } else {
+            let note = format!("removed the row {key}, which the resource has left for {wanted}");
+            self.notice(id, false, "Removed", "Move", note);
         }
     }
 

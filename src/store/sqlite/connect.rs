@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions as _, SqlitePool};
 
 use super::super::StoreError;
 use super::classify::store_error;
+use super::look::Way;
 
 /// For a lock that another process holds on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,16 +54,11 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Connects on first use. The file's journal mode is left as it is.
-    ///
-    /// The last connection to a file brings what its log holds into it, reader or not, unless its handle is read-only.
-    /// Where there is no log such a handle would leave an empty one behind.
-    pub(super) fn open_read_only(options: &SqliteOptions) -> Self {
-        let mut log = options.path.clone().into_os_string();
-        log.push("-wal");
-        let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    pub(super) fn open_read_only(options: &SqliteOptions, way: Way) -> Self {
         let file = SqliteConnectOptions::new()
             .filename(&options.path)
-            .read_only(has_log)
+            .read_only(way != Way::Tidy)
+            .immutable(way == Way::Still)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("query_only", "on")
             .disable_statement_logging();

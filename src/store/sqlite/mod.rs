@@ -5,6 +5,7 @@ mod commit;
 mod connect;
 mod describe;
 mod ledger;
+mod look;
 mod read;
 mod schema;
 
@@ -22,6 +23,7 @@ use super::{
 };
 use classify::store_error;
 use connect::Pools;
+use look::{Found, Still, Way, look};
 use read::Statements;
 
 /// Rows and ledger in a SQLite file.
@@ -29,6 +31,10 @@ pub struct SqliteStore {
     pools: Pools,
     options: SqliteOptions,
     statements: RwLock<HashMap<Table, Arc<Statements>>>,
+    /// Opened to be read, and not there.
+    absent: bool,
+    /// Opened as a file that nobody changes.
+    still: Option<Still>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -40,13 +46,28 @@ impl fmt::Debug for SqliteStore {
 impl SqliteStore {
     /// Opens the file, or creates it.
     pub async fn open(options: &SqliteOptions) -> Result<Self, StoreError> {
-        Ok(Self { pools: Pools::open(options).await?, options: options.clone(), statements: RwLock::default() })
+        Ok(Self::with(Pools::open(options).await?, options))
     }
 
-    /// Opens the file to read it; it need not be there. Whatever would write fails.
-    #[must_use]
-    pub fn open_read_only(options: &SqliteOptions) -> Self {
-        Self { pools: Pools::open_read_only(options), options: options.clone(), statements: RwLock::default() }
+    /// Opens the file to read it; it need not be there, but its folder has to. Whatever would write fails.
+    pub fn open_read_only(options: &SqliteOptions) -> Result<Self, StoreError> {
+        let (way, absent, still) = match look(&options.path)? {
+            Found::Nothing => (Way::Plain, true, None),
+            Found::Store(way, still) => (way, false, still),
+        };
+        Ok(Self { absent, still, ..Self::with(Pools::open_read_only(options, way), options) })
+    }
+
+    fn with(pools: Pools, options: &SqliteOptions) -> Self {
+        Self { pools, options: options.clone(), statements: RwLock::default(), absent: false, still: None }
+    }
+
+    /// What was read, unless the file has changed meanwhile.
+    fn checked<T>(&self, read: T) -> Result<T, StoreError> {
+        match &self.still {
+            Some(still) => still.check().map(|()| read),
+            None => Ok(read),
+        }
     }
 
     fn statements(&self, table: &Table) -> Arc<Statements> {
@@ -89,19 +110,19 @@ impl Store for SqliteStore {
     }
 
     async fn prospect(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
-        if !self.options.path.exists() {
+        if self.absent {
             let absent = tables.iter().map(|table| table.name.clone()).collect();
             return Ok(Prospect { absent, ..Prospect::default() });
         }
-        timed(async {
+        let prospect = timed(async {
             let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
             schema::prospect(&mut connection, tables).await
-        })
-        .await
+        });
+        self.checked(prospect.await?)
     }
 
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        query!(self.pools.writer, connection => read::salt(&mut connection))
+        self.checked(query!(self.pools.writer, connection => read::salt(&mut connection))?)
     }
 
     async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
@@ -124,17 +145,19 @@ impl Store for SqliteStore {
 
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
         let statements = self.statements(table);
-        query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))
+        self.checked(query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))?)
     }
 
     async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))
+        self.checked(
+            query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))?,
+        )
     }
 
     async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
         let statements = self.statements(table);
-        query!(self.pools.readers, connection => read::rows_of(&mut connection, &statements, keys))
+        self.checked(query!(self.pools.readers, connection => read::rows_of(&mut connection, &statements, keys))?)
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
@@ -147,14 +170,19 @@ impl Store for SqliteStore {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
-        query!(self.pools.readers, connection => read::ledger(&mut connection, cluster, after, limit))
+        self.checked(query!(self.pools.readers, connection => read::ledger(&mut connection, cluster, after, limit))?)
     }
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
-        query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))
+        self.checked(query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))?)
     }
 
     async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {
-        query!(self.pools.readers, connection => describe::describe(&mut connection, table, limit))
+        self.checked(query!(self.pools.readers, connection => describe::describe(&mut connection, table, limit))?)
+    }
+
+    async fn close(&self) {
+        self.pools.readers.close().await;
+        self.pools.writer.close().await;
     }
 }
