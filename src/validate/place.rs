@@ -130,11 +130,21 @@ impl Map {
         Some(Excerpt { line: shown, start: indent + start, end: indent + end.max(start) })
     }
 
-    /// Whether a field is a plain one and has its line for itself.
+    /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first: shown
+    /// where it says what the object is.
     fn stands_alone(&self, way: &[Step]) -> bool {
+        if way.is_empty() {
+            let names = ["apiVersion", "kind"].map(|name| vec![Step::Key(name.to_owned())]);
+            let first = |way: &[Step]| {
+                let names = locate::names(&self.place, way);
+                let (_, key, _) = self.source.reach(names.iter().map(String::as_str));
+                key.is_some_and(|key| key.start == self.own.start)
+            };
+            return names.iter().any(|way| first(way) && self.stands_alone(way));
+        }
         let names = locate::names(&self.place, way);
         let (reached, key, value) = self.source.reach(names.iter().map(String::as_str));
-        let Some(key) = key.filter(|_| reached == names.len() && !way.is_empty()) else { return false };
+        let Some(key) = key.filter(|_| reached == names.len()) else { return false };
         let text = &self.source.text;
         let from = text[..key.start].rfind('\n').map_or(0, |at| at + 1);
         let to = text[value.end..].find('\n').map_or(text.len(), |at| value.end + at);

@@ -124,7 +124,7 @@ fn a_drafted_kind_syncs() {
     let widget = |name: &str, spec: &str| {
         format!("apiVersion: example.com/v1\nkind: Widget\nmetadata: {{name: {name}}}\nspec: {spec}\n")
     };
-    desk.write("good.yaml", &widget("good", "{size: small, weight: 3, on: false, paint: {}, parts: [{name: a}]}"));
+    desk.write("good.yaml", &widget("good", "{size: small, weight: 3, 'on': false, paint: {}, parts: [{name: a}]}"));
     desk.write("choice.yaml", &widget("choice", "{size: huge, weight: 3}"));
     desk.write("lacks.yaml", &widget("lacks", "{size: small}"));
     desk.write("deep.yaml", &widget("deep", "{size: small, weight: 3, parts: [{}]}"));

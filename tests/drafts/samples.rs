@@ -12,7 +12,7 @@ fn widget(name: &str, spec: &str) -> String {
 fn types_and_needs_come_from_all_samples() {
     let desk = Desk::new();
     let specs = [
-        "{size: small, weight: 1, ratio: 1, deep: {a: p}, labels: {a/b: c}, list: [{n: 1}, {n: 2, m: x}], e: [], f: {}, odd: 1}",
+        "{size: small, weight: 1, ratio: 1, deep: {a: p}, labels: {a/b: c}, list: [{k: 1}, {k: 2, m: x}], e: [], f: {}, odd: 1}",
         "{size: small, weight: 2.0, ratio: 0.5, deep: {a: q, b: true}, labels: {}, list: [], odd: x, gone: null}",
         "{size: large, weight: 3, ratio: 2, deep: {a: r}, labels: {x: z}, list: [], odd: z}",
     ];
@@ -42,8 +42,8 @@ fn types_and_needs_come_from_all_samples() {
     assert_eq!(field("f"), json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}));
     assert_eq!(field("odd"), json!({"type": "string"}));
     assert_eq!(schema["properties"]["deep"]["required"], json!(["a"]));
-    assert_eq!(schema["properties"]["list"]["items"]["required"], json!(["n"]));
-    assert_eq!(schema["properties"]["list"]["items"]["properties"]["n"]["type"], "integer");
+    assert_eq!(schema["properties"]["list"]["items"]["required"], json!(["k"]));
+    assert_eq!(schema["properties"]["list"]["items"]["properties"]["k"]["type"], "integer");
     assert_eq!(schema["properties"]["gone"]["description"], "Gone; in 0 of 9 samples.");
     for told in [
         "the plural policies is a guess",

@@ -116,7 +116,7 @@ fn findings_show_the_line() {
     for (path, out) in said() {
         // not of the folders around it, which may be called anything
         let name = path.strip_prefix(root().join("broken")).unwrap().display().to_string();
-        let bare = ["yaml/latin1", "yaml/utf16", "yaml/binary", "secret/"].iter().any(|part| name.contains(part));
+        let bare = ["yaml/latin1", "yaml/utf16", "yaml/binary", "yaml/separator", "secret/"].iter().any(|part| name.contains(part));
         assert!(bare || place.is_match(out), "{name}: no place\n{out}");
         let long = [
             "metadata/name-long",
@@ -128,6 +128,9 @@ fn findings_show_the_line() {
             "yaml/deep",
             "yaml/anchor",
             "yaml/unclosed.json",
+            // nobody knows what it holds
+            "identity/list",
+            "identity/text",
         ]
         .iter()
         .any(|part| name.contains(part));
