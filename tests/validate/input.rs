@@ -162,7 +162,7 @@ fn a_hundred_thousand_lines_are_read() {
 fn a_long_list_of_findings_takes_no_longer_than_it_must() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    for (name, objects) in [("short", 1_250), ("long", 5_000)] {
+    for (name, objects) in [("short", 150), ("long", 600)] {
         let mut text = String::from("apiVersion: v1\nkind: List\nitems:\n");
         for number in 0..objects {
             let object = bad(&format!("m{number}"));
@@ -173,21 +173,19 @@ fn a_long_list_of_findings_takes_no_longer_than_it_must() {
         fs::write(at.join(format!("{name}.yaml")), text).unwrap();
     }
     let ran = validate(at, &["long.yaml"]).expect(1);
-    assert!(
-        ran.out.contains("--> long.yaml:20003:10") && ran.out.ends_with("5000 errors, 0 warnings\n"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.out.contains("--> long.yaml:2403:10") && ran.out.ends_with("600 errors, 0 warnings\n"), "{}", ran.err);
     // what the processor did, whatever else it had to do meanwhile: four times as much at best, and sixteen times where
     // every finding reads the document
     let (short, long) = (work(at, "short.yaml"), work(at, "long.yaml"));
-    assert!(long < short * 9.0, "{short} s for a quarter, {long} s for all");
+    assert!(long < short * 7.0, "{short} s for a quarter, {long} s for all");
 }
 
 /// Seconds that the processor works on a file.
 fn work(folder: &Path, file: &str) -> f64 {
     let script = "TIMEFORMAT=%U; time \"$0\" validate \"$1\" >/dev/null 2>&1";
-    let words = ["-c", script, env!("CARGO_BIN_EXE_orloj-operator"), file];
+    let binary = std::env::var("TEST_OPERATOR_BINARY");
+    let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_orloj-operator").to_owned());
+    let words = ["-c", script, &binary, file];
     let output =
         std::process::Command::new("bash").args(words).env("LC_ALL", "C").current_dir(folder).output().unwrap();
     String::from_utf8(output.stderr).unwrap().trim().parse().unwrap()

@@ -163,8 +163,12 @@ fn name(manifest: &mut Value, rng: &mut StdRng) {
     let metadata = &mut manifest["metadata"];
     match rng.random_range(0..10) {
         0 => {
-            metadata["generateName"] = json!(choose(&["a-", "A-", "a", "-", "a.", "stat"], rng));
-            metadata.as_object_mut().unwrap().remove("name");
+            // what is masked in a beginning counts in the name that is made of it, but not beside another
+            metadata["generateName"] =
+                json!(choose(&["a-", "A-", "a", "-", "a.", "stat", "A--", "a_-", "--", "é-"], rng));
+            if rng.random_bool(0.6) {
+                metadata.as_object_mut().unwrap().remove("name");
+            }
         }
         1 => drop(metadata.as_object_mut().unwrap().remove("name")),
         _ => metadata["name"] = json!(choose(&names, rng)),
