@@ -236,10 +236,6 @@ fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema) -> impl Iterator<Item = D
             Unsupported::Cel { rule: text, why } => {
                 (&rule::CEL_UNSUPPORTED, format!("the rule `{text}` of {} is not checked: {why}", kind.names.kind))
             }
-            Unsupported::Format { format } => (
-                &rule::SCHEMA_UNSUPPORTED,
-                format!("the format `{format}` of {} is not checked: it is not known here", kind.names.kind),
-            ),
             Unsupported::Pattern { pattern, why } => (
                 &rule::SCHEMA_UNSUPPORTED,
                 format!("the pattern `{pattern}` of {} is not checked: {why}", kind.names.kind),
