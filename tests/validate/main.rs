@@ -4,6 +4,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod broken;
+mod cel;
 mod differential;
 mod files;
 #[allow(dead_code, reason = "shared with the suite crds")]
