@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::alphabet::STANDARD as ALPHABET;
+use base64::alphabet::{STANDARD as ALPHABET, URL_SAFE};
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
@@ -12,6 +12,8 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_al
 const PADDED: GeneralPurpose = GeneralPurpose::new(&ALPHABET, LENIENT);
 const UNPADDED: GeneralPurpose =
     GeneralPurpose::new(&ALPHABET, LENIENT.with_decode_padding_mode(DecodePaddingMode::RequireNone));
+
+const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
 /// Padded standard base64.
 #[must_use]
@@ -50,6 +52,12 @@ pub fn check(text: &str) -> Result<(), usize> {
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     PADDED.decode(&*without_line_ends(text)).ok()
+}
+
+/// `URLEncoding`: the same with `-` and `_`.
+#[must_use]
+pub fn decode_url(text: &str) -> Option<Vec<u8>> {
+    URL.decode(&*without_line_ends(text)).ok()
 }
 
 /// `RawStdEncoding`: the same without padding.

@@ -44,6 +44,47 @@ pub fn parse(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A double as `%g` shows it: as short as possible, with an exponent where that is below -4 or above 5.
+#[must_use]
+pub fn general(value: f64) -> String {
+    if !value.is_finite() {
+        return special_text(value);
+    }
+    // the shortest digits, as d.ddde±x
+    let text = format!("{value:e}");
+    let Some((digits, exponent)) = text.split_once('e') else { return text };
+    match exponent.parse::<i32>() {
+        Ok(-4..=5) => format!("{value}"),
+        Ok(_) => scientific_exponent(&format!("{}e{exponent}", even(value, digits))),
+        Err(_) => text,
+    }
+}
+
+/// Of two shortest numbers that are as close Go takes the one with the even digit, as `serde_json` does.
+fn even(value: f64, digits: &str) -> String {
+    let other = serde_json::Number::from_f64(value).map(|number| number.to_string()).unwrap_or_default();
+    let other = other.split('e').next().unwrap_or_default().trim_start_matches('-').replace('.', "");
+    let other = other.trim_start_matches('0').trim_end_matches('0');
+    let plain = digits.trim_start_matches('-').replace('.', "");
+    match (plain.len() == other.len(), digits.char_indices().last(), other.chars().last()) {
+        (true, Some((at, _)), Some(last)) if plain.len() > 1 => format!("{}{last}", &digits[..at]),
+        _ => digits.to_owned(),
+    }
+}
+
+/// NaN and the infinities as `fmt` shows them.
+fn special_text(value: f64) -> String {
+    let text = if value.is_nan() { "NaN" } else { "+Inf" };
+    if value < 0.0 { "-Inf".to_owned() } else { text.to_owned() }
+}
+
+/// `1e6` as `1e+06`.
+fn scientific_exponent(text: &str) -> String {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
 fn special(text: &str) -> Option<f64> {
     if text.eq_ignore_ascii_case("nan") {
         return Some(f64::NAN);

@@ -14,10 +14,14 @@ pub mod base64;
 pub mod duration;
 pub mod float;
 pub mod json;
+pub mod mail;
+pub mod netip;
 pub mod quote;
 pub mod regexp;
 pub mod text;
+pub mod time;
 mod unicode;
+pub mod url;
 
 #[cfg(test)]
 mod tables;

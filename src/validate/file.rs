@@ -342,10 +342,6 @@ fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl
             Unsupported::Cel { rule: text, why } => {
                 (&rule::CEL_UNSUPPORTED, format!("the rule `{text}` of {} is not checked: {why}", kind.names.kind))
             }
-            Unsupported::Format { format } => (
-                &rule::SCHEMA_UNSUPPORTED,
-                format!("the format `{format}` of {} is not checked: it is not known here", kind.names.kind),
-            ),
             Unsupported::Pattern { pattern, why } => (
                 &rule::SCHEMA_UNSUPPORTED,
                 format!("the pattern `{pattern}` of {} is not checked: {why}", kind.names.kind),

@@ -191,6 +191,9 @@ fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Vi
             let error = if kind.sensitive { "it cannot be evaluated".to_owned() } else { error };
             draft(&rule::CEL_ERROR, way, format!("rule `{text}` fails: {error}"))
         }
+        Fault::CelUnjudged { rule: text, why } => {
+            draft(&rule::CEL_UNSUPPORTED, way, format!("the rule `{text}` is not checked: {why}"))
+        }
     }
 }
 

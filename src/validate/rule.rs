@@ -105,7 +105,7 @@ rules! {
     CEL_RULE: "cel-rule", Error, Server, "A CEL rule of the CRD refuses the object.";
     CEL_ERROR: "cel-error", Error, Server, "A CEL rule of the CRD fails on the object.";
     CEL_UNSUPPORTED: "cel-unsupported", Warning, Advice, "A CEL rule that cannot be checked here.";
-    SCHEMA_UNSUPPORTED: "schema-unsupported", Warning, Advice, "A format or pattern that cannot be checked here.";
+    SCHEMA_UNSUPPORTED: "schema-unsupported", Warning, Advice, "A pattern that cannot be checked here.";
     SYNC_MALFORMED: "sync-malformed", Error, Sync, "The operator cannot read a field.";
     SYNC_METADATA: "sync-metadata", Error, Sync, "The operator refuses the name or a label.";
     SYNC_RULE: "sync-rule", Error, Sync, "A rule of the kind refuses the spec.";

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
+use super::cel::value::Sort;
 use super::cel::{self, CelRule};
 use super::formats::Format;
 use super::way::{Step, Way};
@@ -17,18 +18,49 @@ use crate::golang::regexp::matcher;
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    Type { expected: &'static str },
-    Null { expected: &'static str },
-    Required { name: String },
-    Enum { words: Vec<String> },
-    Pattern { pattern: String },
-    Format { format: &'static str },
-    Range { text: String },
-    Length { text: String },
-    Count { text: String },
-    Unknown { known: Vec<String> },
-    Cel { message: String, field: Option<Way> },
-    CelError { rule: String, error: String },
+    Type {
+        expected: &'static str,
+    },
+    Null {
+        expected: &'static str,
+    },
+    Required {
+        name: String,
+    },
+    Enum {
+        words: Vec<String>,
+    },
+    Pattern {
+        pattern: String,
+    },
+    Format {
+        format: &'static str,
+    },
+    Range {
+        text: String,
+    },
+    Length {
+        text: String,
+    },
+    Count {
+        text: String,
+    },
+    Unknown {
+        known: Vec<String>,
+    },
+    Cel {
+        message: String,
+        field: Option<Way>,
+    },
+    CelError {
+        rule: String,
+        error: String,
+    },
+    /// A rule whose verdict on this value is not known here.
+    CelUnjudged {
+        rule: String,
+        why: String,
+    },
 }
 
 /// A fault and the way to the value; to the parent, where a field is missing.
@@ -40,6 +72,7 @@ pub struct Violation {
 
 /// A node of a schema.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a schema says yes or no to many things")]
 pub struct Node {
     expected: Option<Expected>,
     nullable: bool,
@@ -61,6 +94,46 @@ pub struct Node {
     rules: Vec<CelRule>,
     /// A rule here or below.
     has_rules: bool,
+    shape: Shape,
+    /// Here or below is something whose type for rules is not that of JSON.
+    has_formats: bool,
+    /// Of a list, for rules: what it is to operators.
+    list: ListSort,
+}
+
+/// What rules take a value for (`SchemaDeclType` of `k8s.io/apiserver/pkg/cel/common`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Fields by name.
+    Object,
+    /// Any keys, whose values have one schema.
+    Map,
+    /// An object of which rules see nothing.
+    Empty,
+    List,
+    Text,
+    Bytes,
+    Duration,
+    Date,
+    DateTime,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+    /// Anything, kept as it is.
+    Preserved,
+    #[default]
+    Unknown,
+}
+
+/// `x-kubernetes-list-type`.
+#[derive(Debug, Default)]
+enum ListSort {
+    #[default]
+    Atomic,
+    Set,
+    /// With the names of the keys.
+    Map(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,9 +166,6 @@ pub enum Unsupported {
     Cel {
         rule: String,
         why: String,
-    },
-    Format {
-        format: String,
     },
     Pattern {
         pattern: String,
@@ -163,6 +233,7 @@ impl Node {
         node.required = words("required").filter_map(|name| name.as_str().map(str::to_owned)).collect();
         node.values = words("enum").cloned().collect();
         node.compile_texts(map, unsupported);
+        node.compile_for_rules(map);
         node.rules = words("x-kubernetes-validations")
             .filter_map(|rule| CelRule::compile(rule).map_err(|problem| unsupported.extend(problem)).ok())
             .collect();
@@ -183,11 +254,63 @@ impl Node {
         match (self.expected, format) {
             (Some(Expected::Integer), Some("int32")) => self.integer_format = Some(IntegerFormat::Int32),
             (Some(Expected::Integer), Some("int64")) => self.integer_format = Some(IntegerFormat::Int64),
-            (Some(Expected::String) | None, Some(name)) => match Format::of(name) {
-                Ok(format) => self.format = format,
-                Err(format) => unsupported.push(Unsupported::Format { format }),
-            },
+            (Some(Expected::String) | None, Some(name)) => self.format = Format::of(name),
             _ => {}
+        }
+    }
+
+    /// What rules see of the node, which may be more than its schema tells: of an object within an object they see the
+    /// type and the name.
+    fn compile_for_rules(&mut self, map: &Map<String, Value>) {
+        let is = |name: &str, text: &str| map.get(name).is_some_and(|value| value == text);
+        let embedded = map.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
+        if embedded {
+            for (name, node) in [("apiVersion", Self::text()), ("kind", Self::text()), ("metadata", Self::metadata())] {
+                self.properties.entry(name.to_owned()).or_insert(node);
+            }
+        }
+        self.shape = match self.expected {
+            Some(Expected::IntOrString) => Shape::IntOrString,
+            Some(Expected::Object) if !self.properties.is_empty() => Shape::Object,
+            Some(Expected::Object) if map.get("additionalProperties").is_some_and(Value::is_object) => Shape::Map,
+            Some(Expected::Object) => Shape::Empty,
+            Some(Expected::Array) if self.items.is_some() => Shape::List,
+            Some(Expected::String) if is("format", "byte") => Shape::Bytes,
+            Some(Expected::String) if is("format", "duration") => Shape::Duration,
+            Some(Expected::String) if is("format", "date") => Shape::Date,
+            Some(Expected::String) if is("format", "date-time") => Shape::DateTime,
+            Some(Expected::String) => Shape::Text,
+            Some(Expected::Number) => Shape::Number,
+            Some(Expected::Integer) => Shape::Integer,
+            Some(Expected::Boolean) => Shape::Boolean,
+            None if self.preserve => Shape::Preserved,
+            Some(Expected::Array) | None => Shape::Unknown,
+        };
+        self.has_formats = matches!(
+            self.shape,
+            Shape::Bytes | Shape::Duration | Shape::Date | Shape::DateTime | Shape::Number | Shape::Unknown
+        ) || self.properties.values().any(|inner| inner.has_formats)
+            || [&self.additional, &self.items].into_iter().flatten().any(|inner| inner.has_formats);
+        if is("x-kubernetes-list-type", "set") {
+            self.list = ListSort::Set;
+        } else if is("x-kubernetes-list-type", "map") {
+            let keys = map.get("x-kubernetes-list-map-keys").and_then(Value::as_array).into_iter().flatten();
+            self.list = ListSort::Map(keys.filter_map(|key| key.as_str().map(str::to_owned)).collect());
+        }
+    }
+
+    fn text() -> Self {
+        Self { expected: Some(Expected::String), shape: Shape::Text, ..Self::default() }
+    }
+
+    fn metadata() -> Self {
+        let names = ["name", "generateName"].map(|name| (name.to_owned(), Self::text()));
+        Self {
+            expected: Some(Expected::Object),
+            preserve: true,
+            properties: names.into_iter().collect(),
+            shape: Shape::Object,
+            ..Self::default()
         }
     }
 
@@ -391,24 +514,46 @@ impl Node {
         }
     }
 
-    /// For CEL: whether numbers are `double`.
-    pub(super) fn is_number(&self) -> bool {
-        self.expected == Some(Expected::Number)
+    /// What rules take a value for.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// For CEL: the schema of a list's items.
+    #[must_use]
+    pub(super) fn is_nullable(&self) -> bool {
+        self.nullable
+    }
+
+    pub(super) fn has_formats(&self) -> bool {
+        self.has_formats
+    }
+
+    /// The schema of a list's items.
     pub(super) fn item(&self) -> Option<&Self> {
         self.items.as_deref()
     }
 
-    /// For CEL: whether the value is a map, whose keys are used as they are.
-    pub(super) fn is_map(&self) -> bool {
-        self.additional.is_some() || self.preserve
+    /// The schema of a map's values.
+    pub(super) fn additional(&self) -> Option<&Self> {
+        self.additional.as_deref().filter(|_| self.shape == Shape::Map)
     }
 
-    /// For CEL: the schema of a field or a map's value.
-    pub(super) fn inner(&self, name: &str) -> Option<&Self> {
-        self.field(name)
+    /// Whether rules see a field or entry.
+    pub(super) fn sees(&self, name: &str) -> bool {
+        match self.shape {
+            Shape::Object => self.properties.contains_key(name),
+            shape => shape == Shape::Map,
+        }
+    }
+
+    /// What a list is to operators.
+    pub(super) fn sort(&self) -> Sort<'_> {
+        match &self.list {
+            ListSort::Atomic => Sort::Atomic,
+            ListSort::Set => Sort::Set,
+            ListSort::Map(keys) => Sort::Keyed(keys),
+        }
     }
 }
 

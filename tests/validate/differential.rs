@@ -24,11 +24,11 @@ const COUNT: usize = 400;
 /// Requests under way at a time.
 const CONCURRENCY: usize = 8;
 
-fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
+pub fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     number("VALIDATE_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::from(now.subsec_nanos()) ^ now.as_secs()

@@ -5,6 +5,7 @@ mod across;
 #[path = "../bed/mod.rs"]
 mod bed;
 mod broken;
+mod cel;
 mod differential;
 mod files;
 #[allow(dead_code, reason = "shared with the suite crds")]

@@ -1,296 +1,493 @@
-//! The functions of CEL in Kubernetes: those of the crate `cel`, regular expressions as Go has them, and the list and
-//! set libraries.
+//! The functions that rules of CRDs may call in Kubernetes 1.36, operators included.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    clippy::unnecessary_wraps,
-    reason = "a function of the language has the signature that the crate asks for"
-)]
+#![expect(clippy::unnecessary_wraps, reason = "a function of the language may fail, whether it does or not")]
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::rc::Rc;
 
-use cel::common::types::{CelBool, CelString, INT_TYPE, LIST_TYPE, STRING_TYPE};
-use cel::common::value::{CowVal, Val};
-use cel::{DeclarationError, Env, ExecutionError, Value, extensions};
-use regex::Regex;
+use super::arithmetic::{add, divide, modulo, multiply, negate, subtract};
+use super::equality::{contains, equal, order};
+use super::named::Named;
+use super::network::{self, Cidr};
+use super::quantity::Quantity;
+use super::times::{self, Part};
+use super::value::{Fail, Map, Outcome, Val, error, no_overload};
+use super::version::Version;
+use super::{convert, format, lists, texts};
+use crate::golang::url::{self, Url};
 
-use crate::golang::regexp::matcher;
+/// What a function does; a method has its target as the first argument. The number of arguments has been checked.
+type Work = for<'v> fn(&mut Args<'v>) -> Outcome<'v>;
 
-/// Names before a dot that make one function with what stands behind it.
-pub const SPACES: [&str; 8] = ["cel", "sets", "math", "optional", "lists", "strings", "base64", "format"];
+/// A function.
+#[derive(Clone, Copy)]
+pub struct Function {
+    name: &'static str,
+    work: Work,
+}
 
-/// Every function that rules may use, operators and what macros expand to included.
-pub const KNOWN: &[&str] = &[
-    "_?_:_",
-    "_&&_",
-    "_||_",
-    "!_",
-    "_-_",
-    "_+_",
-    "_*_",
-    "_/_",
-    "_%_",
-    "_==_",
-    "_!=_",
-    "_>=_",
-    "_<=_",
-    "_>_",
-    "_<_",
-    "-_",
-    "_[_]",
-    "_[?_]",
-    "_?._",
-    "@in",
-    "@not_strictly_false",
-    "has",
-    "size",
-    "contains",
-    "startsWith",
-    "endsWith",
-    "matches",
-    "find",
-    "findAll",
-    "trim",
-    "lowerAscii",
-    "upperAscii",
-    "replace",
-    "split",
-    "join",
-    "substring",
-    "charAt",
-    "indexOf",
-    "lastIndexOf",
-    "format",
-    "strings.quote",
-    "reverse",
-    "isSorted",
-    "sum",
-    "min",
-    "max",
-    "sort",
-    "slice",
-    "flatten",
-    "distinct",
-    "lists.range",
-    "@sortByAssociatedKeys",
-    "int",
-    "uint",
-    "double",
-    "string",
-    "bool",
-    "bytes",
-    "type",
-    "dyn",
-    "optional.of",
-    "optional.none",
-    "optional.ofNonZeroValue",
-    "hasValue",
-    "value",
-    "or",
-    "orValue",
-    "math.greatest",
-    "math.@max",
-    "math.@min",
-    "math.least",
-    "math.ceil",
-    "math.floor",
-    "math.round",
-    "math.trunc",
-    "math.abs",
-    "math.sign",
-    "math.isNaN",
-    "math.isInf",
-    "math.isFinite",
-    "sets.contains",
-    "sets.equivalent",
-    "sets.intersects",
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Function {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn call<'v>(&self, args: Vec<Val<'v>>) -> Outcome<'v> {
+        (self.work)(&mut Args { args })
+    }
+}
+
+/// Arguments, to be taken one by one.
+#[derive(Debug)]
+pub struct Args<'v> {
+    args: Vec<Val<'v>>,
+}
+
+impl<'v> Args<'v> {
+    fn get(&self, at: usize) -> &Val<'v> {
+        self.args.get(at).unwrap_or(&Val::Null)
+    }
+
+    fn take(&mut self, at: usize) -> Val<'v> {
+        self.args.get_mut(at).map_or(Val::Null, |arg| std::mem::replace(arg, Val::Null))
+    }
+
+    fn pair(&mut self) -> (Val<'v>, Val<'v>) {
+        (self.take(0), self.take(1))
+    }
+
+    fn text(&self, at: usize) -> Result<&str, Fail> {
+        match self.get(at) {
+            Val::Text(text) => Ok(text),
+            _ => no_overload(),
+        }
+    }
+
+    fn int(&self, at: usize) -> Result<i64, Fail> {
+        match self.get(at) {
+            Val::Int(number) => Ok(*number),
+            Val::Zero => Ok(0),
+            _ => no_overload(),
+        }
+    }
+
+    /// An argument that may be left out.
+    fn int_or(&self, at: usize, other: i64) -> Result<i64, Fail> {
+        if self.args.len() > at { self.int(at) } else { Ok(other) }
+    }
+
+    fn list(&self, at: usize) -> Result<&super::value::List<'v>, Fail> {
+        match self.get(at) {
+            Val::List(list) => Ok(list),
+            _ => no_overload(),
+        }
+    }
+}
+
+/// Names of functions, the least and the most arguments they take (a target is one), and what they do.
+type Table = &'static [(&'static str, usize, usize, Work)];
+
+/// Called by their names alone.
+const GLOBAL: Table = &[
+    ("_+_", 2, 2, |args| args.pair().with(add)),
+    ("_-_", 2, 2, |args| args.pair().with(subtract)),
+    ("_*_", 2, 2, |args| args.pair().with(multiply)),
+    ("_/_", 2, 2, |args| args.pair().with(divide)),
+    ("_%_", 2, 2, |args| args.pair().with(modulo)),
+    ("-_", 1, 1, |args| negate(args.get(0))),
+    ("_==_", 2, 2, |args| equal(args.get(0), args.get(1)).map(Val::Bool)),
+    ("_!=_", 2, 2, |args| equal(args.get(0), args.get(1)).map(|same| Val::Bool(!same))),
+    ("_<_", 2, 2, |args| ordered(args, Ordering::is_lt)),
+    ("_<=_", 2, 2, |args| ordered(args, Ordering::is_le)),
+    ("_>_", 2, 2, |args| ordered(args, Ordering::is_gt)),
+    ("_>=_", 2, 2, |args| ordered(args, Ordering::is_ge)),
+    ("@in", 2, 2, |args| contains(args.get(1), args.get(0)).map(Val::Bool)),
+    ("size", 1, 1, size),
+    ("matches", 2, 2, matches),
+    ("int", 1, 1, |args| convert::int(args.take(0))),
+    ("uint", 1, 1, |args| convert::uint(args.take(0))),
+    ("double", 1, 1, |args| convert::double(args.take(0))),
+    ("bool", 1, 1, |args| convert::bool(args.take(0))),
+    ("string", 1, 1, |args| convert::string(args.take(0))),
+    ("bytes", 1, 1, |args| convert::bytes(args.take(0))),
+    ("duration", 1, 1, |args| convert::duration(args.take(0))),
+    ("timestamp", 1, 1, |args| convert::timestamp(args.take(0))),
+    ("dyn", 1, 1, |args| Ok(args.take(0))),
+    ("type", 1, 1, |args| convert::kind(args.get(0))),
+    ("optional.of", 1, 1, |args| Ok(Val::some(args.take(0)))),
+    ("optional.none", 0, 0, |_| Ok(Val::Optional(None))),
+    ("optional.ofNonZeroValue", 1, 1, of_non_zero),
+    ("optional.unwrap", 1, 1, |args| lists::unwrap(args.list(0)?)),
+    ("lists.range", 1, 1, |args| lists::range(args.int(0)?)),
+    ("sets.contains", 2, 2, |args| lists::holds_all(args.list(0)?, args.list(1)?).map(Val::Bool)),
+    ("sets.intersects", 2, 2, |args| lists::meet(args.list(0)?, args.list(1)?).map(Val::Bool)),
+    ("sets.equivalent", 2, 2, |args| {
+        let (one, other) = (args.list(0)?, args.list(1)?);
+        Ok(Val::Bool(lists::holds_all(one, other)? && lists::holds_all(other, one)?))
+    }),
+    ("strings.quote", 1, 1, |args| Ok(Val::text(texts::quote(args.text(0)?)))),
+    ("quantity", 1, 1, |args| Quantity::parse(args.text(0)?).map(Val::Quantity)),
+    ("isQuantity", 1, 1, |args| is_quantity(args.text(0)?)),
+    ("sign", 1, 1, |args| quantity(args, 0).map(|quantity| Val::Int(quantity.sign()))),
+    ("ip", 1, 1, |args| address(args.text(0)?)),
+    ("isIP", 1, 1, |args| Ok(Val::Bool(network::address(args.text(0)?).is_some()))),
+    ("ip.isCanonical", 1, 1, |args| match address(args.text(0)?)? {
+        Val::Ip(address) => Ok(Val::Bool(address.to_string() == args.text(0)?)),
+        _ => no_overload(),
+    }),
+    ("cidr", 1, 1, |args| cidr(args.text(0)?).map(Val::Cidr)),
+    ("isCIDR", 1, 1, |args| Ok(Val::Bool(Cidr::parse(args.text(0)?).is_some()))),
+    ("url", 1, 1, |args| parsed_url(args.text(0)?)),
+    ("isURL", 1, 1, |args| Ok(Val::Bool(url::is_request_uri(args.text(0)?)))),
+    ("semver", 1, 2, |args| {
+        version(args)?
+            .map_or_else(|| error("the version cannot be parsed"), |version| Ok(Val::Version(Rc::new(version))))
+    }),
+    ("isSemver", 1, 2, |args| Ok(Val::Bool(version(args)?.is_some()))),
+    ("format.named", 1, 1, |args| {
+        let found = Named::find(args.text(0)?);
+        Ok(found.map_or(Val::Optional(None), |named| Val::some(Val::Format(named))))
+    }),
 ];
 
-/// The environment of all rules. What cannot be declared is not there, and rules that use it fail.
-pub fn env() -> Env {
-    let mut env = Env::stdlib();
-    let declared = env
-        .add_extension(extensions::strings)
-        .and_then(|()| env.add_extension(extensions::lists))
-        .and_then(|()| env.add_extension(extensions::math))
-        .and_then(|()| kubernetes(&mut env));
-    debug_assert!(declared.is_ok(), "{declared:?}");
-    env
+/// Called on a value.
+const METHODS: Table = &[
+    ("size", 1, 1, size),
+    ("matches", 2, 2, matches),
+    ("contains", 2, 2, |args| Ok(Val::Bool(args.text(0)?.contains(args.text(1)?)))),
+    ("startsWith", 2, 2, |args| Ok(Val::Bool(args.text(0)?.starts_with(args.text(1)?)))),
+    ("endsWith", 2, 2, |args| Ok(Val::Bool(args.text(0)?.ends_with(args.text(1)?)))),
+    ("charAt", 2, 2, |args| texts::char_at(args.text(0)?, args.int(1)?)),
+    ("find", 2, 2, |args| {
+        texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| {
+            Val::text(regex.find(text).map_or("", |found| found.as_str()).to_owned())
+        })
+    }),
+    ("findAll", 2, 3, |args| {
+        let most = args.int_or(2, -1)?;
+        texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| Val::texts(texts::find_all(regex, text, most)))
+    }),
+    ("indexOf", 2, 3, |args| match args.get(0) {
+        Val::List(list) if args.args.len() == 2 => lists::index_of(list, args.get(1)),
+        _ => texts::index_of(args.text(0)?, args.text(1)?, args.int_or(2, 0)?),
+    }),
+    ("lastIndexOf", 2, 3, |args| match args.get(0) {
+        Val::List(list) if args.args.len() == 2 => lists::last_index_of(list, args.get(1)),
+        _ => {
+            let from = if args.args.len() > 2 { Some(args.int(2)?) } else { None };
+            texts::last_index_of(args.text(0)?, args.text(1)?, from)
+        }
+    }),
+    ("lowerAscii", 1, 1, |args| Ok(Val::text(args.text(0)?.to_ascii_lowercase()))),
+    ("upperAscii", 1, 1, |args| Ok(Val::text(args.text(0)?.to_ascii_uppercase()))),
+    ("replace", 3, 4, |args| texts::replace(args.text(0)?, args.text(1)?, args.text(2)?, args.int_or(3, -1)?)),
+    ("split", 2, 3, |args| texts::split(args.text(0)?, args.text(1)?, args.int_or(2, -1)?)),
+    ("substring", 2, 3, |args| {
+        let end = if args.args.len() > 2 { Some(args.int(2)?) } else { None };
+        texts::substring(args.text(0)?, args.int(1)?, end)
+    }),
+    ("trim", 1, 1, |args| Ok(texts::trim(args.text(0)?))),
+    ("format", 2, 2, |args| format::format(args.text(0)?, args.list(1)?).map(Val::text)),
+    ("join", 1, 2, |args| lists::join(args.list(0)?, if args.args.len() > 1 { args.text(1)? } else { "" })),
+    ("isSorted", 1, 1, |args| lists::is_sorted(args.list(0)?)),
+    ("sum", 1, 1, |args| lists::sum(args.list(0)?)),
+    ("min", 1, 1, |args| lists::extreme(args.list(0)?, Ordering::Less, "min")),
+    ("max", 1, 1, |args| lists::extreme(args.list(0)?, Ordering::Greater, "max")),
+    ("slice", 3, 3, |args| lists::slice(args.list(0)?, args.int(1)?, args.int(2)?)),
+    ("flatten", 1, 2, |args| lists::flatten(args.list(0)?, args.int_or(1, 1)?).map(Val::list)),
+    ("sort", 1, 1, |args| lists::sort(args.list(0)?)),
+    ("reverse", 1, 1, |args| Ok(lists::reverse(args.list(0)?))),
+    ("distinct", 1, 1, |args| lists::distinct(args.list(0)?)),
+    ("first", 1, 1, |args| lists::edge(args.list(0)?, false)),
+    ("last", 1, 1, |args| lists::edge(args.list(0)?, true)),
+    ("unwrapOpt", 1, 1, |args| lists::unwrap(args.list(0)?)),
+    ("hasValue", 1, 1, |args| match args.get(0) {
+        Val::Optional(value) => Ok(Val::Bool(value.is_some())),
+        _ => no_overload(),
+    }),
+    ("value", 1, 1, |args| match args.take(0) {
+        Val::Optional(Some(value)) => Rc::unwrap_or_clone(value).sound(),
+        Val::Optional(None) => error("optional.none() dereference"),
+        _ => no_overload(),
+    }),
+    ("getFullYear", 1, 2, |args| time(args, Part::FullYear)),
+    ("getMonth", 1, 2, |args| time(args, Part::Month)),
+    ("getDate", 1, 2, |args| time(args, Part::Date)),
+    ("getDayOfMonth", 1, 2, |args| time(args, Part::DayOfMonth)),
+    ("getDayOfWeek", 1, 2, |args| time(args, Part::DayOfWeek)),
+    ("getDayOfYear", 1, 2, |args| time(args, Part::DayOfYear)),
+    ("getHours", 1, 2, |args| time(args, Part::Hours)),
+    ("getMinutes", 1, 2, |args| time(args, Part::Minutes)),
+    ("getSeconds", 1, 2, |args| time(args, Part::Seconds)),
+    ("getMilliseconds", 1, 2, |args| time(args, Part::Milliseconds)),
+    ("isInteger", 1, 1, |args| Ok(Val::Bool(quantity(args, 0)?.to_int().is_some()))),
+    ("asInteger", 1, 1, |args| {
+        quantity(args, 0)?.to_int().map_or_else(|| error("cannot convert value to integer"), |int| Ok(Val::Int(int)))
+    }),
+    ("asApproximateFloat", 1, 1, |args| Ok(Val::Double(quantity(args, 0)?.to_double()))),
+    ("add", 2, 2, |args| sum(args, false)),
+    ("sub", 2, 2, |args| sum(args, true)),
+    ("compareTo", 2, 2, |args| Ok(Val::Int(compared(args)? as i64))),
+    ("isLessThan", 2, 2, |args| Ok(Val::Bool(compared(args)?.is_lt()))),
+    ("isGreaterThan", 2, 2, |args| Ok(Val::Bool(compared(args)?.is_gt()))),
+    ("major", 1, 1, |args| number_of(args, |version| version.major)),
+    ("minor", 1, 1, |args| number_of(args, |version| version.minor)),
+    ("patch", 1, 1, |args| number_of(args, |version| version.patch)),
+    ("family", 1, 1, |args| match args.get(0) {
+        Val::Ip(address) => Ok(Val::Int(if address.is_ipv4() { 4 } else { 6 })),
+        _ => no_overload(),
+    }),
+    ("isUnspecified", 1, 1, |args| is_address(args, |address| address.is_unspecified())),
+    ("isLoopback", 1, 1, |args| is_address(args, |address| address.is_loopback())),
+    ("isLinkLocalMulticast", 1, 1, |args| is_address(args, network::is_link_local_multicast)),
+    ("isLinkLocalUnicast", 1, 1, |args| is_address(args, network::is_link_local_unicast)),
+    ("isGlobalUnicast", 1, 1, |args| is_address(args, network::is_global_unicast)),
+    ("containsIP", 2, 2, |args| {
+        let own = own_cidr(args)?;
+        match args.get(1) {
+            Val::Ip(address) => Ok(Val::Bool(own.contains(*address))),
+            Val::Text(text) => match network::address(text) {
+                Some(address) => Ok(Val::Bool(own.contains(address))),
+                None => no_overload(),
+            },
+            _ => no_overload(),
+        }
+    }),
+    ("containsCIDR", 2, 2, |args| {
+        let own = own_cidr(args)?;
+        match args.get(1) {
+            Val::Cidr(other) => Ok(Val::Bool(own.contains_network(*other))),
+            Val::Text(text) => Ok(Val::Bool(own.contains_network(cidr(text)?))),
+            _ => no_overload(),
+        }
+    }),
+    ("ip", 1, 1, |args| Ok(Val::Ip(own_cidr(args)?.address))),
+    ("prefixLength", 1, 1, |args| Ok(Val::Int(own_cidr(args)?.bits.into()))),
+    ("masked", 1, 1, |args| Ok(Val::Cidr(own_cidr(args)?.masked()))),
+    ("getScheme", 1, 1, |args| of_url(args, |url| url.scheme.clone().into_bytes())),
+    ("getHost", 1, 1, |args| of_url(args, |url| url.host.clone())),
+    ("getHostname", 1, 1, |args| of_url(args, |url| url.hostname().to_vec())),
+    ("getPort", 1, 1, |args| of_url(args, |url| url.port().to_vec())),
+    ("getEscapedPath", 1, 1, |args| of_url(args, |url| url.escaped_path().into_bytes())),
+    ("getQuery", 1, 1, |args| match args.get(0) {
+        Val::Url(url) => query(url),
+        _ => no_overload(),
+    }),
+    ("validate", 2, 2, |args| match args.get(0) {
+        Val::Format(named) => {
+            let complaint = |complaint: Option<String>| complaint.map_or_else(|| Val::Unknown, Val::text);
+            let found: Vec<_> = named.check(args.text(1)?).into_iter().map(complaint).collect();
+            Ok(if found.is_empty() { Val::Optional(None) } else { Val::some(Val::list(found)) })
+        }
+        _ => no_overload(),
+    }),
+];
+
+/// A pair of arguments for an operator.
+trait Pair<'v> {
+    fn with(self, work: fn(Val<'v>, Val<'v>) -> Outcome<'v>) -> Outcome<'v>;
 }
 
-fn kubernetes(env: &mut Env) -> Result<(), DeclarationError> {
-    let two = || vec![STRING_TYPE, STRING_TYPE];
-    env.add_overload("matches", "matches", two(), matches)?;
-    env.add_member_overload("matches", "matches_string", STRING_TYPE, vec![STRING_TYPE], matches)?;
-    env.add_member_overload("find", "string_find_string", STRING_TYPE, vec![STRING_TYPE], find)?;
-    env.add_member_overload("findAll", "string_find_all_string", STRING_TYPE, vec![STRING_TYPE], find_all)?;
-    let limited = vec![STRING_TYPE, INT_TYPE];
-    env.add_member_overload("findAll", "string_find_all_string_int", STRING_TYPE, limited, find_all)?;
-    env.add_member_overload("isSorted", "list_is_sorted", LIST_TYPE, vec![], is_sorted)?;
-    env.add_member_overload("sum", "list_sum", LIST_TYPE, vec![], sum)?;
-    env.add_member_overload("min", "list_min", LIST_TYPE, vec![], min)?;
-    env.add_member_overload("max", "list_max", LIST_TYPE, vec![], max)?;
-    let any = || vec![cel::common::types::DYN_TYPE];
-    env.add_member_overload("indexOf", "list_index_of", LIST_TYPE, any(), index_of)?;
-    env.add_member_overload("lastIndexOf", "list_last_index_of", LIST_TYPE, any(), last_index_of)?;
-    let lists = || vec![LIST_TYPE, LIST_TYPE];
-    env.add_overload("sets.contains", "sets_contains", lists(), sets_contain)?;
-    env.add_overload("sets.equivalent", "sets_equivalent", lists(), sets_equal)?;
-    env.add_overload("sets.intersects", "sets_intersect", lists(), sets_meet)?;
-    Ok(())
-}
-
-type Outcome<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
-
-fn flag<'b, 'v>(flag: bool) -> Outcome<'b, 'v> {
-    Ok(CowVal::owned(CelBool::from(flag)))
-}
-
-fn made<'b, 'v>(value: Value) -> Outcome<'b, 'v> {
-    let made: Box<dyn Val> = value.try_into()?;
-    Ok(CowVal::Owned(made))
-}
-
-fn argument<'a>(args: &'a [CowVal<'_, '_>], at: usize) -> Result<Value, ExecutionError> {
-    let value: &'a CowVal<'_, '_> = args.get(at).ok_or(ExecutionError::MissingArgumentOrTarget)?;
-    Value::try_from(value.as_ref())
-}
-
-fn items(args: &[CowVal<'_, '_>], at: usize) -> Result<Vec<Value>, ExecutionError> {
-    match argument(args, at)? {
-        Value::List(items) => Ok(items.to_vec()),
-        other => Err(other.error_expected_type(cel::objects::ValueType::List)),
+impl<'v> Pair<'v> for (Val<'v>, Val<'v>) {
+    fn with(self, work: fn(Val<'v>, Val<'v>) -> Outcome<'v>) -> Outcome<'v> {
+        work(self.0, self.1)
     }
 }
 
-/// Does something with a text and a pattern, which is compiled once a thread.
-fn with_regex<T>(args: &[CowVal<'_, '_>], work: impl FnOnce(&str, &Regex) -> T) -> Result<T, ExecutionError> {
-    const MOST: usize = 256;
-    thread_local! {
-        static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
+fn find(table: Table, name: &str, count: usize) -> Option<Function> {
+    let found = table.iter().find(|(known, least, most, _)| *known == name && (*least..=*most).contains(&count));
+    found.map(|(name, _, _, work)| Function { name, work: *work })
+}
+
+/// A function that is called by its name, which may have more than one part.
+pub fn global(name: &str, count: usize) -> Option<Function> {
+    let constant = name.strip_prefix("format.").and_then(Named::find).filter(|_| count == 0);
+    match constant {
+        Some(named) => Some(Function { name: named.word, work: constant_format(named.word)? }),
+        None => find(GLOBAL, name, count),
     }
-    let text = |at: usize| {
-        let value = args.get(at).ok_or(ExecutionError::MissingArgumentOrTarget)?;
-        let text = value.as_ref().downcast_ref::<CelString<'_>>();
-        text.ok_or_else(|| ExecutionError::function_error("matches", "not a string"))
-    };
-    let (text, pattern) = (text(0)?.inner(), text(1)?.inner());
-    COMPILED.with_borrow_mut(|compiled| {
-        if !compiled.contains_key(pattern) {
-            let regex = matcher::compile(pattern).map_err(|error| ExecutionError::function_error("matches", error))?;
-            if compiled.len() >= MOST {
-                compiled.clear();
+}
+
+/// A function that is called on a value, which counts as an argument.
+pub fn method(name: &str, count: usize) -> Option<Function> {
+    find(METHODS, name, count)
+}
+
+/// All names that rules may call, as functions and as methods.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    GLOBAL.iter().chain(METHODS).map(|(name, ..)| *name)
+}
+
+fn constant_format(word: &str) -> Option<Work> {
+    macro_rules! constant {
+        ($($word:literal),*) => {
+            match word {
+                $($word => Some(|_| Named::find($word).map_or_else(no_overload, |named| Ok(Val::Format(named)))),)*
+                _ => None,
             }
-            compiled.insert(pattern.to_owned(), regex);
-        }
-        match compiled.get(pattern) {
-            Some(regex) => Ok(work(text, regex)),
-            None => Err(ExecutionError::function_error("matches", "no pattern")),
-        }
-    })
+        };
+    }
+    constant!(
+        "dns1123Label",
+        "dns1123Subdomain",
+        "dns1035Label",
+        "qualifiedName",
+        "dns1123LabelPrefix",
+        "dns1123SubdomainPrefix",
+        "dns1035LabelPrefix",
+        "labelValue",
+        "uri",
+        "uuid",
+        "byte",
+        "date",
+        "datetime"
+    )
 }
 
-fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    flag(with_regex(&args, |text, regex| regex.is_match(text))?)
+fn ordered<'v>(args: &Args<'v>, wanted: fn(Ordering) -> bool) -> Outcome<'v> {
+    order(args.get(0), args.get(1)).map(|order| Val::Bool(wanted(order)))
 }
 
-fn find<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    made(with_regex(&args, |text, regex| Value::from(regex.find(text).map_or("", |found| found.as_str())))?)
-}
-
-fn find_all<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let most = match args.get(2) {
-        Some(_) => match argument(&args, 2)? {
-            Value::Int(most) => usize::try_from(most).unwrap_or(usize::MAX),
-            _ => usize::MAX,
-        },
-        None => usize::MAX,
+fn size<'v>(args: &mut Args<'v>) -> Outcome<'v> {
+    let size = match args.get(0) {
+        Val::Text(text) => text.chars().count(),
+        Val::Bytes(bytes) => bytes.len(),
+        Val::List(list) => list.len(),
+        Val::Map(map) => map.len(),
+        _ => return no_overload(),
     };
-    let found = with_regex(&args, |text, regex| {
-        regex.find_iter(text).take(most).map(|found| Value::from(found.as_str())).collect::<Vec<_>>()
-    })?;
-    made(Value::from(found))
+    Ok(Val::Int(i64::try_from(size).unwrap_or(i64::MAX)))
 }
 
-fn compared(a: &Value, b: &Value) -> Result<Ordering, ExecutionError> {
-    a.partial_cmp(b).ok_or_else(|| ExecutionError::ValuesNotComparable(a.clone(), b.clone()))
+fn matches<'v>(args: &mut Args<'v>) -> Outcome<'v> {
+    texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| Val::Bool(regex.is_match(text)))
 }
 
-fn is_sorted<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let items = items(&args, 0)?;
-    for pair in items.windows(2) {
-        if let [a, b] = pair
-            && compared(a, b)? == Ordering::Greater
-        {
-            return flag(false);
-        }
+fn of_non_zero<'v>(args: &mut Args<'v>) -> Outcome<'v> {
+    let value = args.take(0);
+    let zero = match &value {
+        Val::Null | Val::Optional(None) | Val::Zero => true,
+        Val::Bool(flag) => !flag,
+        Val::Int(number) | Val::Duration(number) => *number == 0,
+        Val::Uint(number) => *number == 0,
+        Val::Double(number) => *number == 0.0,
+        Val::Text(text) => text.is_empty(),
+        Val::Bytes(bytes) => bytes.is_empty(),
+        Val::Time(time) => time.seconds == -62_135_596_800 && time.nanos == 0,
+        Val::List(list) => list.is_made() && list.len() == 0,
+        Val::Map(map) => !matches!(map, Map::Data(_, Some(_))) && map.len() == 0,
+        _ => false,
+    };
+    Ok(if zero { Val::Optional(None) } else { Val::some(value) })
+}
+
+fn is_quantity<'v>(text: &str) -> Outcome<'v> {
+    match Quantity::parse(text) {
+        Ok(_) => Ok(Val::Bool(true)),
+        Err(Fail::Error(_)) => Ok(Val::Bool(false)),
+        Err(unjudged) => Err(unjudged),
     }
-    flag(true)
 }
 
-fn sum<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let overflow = || ExecutionError::function_error("sum", "integer overflow");
-    let mut sum = None;
-    for item in items(&args, 0)? {
-        sum = Some(match (sum, item) {
-            (None, first) => first,
-            (Some(Value::Int(a)), Value::Int(b)) => Value::Int(a.checked_add(b).ok_or_else(overflow)?),
-            (Some(Value::UInt(a)), Value::UInt(b)) => Value::UInt(a.checked_add(b).ok_or_else(overflow)?),
-            (Some(Value::Float(a)), Value::Float(b)) => Value::Float(a + b),
-            _ => return Err(ExecutionError::function_error("sum", "the items are no numbers of one type")),
-        });
+fn quantity(args: &Args<'_>, at: usize) -> Result<Quantity, Fail> {
+    match args.get(at) {
+        Val::Quantity(quantity) => Ok(quantity.clone()),
+        _ => no_overload(),
     }
-    made(sum.unwrap_or(Value::Int(0)))
 }
 
-fn extreme<'b, 'v>(args: &[CowVal<'b, 'v>], name: &str, wanted: Ordering) -> Outcome<'b, 'v> {
-    let mut found: Option<Value> = None;
-    for item in items(args, 0)? {
-        if match &found {
-            Some(best) => compared(&item, best)? == wanted,
-            None => true,
-        } {
-            found = Some(item);
-        }
+fn sum<'v>(args: &Args<'v>, negative: bool) -> Outcome<'v> {
+    let other = match args.get(1) {
+        Val::Int(number) => Quantity::from_int(*number),
+        _ => quantity(args, 1)?,
+    };
+    quantity(args, 0)?.plus(&other, negative).map(Val::Quantity)
+}
+
+fn compared(args: &Args<'_>) -> Result<Ordering, Fail> {
+    match (args.get(0), args.get(1)) {
+        (Val::Quantity(one), Val::Quantity(other)) => one.compare_to(other),
+        (Val::Version(one), Val::Version(other)) => Ok(one.compare(other)),
+        _ => no_overload(),
     }
-    made(found.ok_or_else(|| ExecutionError::function_error(name, format!("{name} called on empty list")))?)
 }
 
-fn min<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    extreme(&args, "min", Ordering::Less)
+fn version(args: &Args<'_>) -> Result<Option<Version>, Fail> {
+    let tolerant = match (args.args.len(), args.get(1)) {
+        (1, _) => false,
+        (_, Val::Bool(flag)) => *flag,
+        _ => return no_overload(),
+    };
+    let text = args.text(0)?;
+    Ok(if tolerant { Version::parse_tolerant(text) } else { Version::parse(text) })
 }
 
-fn max<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    extreme(&args, "max", Ordering::Greater)
+fn number_of<'v>(args: &Args<'v>, number: fn(&Version) -> u64) -> Outcome<'v> {
+    match args.get(0) {
+        Val::Version(version) => Ok(Val::Int(number(version).cast_signed())),
+        _ => no_overload(),
+    }
 }
 
-fn position<'b, 'v>(at: Option<usize>) -> Outcome<'b, 'v> {
-    made(Value::Int(at.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)))
+fn address<'v>(text: &str) -> Outcome<'v> {
+    network::address(text)
+        .map_or_else(|| error("IP Address parse error during conversion from string"), |ip| Ok(Val::Ip(ip)))
 }
 
-fn index_of<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let wanted = argument(&args, 1)?;
-    position(items(&args, 0)?.iter().position(|item| *item == wanted))
+fn is_address<'v>(args: &Args<'v>, is: fn(std::net::IpAddr) -> bool) -> Outcome<'v> {
+    match args.get(0) {
+        Val::Ip(address) => Ok(Val::Bool(is(*address))),
+        _ => no_overload(),
+    }
 }
 
-fn last_index_of<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let wanted = argument(&args, 1)?;
-    position(items(&args, 0)?.iter().rposition(|item| *item == wanted))
+fn cidr(text: &str) -> Result<Cidr, Fail> {
+    Cidr::parse(text).map_or_else(|| error("network address parse error during conversion from string"), Ok)
 }
 
-fn sets_contain<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let (all, some) = (items(&args, 0)?, items(&args, 1)?);
-    flag(some.iter().all(|item| all.contains(item)))
+fn own_cidr(args: &Args<'_>) -> Result<Cidr, Fail> {
+    match args.get(0) {
+        Val::Cidr(cidr) => Ok(*cidr),
+        _ => no_overload(),
+    }
 }
 
-fn sets_equal<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let (a, b) = (items(&args, 0)?, items(&args, 1)?);
-    flag(a.iter().all(|item| b.contains(item)) && b.iter().all(|item| a.contains(item)))
+fn parsed_url<'v>(text: &str) -> Outcome<'v> {
+    match Url::parse(text).filter(|_| url::is_request_uri(text)) {
+        Some(url) => Ok(Val::Url(Rc::new(url))),
+        None => error("URL parse error during conversion from string"),
+    }
 }
 
-fn sets_meet<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Outcome<'b, 'v> {
-    let (a, b) = (items(&args, 0)?, items(&args, 1)?);
-    flag(a.iter().any(|item| b.contains(item)))
+/// A text of a URL, which may be encoded to be no text at all.
+fn decoded<'v>(bytes: Vec<u8>) -> Outcome<'v> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Val::text(text)),
+        Err(_) => Err(Fail::Unjudged("a part of a URL is no UTF-8".to_owned())),
+    }
+}
+
+fn of_url<'v>(args: &Args<'v>, part: fn(&Url) -> Vec<u8>) -> Outcome<'v> {
+    match args.get(0) {
+        Val::Url(url) => decoded(part(url)),
+        _ => no_overload(),
+    }
+}
+
+fn query<'v>(url: &Url) -> Outcome<'v> {
+    let mut map = std::collections::BTreeMap::new();
+    for (name, values) in url.query() {
+        let values = values.into_iter().map(decoded).collect::<Result<Vec<_>, _>>()?;
+        map.insert(decoded(name)?.key()?, Val::list(values));
+    }
+    Ok(Val::Map(Map::Made(Rc::new(map))))
+}
+
+fn time<'v>(args: &Args<'v>, part: Part) -> Outcome<'v> {
+    times::part(part, args.get(0), args.args.get(1))
 }

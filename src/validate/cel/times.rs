@@ -1,0 +1,98 @@
+//! What is read from times and durations.
+
+use super::value::{Fail, Outcome, Val, error, no_overload};
+use crate::golang::time::{Civil, Moment};
+
+/// A part of a time or a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    FullYear,
+    Month,
+    Date,
+    DayOfMonth,
+    DayOfWeek,
+    DayOfYear,
+    Hours,
+    Minutes,
+    Seconds,
+    Milliseconds,
+}
+
+/// A part of a time at a place, or at UTC where none is given; of a duration, all of it in that unit.
+pub fn part<'v>(part: Part, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome<'v> {
+    match (of, zone) {
+        (Val::Time(time), None) => Ok(Val::Int(shown(part, *time, 0))),
+        (Val::Time(time), Some(Val::Text(zone))) => Ok(Val::Int(shown(part, *time, offset(*time, zone)?))),
+        (Val::Duration(nanoseconds), None) => {
+            let unit = match part {
+                Part::Hours => 3_600_000_000_000,
+                Part::Minutes => 60_000_000_000,
+                Part::Seconds => 1_000_000_000,
+                Part::Milliseconds => 1_000_000,
+                _ => return no_overload(),
+            };
+            Ok(Val::Int(nanoseconds / unit))
+        }
+        _ => no_overload(),
+    }
+}
+
+fn shown(part: Part, time: Moment, offset: i64) -> i64 {
+    let Civil { year, month, day, day_of_year, weekday, hour, minute, second } = time.civil(offset);
+    match part {
+        Part::FullYear => year,
+        Part::Month => month - 1,
+        Part::Date => day,
+        Part::DayOfMonth => day - 1,
+        Part::DayOfWeek => weekday,
+        Part::DayOfYear => day_of_year,
+        Part::Hours => hour,
+        Part::Minutes => minute,
+        Part::Seconds => second,
+        Part::Milliseconds => i64::from(time.nanos / 1_000_000),
+    }
+}
+
+/// Seconds east of UTC at a time in a zone: `+01:30`, or a name.
+fn offset(time: Moment, zone: &str) -> Result<i64, Fail> {
+    let Some((hours, minutes)) = zone.split_once(':') else { return named(time, zone) };
+    match (hours.parse::<i64>(), minutes.parse::<i64>()) {
+        // Go takes any number here, and wraps around
+        (Ok(hours), Ok(minutes)) if hours.abs() < 1_000_000 && minutes.abs() < 1_000_000 => {
+            let sum = if zone.starts_with('-') { hours * 60 - minutes } else { hours * 60 + minutes };
+            Ok(sum * 60)
+        }
+        (Ok(_), Ok(_)) => Err(Fail::Unjudged("an offset that large is not known here".to_owned())),
+        _ => error("the time zone is not known"),
+    }
+}
+
+/// Zones are those of the machine, as they are for the server.
+fn named(time: Moment, zone: &str) -> Result<i64, Fail> {
+    match zone {
+        "" | "UTC" => return Ok(0),
+        "Local" => return Err(Fail::Unjudged("the time zone of the server is not known here".to_owned())),
+        name if name.contains("..") || name.starts_with(['/', '\\']) || name.contains('\\') => {
+            return error("time: invalid location name");
+        }
+        _ => {}
+    }
+    // no zone has such a name
+    if !zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte)) {
+        return error(format!("unknown time zone {zone}"));
+    }
+    let zones = std::path::Path::new("/usr/share/zoneinfo");
+    let unknown = || Fail::Unjudged(format!("the time zone `{zone}` is not known on this machine"));
+    let Ok(bytes) = std::fs::read(zones.join(zone)) else {
+        return if zones.join("Europe/Berlin").is_file() {
+            error(format!("unknown time zone {zone}"))
+        } else {
+            Err(unknown())
+        };
+    };
+    let zone = jiff::tz::TimeZone::tzif(zone, &bytes).map_err(|_| unknown())?;
+    // the last day of the year 9999 is one too many, and no different
+    let seconds = time.seconds.min(jiff::Timestamp::MAX.as_second());
+    let time = jiff::Timestamp::from_second(seconds).map_err(|_| unknown())?;
+    Ok(i64::from(zone.to_offset(time).seconds()))
+}
