@@ -230,7 +230,8 @@ fn is_mac(text: &str) -> bool {
         [_, _, b':', ..] => (':', 2),
         [_, _, b'-', ..] => ('-', 2),
         [_, _, _, _, b'.', ..] => ('.', 4),
-        _ => return false,
+        // as of Go 1.26
+        _ => return hex(text, text.len()) && [12, 16, 40].contains(&text.len()),
     };
     let parts = text.split(separator);
     parts.clone().all(|part| hex(part, length)) && [6, 8, 20].contains(&(parts.count() * length / 2))
@@ -281,7 +282,11 @@ mod tests {
         check("ipv4", &["10.0.0.1", "010.0.0.1", "::ffff:1.2.3.4"], &["10.0.0.256", "::1"]);
         check("ipv6", &["::1", "::ffff:1.2.3.4"], &["10.0.0.1", "fe80::1%a"]);
         check("cidr", &["10.0.0.0/8", "10.0.0.0/08"], &["10.0.0.0/33", "10.0.0.0"]);
-        check("mac", &["00:00:5e:00:53:01", "0000.5e00.5301"], &["00:00:5e:00:53", "00:00-5e:00:53:01", ""]);
+        check(
+            "mac",
+            &["00:00:5e:00:53:01", "0000.5e00.5301", "00005e005301"],
+            &["00:00:5e:00:53", "00:00-5e:00:53:01", ""],
+        );
         check("hexcolor", &["#fff", "abcdef"], &["#ff", "#ggg"]);
         check("rgbcolor", &["rgb(0, 10,255)"], &["rgb(0,0,256)", "rgb(0,0)", "rgba(0,0,0)"]);
         check("hostname", &["a", "a-b.example.com", "ä.de"], &["", "-a", "a.b", "a_b"]);

@@ -4,16 +4,19 @@
 //! that the schema does not know are pruned, `1.0` is an integer. What it does before validation (pruning) and in it
 //! happens here in one walk.
 
+mod sight;
+
 use std::collections::BTreeMap;
 
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::cel::value::Sort;
-use super::cel::{self, CelRule};
+use super::cel::CelRule;
 use super::formats::Format;
 use super::way::{Step, Way};
 use crate::golang::regexp::matcher;
+use sight::ListSort;
+pub use sight::Shape;
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +88,7 @@ pub struct Node {
     values: Vec<Value>,
     pattern: Option<(String, Regex)>,
     format: Option<Format>,
-    integer_format: Option<IntegerFormat>,
+    number_format: Option<NumberFormat>,
     minimum: Option<f64>,
     maximum: Option<f64>,
     lengths: Bounds,
@@ -101,41 +104,6 @@ pub struct Node {
     list: ListSort,
 }
 
-/// What rules take a value for (`SchemaDeclType` of `k8s.io/apiserver/pkg/cel/common`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Shape {
-    /// Fields by name.
-    Object,
-    /// Any keys, whose values have one schema.
-    Map,
-    /// An object of which rules see nothing.
-    Empty,
-    List,
-    Text,
-    Bytes,
-    Duration,
-    Date,
-    DateTime,
-    Integer,
-    Number,
-    Boolean,
-    IntOrString,
-    /// Anything, kept as it is.
-    Preserved,
-    #[default]
-    Unknown,
-}
-
-/// `x-kubernetes-list-type`.
-#[derive(Debug, Default)]
-enum ListSort {
-    #[default]
-    Atomic,
-    Set,
-    /// With the names of the keys.
-    Map(Vec<String>),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     Object,
@@ -147,10 +115,37 @@ enum Expected {
     IntOrString,
 }
 
+/// A format that narrows the range of numbers (`IsValueValidAgainstRange` of `k8s.io/kube-openapi`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IntegerFormat {
+enum NumberFormat {
     Int32,
-    Int64,
+    Uint32,
+    Uint64,
+    Float32,
+}
+
+impl NumberFormat {
+    fn of(expected: Option<Expected>, name: &str) -> Option<Self> {
+        match (expected, name) {
+            (Some(Expected::Integer), "int32") => Some(Self::Int32),
+            (Some(Expected::Integer), "uint32") => Some(Self::Uint32),
+            (Some(Expected::Integer), "uint64") => Some(Self::Uint64),
+            (Some(Expected::Number), "float" | "float32") => Some(Self::Float32),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a number.
+    fn fault(self, number: f64) -> Option<&'static str> {
+        #[expect(clippy::cast_possible_truncation, reason = "that it may not fit is what is asked")]
+        let (fits, fault) = match self {
+            Self::Int32 => ((f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number), "must fit into 32 bits"),
+            Self::Uint32 => ((0.0..=f64::from(u32::MAX)).contains(&number), "must be 0 or more and fit into 32 bits"),
+            Self::Uint64 => (number >= 0.0, "must be 0 or more"),
+            Self::Float32 => ((number as f32).is_finite(), "must fit into a float of 32 bits"),
+        };
+        (!fits).then_some(fault)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -251,66 +246,9 @@ impl Node {
             }
         }
         let format = map.get("format").and_then(Value::as_str);
-        match (self.expected, format) {
-            (Some(Expected::Integer), Some("int32")) => self.integer_format = Some(IntegerFormat::Int32),
-            (Some(Expected::Integer), Some("int64")) => self.integer_format = Some(IntegerFormat::Int64),
-            (Some(Expected::String) | None, Some(name)) => self.format = Format::of(name),
-            _ => {}
-        }
-    }
-
-    /// What rules see of the node, which may be more than its schema tells: of an object within an object they see the
-    /// type and the name.
-    fn compile_for_rules(&mut self, map: &Map<String, Value>) {
-        let is = |name: &str, text: &str| map.get(name).is_some_and(|value| value == text);
-        let embedded = map.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-        if embedded {
-            for (name, node) in [("apiVersion", Self::text()), ("kind", Self::text()), ("metadata", Self::metadata())] {
-                self.properties.entry(name.to_owned()).or_insert(node);
-            }
-        }
-        self.shape = match self.expected {
-            Some(Expected::IntOrString) => Shape::IntOrString,
-            Some(Expected::Object) if !self.properties.is_empty() => Shape::Object,
-            Some(Expected::Object) if map.get("additionalProperties").is_some_and(Value::is_object) => Shape::Map,
-            Some(Expected::Object) => Shape::Empty,
-            Some(Expected::Array) if self.items.is_some() => Shape::List,
-            Some(Expected::String) if is("format", "byte") => Shape::Bytes,
-            Some(Expected::String) if is("format", "duration") => Shape::Duration,
-            Some(Expected::String) if is("format", "date") => Shape::Date,
-            Some(Expected::String) if is("format", "date-time") => Shape::DateTime,
-            Some(Expected::String) => Shape::Text,
-            Some(Expected::Number) => Shape::Number,
-            Some(Expected::Integer) => Shape::Integer,
-            Some(Expected::Boolean) => Shape::Boolean,
-            None if self.preserve => Shape::Preserved,
-            Some(Expected::Array) | None => Shape::Unknown,
-        };
-        self.has_formats = matches!(
-            self.shape,
-            Shape::Bytes | Shape::Duration | Shape::Date | Shape::DateTime | Shape::Number | Shape::Unknown
-        ) || self.properties.values().any(|inner| inner.has_formats)
-            || [&self.additional, &self.items].into_iter().flatten().any(|inner| inner.has_formats);
-        if is("x-kubernetes-list-type", "set") {
-            self.list = ListSort::Set;
-        } else if is("x-kubernetes-list-type", "map") {
-            let keys = map.get("x-kubernetes-list-map-keys").and_then(Value::as_array).into_iter().flatten();
-            self.list = ListSort::Map(keys.filter_map(|key| key.as_str().map(str::to_owned)).collect());
-        }
-    }
-
-    fn text() -> Self {
-        Self { expected: Some(Expected::String), shape: Shape::Text, ..Self::default() }
-    }
-
-    fn metadata() -> Self {
-        let names = ["name", "generateName"].map(|name| (name.to_owned(), Self::text()));
-        Self {
-            expected: Some(Expected::Object),
-            preserve: true,
-            properties: names.into_iter().collect(),
-            shape: Shape::Object,
-            ..Self::default()
+        self.number_format = format.and_then(|name| NumberFormat::of(self.expected, name));
+        if let (Some(Expected::String) | None, Some(name)) = (self.expected, format) {
+            self.format = Format::of(name);
         }
     }
 
@@ -466,93 +404,14 @@ impl Node {
         if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
             tell(way, Fault::Range { text: "must be an integer".to_owned() });
         }
-        if self.integer_format == Some(IntegerFormat::Int32)
-            && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number)
-        {
-            tell(way, Fault::Range { text: "must fit into 32 bits".to_owned() });
+        if let Some(fault) = self.number_format.and_then(|format| format.fault(number)) {
+            tell(way, Fault::Range { text: fault.to_owned() });
         }
         if let Some(least) = self.minimum.filter(|least| number < *least) {
             tell(way, Fault::Range { text: format!("must be {least} or more") });
         }
         if let Some(most) = self.maximum.filter(|most| number > *most) {
             tell(way, Fault::Range { text: format!("must be {most} or less") });
-        }
-    }
-
-    /// Evaluates the CEL rules, of this node and below.
-    pub fn check_rules(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
-        if !self.has_rules {
-            return;
-        }
-        if !self.rules.is_empty() {
-            let itself = cel::value(self, value);
-            for rule in &self.rules {
-                if let Some(fault) = rule.check(&itself) {
-                    found.push(Violation { way: way.clone(), fault });
-                }
-            }
-        }
-        match value {
-            Value::Object(map) => {
-                for (name, inner) in map {
-                    if let Some(node) = self.field(name) {
-                        way.push(Step::Key(name.clone()));
-                        node.check_rules(inner, way, found);
-                        way.pop();
-                    }
-                }
-            }
-            Value::Array(items) => {
-                let Some(node) = &self.items else { return };
-                for (index, inner) in items.iter().enumerate() {
-                    way.push(Step::Index(index));
-                    node.check_rules(inner, way, found);
-                    way.pop();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What rules take a value for.
-    #[must_use]
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    #[must_use]
-    pub(super) fn is_nullable(&self) -> bool {
-        self.nullable
-    }
-
-    pub(super) fn has_formats(&self) -> bool {
-        self.has_formats
-    }
-
-    /// The schema of a list's items.
-    pub(super) fn item(&self) -> Option<&Self> {
-        self.items.as_deref()
-    }
-
-    /// The schema of a map's values.
-    pub(super) fn additional(&self) -> Option<&Self> {
-        self.additional.as_deref().filter(|_| self.shape == Shape::Map)
-    }
-
-    /// Whether rules see a field or entry.
-    pub(super) fn sees(&self, name: &str) -> bool {
-        match self.shape {
-            Shape::Object => self.properties.contains_key(name),
-            shape => shape == Shape::Map,
-        }
-    }
-
-    /// What a list is to operators.
-    pub(super) fn sort(&self) -> Sort<'_> {
-        match &self.list {
-            ListSort::Atomic => Sort::Atomic,
-            ListSort::Set => Sort::Set,
-            ListSort::Map(keys) => Sort::Keyed(keys),
         }
     }
 }

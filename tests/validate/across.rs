@@ -98,5 +98,5 @@ fn rows_and_resources_are_told_apart() {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let found = judged(folder.path(), &["."], 1);
-    assert_eq!(found, ["./2.yaml:4 key-conflict", "./3.yaml:4 duplicate-resource", "./4.yaml:4 duplicate-resource"]);
+    assert_eq!(found, ["2.yaml:4 key-conflict", "3.yaml:4 duplicate-resource", "4.yaml:4 duplicate-resource"]);
 }
