@@ -25,8 +25,11 @@ pub async fn run(args: &MigrateArgs, config: &Config, registry: &Registry) -> Re
         return Ok(Ended::Well);
     }
     let store = open(&url).await?;
-    store.migrate(&tables, config.create_tables).await?;
-    let missing = store.missing(&tables).await?;
+    let migrating = async {
+        store.migrate(&tables, config.create_tables).await?;
+        store.missing(&tables).await
+    };
+    let missing = store::close_after(store.as_ref(), migrating).await?;
     if missing.is_empty() {
         output::line(&format!("{url} is up to date: the ledger and {} tables", tables.len()))?;
         return Ok(Ended::Well);

@@ -100,11 +100,14 @@ pub async fn run(
     let options = Options { until_idle: !args.watch, ..options(&config, args.prune) };
     let engine = engine::run(parts, options, events, stop.clone());
     let source = tokio::spawn(read(directory, args.watch, stop.clone()));
-    let result = if args.watch {
-        Follow::new(&session).run(engine, heard, noted).await
-    } else {
-        once(&session, engine, heard, noted, &stop, terminal).await
+    let working = async {
+        if args.watch {
+            Follow::new(&session).run(engine, heard, noted).await
+        } else {
+            once(&session, engine, heard, noted, &stop, terminal).await
+        }
     };
+    let result = store::close_after(session.store.as_ref(), working).await;
     stop.cancel();
     // the source ends with the engine, except where it waits for standard input
     drop(source);
