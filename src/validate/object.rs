@@ -290,9 +290,12 @@ pub fn at<'v>(value: &'v Value, way: &[Step]) -> Option<&'v Value> {
     })
 }
 
-/// The server writes `1.0` as `1`.
+/// The server writes `1.0` as `1`, and holds what is beyond 64 bits with a sign as a float.
 fn whole_numbers(value: &mut Value) {
     match value {
+        Value::Number(number) if number.is_u64() && !number.is_i64() => {
+            *value = number.as_f64().map_or(Value::Null, Value::from);
+        }
         Value::Number(number) if number.is_f64() => {
             let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e18);
             #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits")]

@@ -35,7 +35,8 @@ fn rules(desk: &mut Desk<'_>, schema: &Schema) {
             }
             Verdict::Unknown { what } => {
                 let help =
-                    "`kinds crds --kinds DIR | kubectl apply --server-side --dry-run=server -f -` asks an API server".to_owned();
+                    "`kinds crds --kinds DIR | kubectl apply --server-side --dry-run=server -f -` asks an API server"
+                        .to_owned();
                 desk.value("cel-unjudged", &at, format!("the rule cannot be judged here: it uses {what}"), Some(help));
             }
             Verdict::Cost { cost } => {

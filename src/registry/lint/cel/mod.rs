@@ -5,7 +5,7 @@
 //! all of CEL is known here: of a rule that uses anything else, that is said, and no verdict is given. A test puts
 //! generated rules before a real API server.
 
-mod calls;
+pub(crate) mod calls;
 mod check;
 mod cost;
 mod decl;
