@@ -5,6 +5,7 @@ use serde_json::{Map as JsonMap, Value};
 use super::number;
 use super::value::{Items, List, Map, Val, Zero};
 use crate::golang::{base64, time};
+use crate::registry::lint::cel::decl::{RESERVED, escaped};
 use crate::validate::schema::{Node, Shape};
 
 /// A value by its schema; what does not fit is an error once it is used.
@@ -103,43 +104,12 @@ pub fn keys<'v>(node: &'v Node, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>>
     map.keys().filter(seen).map(key).collect()
 }
 
-/// Words of the language, which are no names.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 const ESCAPES: [(&str, &str); 4] = [("underscores", "__"), ("dot", "."), ("dash", "-"), ("slash", "/")];
 
 /// A field's name as rules write it; `None` where that is the name itself, or there is none.
 pub fn escape(name: &str) -> Option<String> {
-    if RESERVED.contains(&name) {
-        return Some(format!("__{name}__"));
-    }
-    if !name.contains(['.', '-', '/']) && !name.contains("__") {
-        return None;
-    }
-    let name = name.replace("__", "\u{0}").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__");
-    Some(name.replace('\u{0}', "__underscores__"))
+    let is_plain = !RESERVED.contains(&name) && !name.contains(['.', '-', '/']) && !name.contains("__");
+    (!is_plain).then(|| escaped(name))
 }
 
 /// The name of the field that rules call so; `None` where none can be called so.

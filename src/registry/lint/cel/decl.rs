@@ -13,7 +13,7 @@ const MAX_TIME: u64 = 32;
 const DATE: u64 = 12;
 
 /// Words that CEL keeps for itself; a field of that name is `__name__` in a rule.
-const RESERVED: [&str; 21] = [
+pub(crate) const RESERVED: [&str; 21] = [
     "true",
     "false",
     "null",
@@ -145,12 +145,17 @@ pub(super) fn escape(name: &str) -> Option<String> {
     if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    if RESERVED.contains(&name) {
-        return Some(format!("__{name}__"));
-    }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c)) {
         return None;
     }
-    let escaped = name.replace("__", "\0").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__");
-    Some(escaped.replace('\0', "__underscores__"))
+    Some(escaped(name))
+}
+
+/// A name in the form that rules can write.
+pub(crate) fn escaped(name: &str) -> String {
+    if RESERVED.contains(&name) {
+        return format!("__{name}__");
+    }
+    let name = name.replace("__", "\0").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__");
+    name.replace('\0', "__underscores__")
 }

@@ -8,7 +8,7 @@
 pub(crate) mod calls;
 mod check;
 mod cost;
-mod decl;
+pub(crate) mod decl;
 
 use crate::registry::Schema;
 use crate::registry::compile::cel::parse;
