@@ -4,6 +4,7 @@
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`resource`]: a resource as a source hands it over
+//! - [`difference`]: where two JSON values differ
 //! - [`metadata`]: what Kubernetes takes as an object's metadata
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
@@ -30,6 +31,7 @@ pub mod cluster;
 pub mod config;
 pub mod crypto;
 pub mod desired;
+pub mod difference;
 pub mod engine;
 pub mod export;
 pub mod golang;

@@ -30,6 +30,7 @@ pub mod reasons {
     pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
     pub const ENCRYPTION_REQUIRED: &str = "EncryptionRequired";
     pub const STORE_UNAVAILABLE: &str = "StoreUnavailable";
+    pub const CONTESTED: &str = "Contested";
     pub const SUSPENDED: &str = "Suspended";
     pub const NOT_YET: &str = "NotYetSynced";
 }
@@ -62,6 +63,12 @@ pub enum Verdict {
     Failed {
         reason: &'static str,
         text: String,
+    },
+    /// Another program undoes again and again what the operator writes.
+    Contested {
+        text: String,
+        /// What the row says of the runtime.
+        runtime: Runtime,
     },
     /// Waits for the store.
     Unavailable,
@@ -253,6 +260,14 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
             synced: Condition::new("False", reason, text),
             ready: Condition::new("False", reason, text),
         },
+        Verdict::Contested { text, runtime } => {
+            // the row is there, and what the runtime makes of it counts; all else stays as it was
+            let (phase, ready) = match runtime {
+                Runtime::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
+                Runtime::Silent | Runtime::Awaiting => (old.phase.clone(), present(&old.ready)),
+            };
+            Words { phase, ready, synced: Condition::new("False", reasons::CONTESTED, text), sync_error: Box::default() }
+        }
         Verdict::Unavailable => Words {
             synced: Condition::new(
                 "False",

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use orloj_operator::plan::{Context, Intent, Outcome, Plan, Remove, Row, Sync, View, Write, plan};
+use orloj_operator::plan::{Context, Drift, DriftCause, Intent, Outcome, Plan, Remove, Row, Sync, View, Write, plan};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::LedgerEntry;
@@ -330,6 +330,47 @@ fn a_write_counts_versions_and_keeps_what_orlojd_wrote() {
     assert_eq!(row["metadata"]["generation"], 2);
     assert_eq!(row["metadata"]["createdAt"], created);
     assert_eq!(row["status"], json!({"phase": "Ready", "observedGeneration": 1, "extra": [1]}));
+}
+
+/// A write to the row of a resource that has not changed names what it puts right; any other write names nothing.
+#[test]
+fn what_another_program_made_of_a_row_is_named() {
+    let repaired = |change: fn(&mut World)| {
+        let mut world = World::new();
+        one(&mut world, "x", 1);
+        change(&mut world);
+        let object = ObjectName::new("x", "a");
+        let intent = world.sync(&object);
+        match world.run(&[(object, intent)]).outcomes.remove(0) {
+            Outcome::Synced { repaired, .. } => repaired.map(|drift| *drift),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(repaired(|_| {}), None);
+    let deleted = repaired(|world| {
+        world.store.rows.remove("x/a");
+    });
+    assert_eq!(deleted, Some(Drift { cause: DriftCause::Deleted, fields: Vec::new() }));
+    let dropped = repaired(|world| {
+        world.store.rows.get_mut("x/a").unwrap()["spec"] = json!({});
+    });
+    assert_eq!(dropped, Some(Drift { cause: DriftCause::Dropped, fields: vec!["spec.size".to_owned()] }));
+    let changed = repaired(|world| {
+        let row = world.store.rows.get_mut("x/a").unwrap();
+        row["spec"]["size"] = json!("other");
+        row["metadata"]["labels"] = json!({"app.kubernetes.io/name": "x"});
+    });
+    let fields = vec![r#"metadata.labels["app.kubernetes.io/name"]"#.to_owned(), "spec.size".to_owned()];
+    assert_eq!(changed, Some(Drift { cause: DriftCause::Changed, fields }));
+    // another spec is another generation
+    let mut world = World::new();
+    one(&mut world, "x", 1);
+    let object = ObjectName::new("x", "a");
+    let Intent::Sync(mut sync) = world.sync(&object) else { unreachable!() };
+    sync.generation += 1;
+    sync.desired.spec = json!({"size": "new"});
+    let outcome = world.run(&[(object, Intent::Sync(sync))]).outcomes.remove(0);
+    assert!(matches!(outcome, Outcome::Synced { write: Write::Updated, repaired: None, .. }), "{outcome:?}");
 }
 
 /// A row of the original operator is taken over as it stands.

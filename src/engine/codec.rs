@@ -95,6 +95,7 @@ impl Codec {
         let row = self.open(kind, payload);
         RowFact {
             fingerprint: self.stored_fingerprint(kind, &row.stored),
+            completed: row.stored.completed_meaning().map(|meaning| self.fingerprint(kind, &meaning)),
             sealed: row.sealed,
             runtime: plan::runtime_of(kind, Some(&row)),
             written_for: written_for(&row.stored, &key),
@@ -132,6 +133,7 @@ mod tests {
         let map = || [("last-applied".to_owned(), text())].into();
         let stored = Stored {
             spec: value.clone(),
+            completed: Some(value.clone()),
             labels: map(),
             annotations: map(),
             resource_version: "7".to_owned(),

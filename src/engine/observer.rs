@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::batch::Counts;
-use super::state::{Load, SettledItem, Tally};
+use super::state::{ContestedPart, Load, SettledItem, Tally};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::source::target::{Ack, Notified, TargetError};
@@ -30,6 +30,9 @@ pub trait Observer: Send + Sync {
 
     /// The row reader went round; `lost` rows have to be written again.
     fn swept(&self, _rows: usize, _lost: usize) {}
+
+    /// Another program was seen to have undone what the operator had written before.
+    fn undone(&self, _kind: &Kind, _part: ContestedPart) {}
 
     /// A fresh look at a resource came back.
     fn fetched(&self, _kind: &Kind, _object: &ObjectName, _result: Result<(), &TargetError>) {}

@@ -265,6 +265,9 @@ impl Shell {
         {
             self.call(id, seen, job);
         }
+        for (kind, part) in self.state.take_undone() {
+            self.parts.observer.undone(self.parts.registry.kind(kind), part);
+        }
         for (id, notice) in self.state.take_notices() {
             let (target, observer) = (Arc::clone(&self.parts.target), Arc::clone(&self.parts.observer));
             let registry = Arc::clone(&self.parts.registry);
@@ -369,7 +372,7 @@ impl Shell {
                 }
             }
             Reading::KindSwept { kind, read_at } => {
-                self.lost += self.state.end_sweep(kind, read_at);
+                self.lost += self.state.end_sweep(kind, read_at, now);
                 if let Some(strays) = self.strays.remove(&kind) {
                     self.look_for_owners(kind, strays);
                 }

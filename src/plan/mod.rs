@@ -3,6 +3,7 @@
 //! The batch is decided one resource at a time over a working copy of what was read, so that resources that meet in
 //! one batch (two on one key, a key that changes hands) see each other; what differs in the end is what is written.
 
+mod drift;
 mod working;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use crate::resource::ObjectName;
 use crate::status::Runtime;
 use crate::store::{Fingerprint, LedgerEntry};
 
+pub use drift::{Drift, DriftCause};
 use working::Working;
 
 /// What a resource asks for.
@@ -102,6 +104,8 @@ pub enum Outcome {
         runtime: Runtime,
         /// When the row was last made equal, microseconds since the Unix epoch.
         synced_at: i64,
+        /// What was put right, where the row had been made equal to this generation of the resource before.
+        repaired: Option<Box<Drift>>,
     },
     /// Another resource owns the key.
     Conflict {
@@ -216,6 +220,9 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         let by = Some(&holder.object).filter(|_| holder.cluster == context.cluster).cloned();
         return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
     }
+    let made_before = holder.as_ref().is_some_and(|holder| {
+        working.is_mine(holder, object) && holder.uid == *sync.uid && holder.generation == sync.generation
+    });
     let row = working.row(key);
     // the fingerprint of a kind with secrets is keyed with the encryption key: where it is still the same, the key is
     // the right one and the row was damaged
@@ -235,6 +242,8 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         }
         Some(_) => Write::Updated,
     };
+    let repaired = (made_before && write != Write::Unchanged)
+        .then(|| Box::new(Drift::between(context.kind, &sync.desired, row)));
     if write != Write::Unchanged {
         let payload = next_payload(context, &sync.desired, row.map(|row| &row.stored));
         working.put_row(key, payload);
@@ -248,7 +257,7 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         working.reconsider(key);
     }
     let synced_at = working.own(object, sync, write != Write::Unchanged);
-    Outcome::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at }
+    Outcome::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at, repaired }
 }
 
 fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -> Outcome {
@@ -321,7 +330,7 @@ fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>
         None => ("1".to_owned(), 1, now.as_str(), &Value::Null),
         Some(stored) => (
             next_version(&stored.resource_version),
-            stored.generation.max(1) + i64::from(desired.spec != stored.spec),
+            stored.generation.max(1) + i64::from(!desired.same_spec(stored)),
             if stored.created_at.trim().is_empty() { now.as_str() } else { stored.created_at.as_str() },
             &stored.status,
         ),

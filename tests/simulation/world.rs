@@ -190,7 +190,7 @@ impl World {
         let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
         let moment = self.moment();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
-        self.state.end_sweep(KIND, read_at);
+        self.state.end_sweep(KIND, read_at, moment);
         let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
         let owners = self.store.owners("Widget", &keys).await.expect("always there");
         let orphans = strays.into_iter().filter(|row| !owners.iter().any(|entry| entry.key == row.key)).collect();

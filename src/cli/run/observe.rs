@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Observer;
 use crate::engine::batch::Counts;
-use crate::engine::state::{Load, Settled, SettledItem, Tally};
+use crate::engine::state::{ContestedPart, Load, Settled, SettledItem, Tally};
 use crate::plan::{Outcome, Write};
 use crate::registry::{Kind, Registry};
 use crate::resource::ObjectName;
@@ -208,6 +208,10 @@ impl Observer for Observed {
         }
     }
 
+    fn undone(&self, kind: &Kind, part: ContestedPart) {
+        self.metrics.undone(&kind.names.kind, part.label());
+    }
+
     fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &TargetError>) {
         if let Err(error) = result {
             self.failed(kind, object, "look again", error);
@@ -235,6 +239,7 @@ impl Observer for Observed {
                 (ResourceState::Synced, tally.synced),
                 (ResourceState::Failed, tally.failed),
                 (ResourceState::Suspended, tally.suspended),
+                (ResourceState::Contested, tally.contested),
                 (ResourceState::Pending, tally.pending),
             ];
             for (state, count) in states {

@@ -66,6 +66,8 @@ impl State {
             self.index.insert(&id, Entry::new(uid.clone()));
         }
         let queued = self.is_queued(&id);
+        let finalizers = Finalizers::of(&resource.finalizers);
+        let stood_right = self.stands_right(&id, &observed, finalizers, now);
         let Some(entry) = self.index.get_mut(&id) else { return };
         entry.listed = lists;
         let older = resource.version != 0 && resource.version < entry.version;
@@ -84,7 +86,7 @@ impl State {
             && (entry.verdict.is_some() || queued || entry.flags.busy());
         if recreated || !older {
             entry.observed = observed;
-            entry.finalizers = Finalizers::of(&resource.finalizers);
+            entry.finalizers = finalizers;
         }
         entry.uid = uid;
         entry.flags.set_released(entry.flags.released() && resource.deleting && !recreated);
@@ -92,9 +94,22 @@ impl State {
         entry.flags.set_retain(retains(&resource));
         entry.flags.set_deleting(resource.deleting);
         if known {
+            if stood_right {
+                self.see_what_was_undone(&id, now);
+            }
             self.want_ack(&id, lane, now.at, now);
             return;
         }
+        let same = entry.fingerprint == fingerprint;
+        if same && self.resume_contest(&id, now) {
+            self.want_ack(&id, lane, now.at, now);
+            return;
+        }
+        if !same {
+            // whoever undid what was written before may well leave this
+            self.contests.forget_all(&id);
+        }
+        let Some(entry) = self.index.get_mut(&id) else { return };
         entry.fingerprint = fingerprint;
         entry.generation = resource.generation;
         entry.flags.set_dirty(false);
@@ -148,6 +163,7 @@ impl State {
         self.acks.remove(id);
         self.fetches.remove(id);
         self.recalled.remove(id);
+        self.contests.forget_all(id);
     }
 
     fn removal(&self, resource: &Resource) -> Work {

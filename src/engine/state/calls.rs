@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::{Job, Moment, State};
+use super::{ContestedPart, Job, Moment, State};
 use crate::engine::lanes::{BACKLOG_SHARE, Lane};
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
@@ -95,7 +95,7 @@ impl State {
             } else {
                 FinalizerChange::Keep
             }
-        } else if entry.synced_at > 0 && !ours {
+        } else if entry.synced_at > 0 && !ours && !self.contests.waits(id, ContestedPart::Finalizer) {
             FinalizerChange::Add(entry.finalizers)
         } else {
             FinalizerChange::Keep
@@ -103,7 +103,7 @@ impl State {
         let status = entry
             .verdict
             .as_deref()
-            .filter(|_| !entry.flags.deleting())
+            .filter(|_| !entry.flags.deleting() && !self.contests.waits(id, ContestedPart::Status))
             .map(|verdict| entry.observed.next(verdict, entry.generation, entry.synced_at, now.unix))
             .filter(|status| !status.says_the_same(&entry.observed));
         (finalizer != FinalizerChange::Keep || status.is_some()).then(|| Ack {
@@ -133,6 +133,12 @@ impl State {
         self.call_ended(id, result.as_ref().err(), now);
         if let Ok(version) = result {
             self.call_retries.succeeded(id);
+            if ack.finalizer != FinalizerChange::Keep {
+                self.contests.acknowledged(id, ContestedPart::Finalizer, now);
+            }
+            if ack.status.is_some() {
+                self.contests.acknowledged(id, ContestedPart::Status, now);
+            }
             self.believe(id, ack, *version);
         }
         self.after_call(id, now);
@@ -239,5 +245,6 @@ impl State {
         while let Some(id) = self.store_retries.pop_due(now.at) {
             self.look_again(&id, Lane::Backlog);
         }
+        self.go_on_with_contests(now);
     }
 }

@@ -4,8 +4,10 @@
 mod arrivals;
 mod batches;
 mod calls;
+mod contests;
 mod rows;
 mod settle;
+mod undone;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ use crate::source::target::{Ack, Notice};
 use crate::status::{Runtime, Verdict, WordPool};
 use crate::store::{Fingerprint, LedgerEntry};
 
+pub use contests::ContestedPart;
+use contests::Contests;
 pub use rows::RowFact;
 pub use settle::{Settled, SettledItem, Settlement};
 
@@ -114,6 +118,8 @@ pub struct Tally {
     pub synced: usize,
     pub failed: usize,
     pub suspended: usize,
+    /// Another program undoes what the operator writes.
+    pub contested: usize,
     /// Not settled yet, or waiting for a store that is away.
     pub pending: usize,
 }
@@ -162,6 +168,9 @@ pub struct State {
     words: WordPool,
     verdicts: HashSet<Arc<Verdict>, hashbrown::DefaultHashBuilder>,
     notices: Vec<(ResourceId, Notice)>,
+    contests: Contests,
+    /// What was seen undone since the last look.
+    undone: Vec<(KindIndex, ContestedPart)>,
     store_down_since: Option<Instant>,
 }
 
@@ -205,6 +214,8 @@ impl State {
             words: WordPool::default(),
             verdicts: HashSet::default(),
             notices: Vec::new(),
+            contests: Contests::default(),
+            undone: Vec::new(),
             store_down_since: None,
         }
     }
@@ -242,7 +253,7 @@ impl State {
             in_store: self.in_store,
             acks_waiting: self.acks.len() + self.fetches.len() + self.recalled.len(),
             acks_in_flight: self.calling.len(),
-            retrying: self.call_retries.waiting() + self.store_retries.waiting(),
+            retrying: self.call_retries.waiting() + self.store_retries.waiting() + self.contests.unsettled(),
             batch: None,
         }
     }
@@ -262,6 +273,7 @@ impl State {
                     Some(Verdict::Synced(_)) => tally.synced += 1,
                     Some(Verdict::Failed { .. }) => tally.failed += 1,
                     Some(Verdict::Suspended) => tally.suspended += 1,
+                    Some(Verdict::Contested { .. }) => tally.contested += 1,
                     Some(Verdict::Unavailable) | None => tally.pending += 1,
                 }
             }
@@ -305,9 +317,15 @@ impl State {
         std::mem::take(&mut self.notices)
     }
 
+    /// What another program was seen to have undone since the last call.
+    pub fn take_undone(&mut self) -> Vec<(KindIndex, ContestedPart)> {
+        std::mem::take(&mut self.undone)
+    }
+
     /// When something becomes due by itself.
     pub fn next_due(&mut self) -> Option<Instant> {
-        [self.call_retries.next_due(), self.store_retries.next_due()].into_iter().flatten().min()
+        let due = [self.call_retries.next_due(), self.store_retries.next_due(), self.contests.next_due()];
+        due.into_iter().flatten().min()
     }
 
     /// When a source that is away may be called again; may have passed, where nobody wants to call.
@@ -333,6 +351,15 @@ impl State {
         if let Some(entry) = self.index.get_mut(id) {
             entry.verdict = Some(verdict);
         }
+    }
+
+    /// The verdict on a resource whose row equals it, or did before another program undid that.
+    fn set_synced(&mut self, id: &ResourceId, runtime: Runtime) {
+        let verdict = match self.contests.explanation(id) {
+            Some(text) => Verdict::Contested { text, runtime },
+            None => Verdict::Synced(runtime),
+        };
+        self.set_verdict(id, verdict);
     }
 
     fn queue_work(&mut self, id: &ResourceId, lane: Lane, work: Work, seen: Instant) {
@@ -363,7 +390,7 @@ impl State {
 /// What the runtime says, of an entry that has a row.
 fn runtime_of(entry: &Entry) -> Option<&Runtime> {
     match entry.verdict.as_deref() {
-        Some(Verdict::Synced(runtime)) => Some(runtime),
+        Some(Verdict::Synced(runtime) | Verdict::Contested { runtime, .. }) => Some(runtime),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! What the rows themselves say: runtime phases that come back, drift, lost rows, orphans.
 
-use super::{Moment, Prune, State, Work, runtime_of};
+use super::contests::Answer;
+use super::{ContestedPart, Moment, Prune, State, Work, runtime_of};
 use crate::engine::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::status::{Runtime, Verdict};
@@ -10,7 +11,10 @@ use crate::store::{Fingerprint, LedgerEntry};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowFact {
     pub key: String,
+    /// Of what the row means.
     pub fingerprint: Fingerprint,
+    /// The same with what normalisation fills in, where the row lacks nothing else.
+    pub completed: Option<Fingerprint>,
     /// No secret material in the clear though a key is configured.
     pub sealed: bool,
     /// Holds values that cannot be opened: then nothing is known of its meaning.
@@ -18,6 +22,13 @@ pub struct RowFact {
     pub runtime: Runtime,
     /// The resource it says it was written for, if it carries our mark.
     pub written_for: Option<ObjectName>,
+}
+
+impl RowFact {
+    /// Whether the row means what a row of this fingerprint means.
+    fn means(&self, wanted: Fingerprint) -> bool {
+        self.sealed && !self.unreadable && (self.fingerprint == wanted || self.completed == Some(wanted))
+    }
 }
 
 impl State {
@@ -46,30 +57,48 @@ impl State {
         if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued {
             return;
         }
-        if row.unreadable || row.fingerprint != entry.row_fingerprint || !row.sealed {
-            // a suspended or invalid resource keeps its last row, whatever happens to it
-            if matches!(entry.verdict.as_deref(), None | Some(Verdict::Synced(_))) {
-                self.look_again(id, Lane::Backlog);
-            }
+        if !row.means(entry.row_fingerprint) {
+            self.on_drift(id, Some(row.runtime), now);
             return;
         }
         let told = runtime_of(entry);
         let settles = entry.verdict.is_none() || told.is_some_and(|told| *told != row.runtime);
+        self.contests.is_right(id, ContestedPart::Row, now);
         if settles {
-            self.set_verdict(id, Verdict::Synced(row.runtime));
+            self.set_synced(id, row.runtime);
             self.want_ack_if_listed(id, now);
         }
     }
 
+    /// The row is not as it was made; `runtime` is what it says of the runtime, where it is there. It is put right,
+    /// unless another program undoes that again and again.
+    fn on_drift(&mut self, id: &ResourceId, runtime: Option<Runtime>, now: Moment) {
+        let Some(entry) = self.index.get(id) else { return };
+        let known = match entry.verdict.as_deref() {
+            // nothing is known of it yet, or it is on its way
+            None | Some(Verdict::Unavailable) => {
+                self.look_again(id, Lane::Backlog);
+                return;
+            }
+            Some(Verdict::Synced(runtime) | Verdict::Contested { runtime, .. }) => runtime.clone(),
+            // a suspended or invalid resource keeps its last row, whatever happens to it
+            Some(Verdict::Failed { .. } | Verdict::Suspended) => return,
+        };
+        match self.contests.undone(id, ContestedPart::Row, now) {
+            Answer::Repair => self.look_again(id, Lane::Backlog),
+            answer => self.leave_undone(id, ContestedPart::Row, answer, runtime.unwrap_or(known), now),
+        }
+    }
+
     /// Before the first list is through, what stands at the source is not known.
-    fn want_ack_if_listed(&mut self, id: &ResourceId, now: Moment) {
+    pub(super) fn want_ack_if_listed(&mut self, id: &ResourceId, now: Moment) {
         if self.index.get(id).is_some_and(|entry| entry.listed > 0) {
             self.want_ack(id, Lane::Live, now.at, now);
         }
     }
 
     /// Ends the sweep of a kind: what it did not see is lost.
-    pub fn end_sweep(&mut self, kind: KindIndex, read_at: u64) -> usize {
+    pub fn end_sweep(&mut self, kind: KindIndex, read_at: u64, now: Moment) -> usize {
         let lost: Vec<_> = self
             .index
             .of_kind(kind)
@@ -85,8 +114,9 @@ impl State {
             .map(|(object, _)| ResourceId { kind, object: object.clone() })
             .collect();
         for id in &lost {
-            self.look_again(id, Lane::Backlog);
+            self.on_drift(id, None, now);
         }
+        self.contests.purge(now.at);
         lost.len()
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Moment, State};
+use super::{ContestedPart, Moment, State};
+use crate::engine::index::Entry;
 use crate::engine::lanes::Lane;
-use crate::plan::{Left, Outcome, Write};
+use crate::plan::{Drift, Left, Outcome, Write};
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::source::target::Notice;
 use crate::status::{Verdict, reasons};
@@ -101,8 +102,9 @@ impl State {
             self.fail(id, reason, text);
         }
         match &item.settled {
-            Settled::Planned(outcome @ Outcome::Synced { key, runtime, synced_at, .. }) => {
+            Settled::Planned(outcome @ Outcome::Synced { key, runtime, synced_at, write, repaired, .. }) => {
                 self.store_retries.succeeded(id);
+                self.note_repair(id, item.row_fingerprint, *write, repaired.as_deref(), now);
                 if let Some(entry) = self.index.get_mut(id) {
                     entry.synced_at = synced_at.div_euclid(1_000_000);
                     entry.row_fingerprint = item.row_fingerprint;
@@ -111,7 +113,7 @@ impl State {
                 }
                 self.index.set_key(id, key);
                 self.notice_success(id, outcome);
-                self.set_verdict(id, Verdict::Synced(runtime.clone()));
+                self.set_synced(id, runtime.clone());
             }
             Settled::Planned(Outcome::Conflict { key, by, left, .. }) => {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
@@ -136,6 +138,25 @@ impl State {
             Settled::Planned(Outcome::Removed { key, retained }) => self.settle_removal(id, key.as_deref(), *retained),
             Settled::Invalid { .. } => {}
             Settled::Suspended => self.set_verdict(id, Verdict::Suspended),
+        }
+    }
+
+    /// A write to the row of a resource that has not changed puts right what another program has made of it.
+    fn note_repair(
+        &mut self,
+        id: &ResourceId,
+        row_fingerprint: Fingerprint,
+        write: Write,
+        drift: Option<&Drift>,
+        now: Moment,
+    ) {
+        let unchanged = |entry: &Entry| entry.synced_at > 0 && entry.row_fingerprint == row_fingerprint;
+        if !self.index.get(id).is_some_and(unchanged) {
+            self.contests.forget(id, ContestedPart::Row);
+        } else if write == Write::Unchanged {
+            self.contests.is_right(id, ContestedPart::Row, now);
+        } else {
+            self.contests.row_repaired(id, drift.cloned(), now);
         }
     }
 
@@ -189,7 +210,7 @@ impl State {
         }
     }
 
-    fn notice(&mut self, id: &ResourceId, warning: bool, reason: &'static str, action: &'static str, note: String) {
+    pub(super) fn notice(&mut self, id: &ResourceId, warning: bool, reason: &'static str, action: &'static str, note: String) {
         if let Some(entry) = self.index.get(id) {
             let uid = entry.uid.to_string().into();
             self.notices.push((id.clone(), Notice { uid, warning, reason, action, note }));
