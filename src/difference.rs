@@ -30,12 +30,7 @@ pub fn compare(before: &Value, after: &Value, visit: &mut Visit<'_>) {
     walk(&mut Vec::new(), Some(before), Some(after), visit);
 }
 
-fn walk<'v>(
-    path: &mut Vec<Segment<'v>>,
-    before: Option<&'v Value>,
-    after: Option<&'v Value>,
-    visit: &mut Visit<'_>,
-) {
+fn walk<'v>(path: &mut Vec<Segment<'v>>, before: Option<&'v Value>, after: Option<&'v Value>, visit: &mut Visit<'_>) {
     match (before, after) {
         (before, after) if before == after => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => {

@@ -261,12 +261,17 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
             ready: Condition::new("False", reason, text),
         },
         Verdict::Contested { text, runtime } => {
-            // the row is there, and what the runtime makes of it counts; all else stays as it was
+            // what the runtime makes of the row counts; without a word of it, readiness stays as it was
             let (phase, ready) = match runtime {
                 Runtime::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
-                Runtime::Silent | Runtime::Awaiting => (old.phase.clone(), present(&old.ready)),
+                Runtime::Silent | Runtime::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
             };
-            Words { phase, ready, synced: Condition::new("False", reasons::CONTESTED, text), sync_error: Box::default() }
+            Words {
+                phase,
+                ready,
+                synced: Condition::new("False", reasons::CONTESTED, text),
+                sync_error: Box::default(),
+            }
         }
         Verdict::Unavailable => Words {
             synced: Condition::new(
@@ -295,6 +300,19 @@ fn present(condition: &Condition) -> Condition {
         Condition::new("Unknown", reasons::NOT_YET, "not synced yet")
     } else {
         condition.clone()
+    }
+}
+
+impl Words {
+    /// What the runtime had reported when this was written, as far as that can be told.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        if [phases::SYNCED, phases::SYNC_ERROR, ""].contains(&&*self.phase) {
+            return Runtime::Awaiting;
+        }
+        let silent = self.ready.message == runtime_condition(&self.phase, "").message;
+        let error = if silent { Box::default() } else { self.ready.message.clone() };
+        Runtime::Phase { phase: self.phase.clone(), error }
     }
 }
 

@@ -46,11 +46,13 @@ impl Tree {
     #[must_use]
     pub fn is_part_of(&self, whole: &Self) -> bool {
         match (self, whole) {
-            (Self::Object(part), Self::Object(whole)) => part.iter().zip(whole).all(|(part, whole)| match (part, whole) {
-                (None, _) => true,
-                (Some(part), Some(whole)) => part.is_part_of(whole),
-                (Some(_), None) => false,
-            }),
+            (Self::Object(part), Self::Object(whole)) => {
+                part.iter().zip(whole).all(|(part, whole)| match (part, whole) {
+                    (None, _) => true,
+                    (Some(part), Some(whole)) => part.is_part_of(whole),
+                    (Some(_), None) => false,
+                })
+            }
             (Self::Map(part), Self::Map(whole)) => {
                 part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| part.is_part_of(whole)))
             }

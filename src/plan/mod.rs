@@ -242,8 +242,8 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         }
         Some(_) => Write::Updated,
     };
-    let repaired = (made_before && write != Write::Unchanged)
-        .then(|| Box::new(Drift::between(context.kind, &sync.desired, row)));
+    let repaired =
+        (made_before && write != Write::Unchanged).then(|| Box::new(Drift::between(context.kind, &sync.desired, row)));
     if write != Write::Unchanged {
         let payload = next_payload(context, &sync.desired, row.map(|row| &row.stored));
         working.put_row(key, payload);

@@ -103,8 +103,7 @@ fn fields_that_an_older_orlojd_drops_and_nobody_set_are_no_difference() {
     world.apply("Tool", "search", &json!({"type": "http", "endpoint": "http://x"}));
     world.wait_converged();
     let tables = ["agent_systems", "model_endpoints", "mcp_servers", "tools"];
-    let orlojd: Vec<_> =
-        tables.iter().map(|table| SecondWriter::sql(&world, &as_orlojd_0_3_0(table))).collect();
+    let orlojd: Vec<_> = tables.iter().map(|table| SecondWriter::sql(&world, &as_orlojd_0_3_0(table))).collect();
     eventually(PATIENCE, "orlojd has written each row", || {
         let logs: Vec<_> = orlojd.iter().map(SecondWriter::log).collect();
         if orlojd.iter().all(|writer| writer.changed() > 0) { Ok(()) } else { Err(format!("{logs:?}")) }

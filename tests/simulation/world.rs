@@ -122,6 +122,63 @@ impl World {
         self.check_quiet().await;
     }
 
+    /// `NoWriteWar`: for three hours another program undoes what it finds whenever it finds it; then it stops.
+    pub async fn live_through_a_war(mut self) {
+        self.faults = self.random.random_bool(0.5);
+        let object = ObjectName::new("x", "a");
+        self.api.apply(&object, "small", None, false);
+        self.start().await;
+        self.drain().await;
+        let (rows, calls) = (self.store.inner().writes, self.api.writes);
+        let part = self.random.random_range(0..4);
+        let mut undone = 0;
+        // an operation takes 5 s
+        for _ in 0..3 * 720 {
+            undone += u32::from(self.undo(part, &object));
+            if self.random.random_ratio(1, 700) {
+                self.start().await;
+            }
+            self.operate().await;
+            self.now += Duration::from_secs(5);
+            self.unix += 5;
+        }
+        // 11 in three hours; a failed call may cost one more, and a restart begins a war of statuses anew: they tell
+        // nothing of it, as they were overwritten
+        let (rows, calls) = (self.store.inner().writes - rows, self.api.writes - calls);
+        assert!(undone > 4, "{undone} times undone is no war");
+        assert!(rows <= 25 && calls <= 100, "part {part}: {rows} writes to the store, {calls} to the API server");
+        self.faults = false;
+        self.drain().await;
+        self.check();
+        self.check_quiet().await;
+    }
+
+    /// The other program's move; whether it found anything to undo.
+    fn undo(&mut self, part: u32, object: &ObjectName) -> bool {
+        match part {
+            0 => self.store.inner().rows.remove(&object.to_string()).is_some(),
+            1 => {
+                let mut inner = self.store.inner();
+                let Some(row) = inner.rows.get_mut(&object.to_string()) else { return false };
+                std::mem::replace(&mut row["spec"]["size"], json!("theirs")) != "theirs"
+            }
+            2 => {
+                let stood = self.api.objects.get(object).is_some_and(|found| !found.finalizers.is_empty());
+                if stood {
+                    self.api.strip(object);
+                }
+                stood
+            }
+            _ => {
+                let stood = self.api.objects.get(object).is_some_and(|found| found.status["phase"] != "Nonsense");
+                if stood {
+                    self.api.overwrite_status(object);
+                }
+                stood
+            }
+        }
+    }
+
     fn moment(&self) -> Moment {
         Moment { at: self.now, unix: self.unix, jitter: 0.5 }
     }

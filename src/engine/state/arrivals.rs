@@ -69,6 +69,7 @@ impl State {
         let finalizers = Finalizers::of(&resource.finalizers);
         let stood_right = self.stands_right(&id, &observed, finalizers, now);
         let Some(entry) = self.index.get_mut(&id) else { return };
+        let first_sight = entry.listed == 0;
         entry.listed = lists;
         let older = resource.version != 0 && resource.version < entry.version;
         // a list or a look that was asked for is believed whatever its versions are: an API server restored from a
@@ -96,12 +97,14 @@ impl State {
         if known {
             if stood_right {
                 self.see_what_was_undone(&id, now);
+            } else if first_sight {
+                self.resume_finalizer_contest(&id, now);
             }
             self.want_ack(&id, lane, now.at, now);
             return;
         }
         let same = entry.fingerprint == fingerprint;
-        if same && self.resume_contest(&id, now) {
+        if same && self.resume_row_contest(&id, now) {
             self.want_ack(&id, lane, now.at, now);
             return;
         }

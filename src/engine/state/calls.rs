@@ -231,6 +231,10 @@ impl State {
             return;
         }
         self.want_ack(id, lane, now.at, now);
+        if self.next_ack(id, now).is_none() {
+            self.contests.found_right(id, ContestedPart::Finalizer, now);
+            self.contests.found_right(id, ContestedPart::Status, now);
+        }
         if !self.call_retries.waits(id) && !self.is_queued(id) && !self.acks.contains(id) && !self.fetches.contains(id)
         {
             self.call_retries.succeeded(id);

@@ -161,6 +161,14 @@ impl Contests {
         }
     }
 
+    /// A repair turned out not to be needed: somebody else has put it right.
+    pub fn found_right(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) {
+        let repairing = |contest: &Contest| contest.phase == Phase::Repairing;
+        if !self.all.is_empty() && self.all.get(&(id.clone(), part)).is_some_and(repairing) {
+            self.enter(&(id.clone(), part), Phase::Repaired(now.at));
+        }
+    }
+
     /// It is right though no repair was needed: somebody else has put it right, or the last repair stands.
     pub fn is_right(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) {
         if self.all.is_empty() {
@@ -200,8 +208,7 @@ impl Contests {
     pub fn resume(&mut self, id: &ResourceId, part: ContestedPart, said: String, lasted: Duration, now: Moment) {
         let key = (id.clone(), part);
         let undone = (0..32).find(|attempt| REPAIRS.delay(*attempt, 0.0) >= lasted.min(REMEMBERED)).unwrap_or(32);
-        let contest =
-            Contest { undone: undone + 1, resumed: Some(said), open: true, told: true, ..Contest::default() };
+        let contest = Contest { undone: undone + 1, resumed: Some(said), open: true, told: true, ..Contest::default() };
         self.all.insert(key.clone(), contest);
         self.enter(&key, Phase::Waiting(now.at + REPAIRS.delay(undone, now.jitter)));
     }

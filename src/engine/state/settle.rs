@@ -210,7 +210,14 @@ impl State {
         }
     }
 
-    pub(super) fn notice(&mut self, id: &ResourceId, warning: bool, reason: &'static str, action: &'static str, note: String) {
+    pub(super) fn notice(
+        &mut self,
+        id: &ResourceId,
+        warning: bool,
+        reason: &'static str,
+        action: &'static str,
+        note: String,
+    ) {
         if let Some(entry) = self.index.get(id) {
             let uid = entry.uid.to_string().into();
             self.notices.push((id.clone(), Notice { uid, warning, reason, action, note }));

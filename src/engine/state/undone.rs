@@ -7,7 +7,7 @@ use super::{ContestedPart, Moment, State, runtime_of};
 use crate::engine::lanes::Lane;
 use crate::resource::ResourceId;
 use crate::source::target::{Ack, FinalizerChange, Finalizers};
-use crate::status::{Runtime, Status, Verdict, reasons};
+use crate::status::{Runtime, Status, reasons};
 
 impl State {
     /// Leaves undone for now what comes back undone, and says so.
@@ -31,13 +31,7 @@ impl State {
 
     /// Whether finalizer and status stood as they should before this version of the resource, which says otherwise.
     /// While a call is under way its own patch may be what is seen.
-    pub(super) fn stands_right(
-        &self,
-        id: &ResourceId,
-        observed: &Status,
-        finalizers: Finalizers,
-        now: Moment,
-    ) -> bool {
+    pub(super) fn stands_right(&self, id: &ResourceId, observed: &Status, finalizers: Finalizers, now: Moment) -> bool {
         let Some(entry) = self.index.get(id) else { return false };
         let differs = entry.finalizers != finalizers || entry.observed != *observed;
         differs
@@ -64,19 +58,38 @@ impl State {
     }
 
     /// A row that was contested before a restart is no fresh difference: the repairs go on as slowly as they were.
-    pub(super) fn resume_contest(&mut self, id: &ResourceId, now: Moment) -> bool {
-        let Some(entry) = self.index.get_mut(id) else { return false };
-        let condition = &entry.observed.words.synced;
-        let fresh = entry.verdict.is_none() && entry.flags.dirty() && !entry.flags.deleting() && entry.synced_at > 0;
-        if !fresh || &*condition.reason != reasons::CONTESTED {
+    pub(super) fn resume_row_contest(&mut self, id: &ResourceId, now: Moment) -> bool {
+        let Some(entry) = self.index.get(id) else { return false };
+        let drifted = entry.verdict.is_none() && entry.flags.dirty() && !entry.flags.deleting() && entry.synced_at > 0;
+        if !drifted || !self.resume_contest(id, ContestedPart::Row, now) {
             return false;
         }
+        let Some(entry) = self.index.get_mut(id) else { return false };
         entry.flags.set_dirty(false);
-        let text = condition.message.to_string();
+        let runtime = entry.observed.words.runtime();
+        self.set_synced(id, runtime);
+        true
+    }
+
+    /// The same of a finalizer that is off, where the status says that somebody takes it off.
+    pub(super) fn resume_finalizer_contest(&mut self, id: &ResourceId, now: Moment) {
+        let Some(entry) = self.index.get(id) else { return };
+        let off = entry.finalizers.ours.is_none() && entry.synced_at > 0 && !entry.flags.deleting();
+        let runtime = runtime_of(entry).cloned();
+        if let Some(runtime) = runtime.filter(|_| off && self.resume_contest(id, ContestedPart::Finalizer, now)) {
+            self.set_synced(id, runtime);
+        }
+    }
+
+    fn resume_contest(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) -> bool {
+        let Some(entry) = self.index.get(id) else { return false };
+        let condition = &entry.observed.words.synced;
+        if &*condition.reason != reasons::CONTESTED {
+            return false;
+        }
         let lasted = now.unix.saturating_sub(entry.observed.synced_since);
         let lasted = Duration::from_secs(u64::try_from(lasted).unwrap_or_default());
-        self.contests.resume(id, ContestedPart::Row, text.clone(), lasted, now);
-        self.set_verdict(id, Verdict::Contested { text, runtime: Runtime::Awaiting });
+        self.contests.resume(id, part, condition.message.to_string(), lasted, now);
         true
     }
 

@@ -152,8 +152,7 @@ pub enum ResourceState {
 }
 
 impl ResourceState {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Synced, Self::Failed, Self::Suspended, Self::Contested, Self::Pending];
+    pub(super) const ALL: [Self; 5] = [Self::Synced, Self::Failed, Self::Suspended, Self::Contested, Self::Pending];
 
     pub(super) fn label(self) -> &'static str {
         match self {
