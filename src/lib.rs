@@ -1,6 +1,7 @@
 //! orloj-operator keeps the rows that orlojd reads equal to the custom resources in a cluster.
 //!
-//! The modules, from the inside out; each uses only those above it:
+//! The modules, from the inside out; each uses only those above it, which `tests/layers.rs` checks. `ARCHITECTURE.md`
+//! describes each:
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`resource`]: a resource as a source hands it over

@@ -20,7 +20,7 @@ pub mod conditions {
     pub const STALLED: &str = "Stalled";
 }
 
-/// Condition reasons: one word each, stable, told in the README.
+/// Condition reasons: one word each, stable, listed in docs/reference/status.md.
 pub mod reasons {
     pub const SYNCED: &str = "Synced";
     pub const AWAITING_RUNTIME: &str = "AwaitingRuntime";
