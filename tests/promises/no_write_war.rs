@@ -56,14 +56,6 @@ impl World {
         self.operator().metric("orloj_operator_api_writes_total", &[("kind", kind), ("what", what)]).unwrap_or(0.0)
     }
 
-    /// Lets a war go on until [`WAR`] is over; returns what `count` has grown by.
-    fn cost(&self, count: impl Fn() -> f64) -> f64 {
-        let before = count();
-        // a span is the subject here
-        std::thread::sleep(WAR);
-        count() - before
-    }
-
     /// Waits until a resource says that it is contested; returns what it says.
     fn wait_contested(&self, kind: &str, name: &str) -> String {
         let object = self.wait_failed(kind, name, "Contested");
@@ -90,6 +82,14 @@ impl World {
         eprintln!("peace after {:?}", began.elapsed());
         self.wait_still();
     }
+}
+
+/// Lets a war go on until [`WAR`] is over; returns what `count` has grown by.
+fn cost(count: impl Fn() -> f64) -> f64 {
+    let before = count();
+    // a span is the subject here
+    std::thread::sleep(WAR);
+    count() - before
 }
 
 /// What only normalisation filled in is no difference: an orlojd that does not know the fields costs no write.
@@ -129,8 +129,8 @@ fn a_field_that_an_older_orlojd_drops_is_restored_ever_more_slowly() {
     let said = world.wait_contested("AgentSystem", "flow");
     assert!(said.contains("spec.a2a.enabled") || said.contains("spec.a2a "), "{said}");
     assert!(said.contains("older than these fields"), "{said}");
-    let cost = world.cost(|| world.row_updates("agent_systems"));
-    assert!(cost <= REPAIRS && orlojd.changed() >= 2, "{cost} repairs, {} times undone", orlojd.changed());
+    let spent = cost(|| world.row_updates("agent_systems"));
+    assert!(spent <= REPAIRS && orlojd.changed() >= 2, "{spent} repairs, {} times undone", orlojd.changed());
     assert_eq!(world.contested_events("AgentSystem", "flow"), 1);
     let told = [("kind", "AgentSystem"), ("what", "row")];
     assert!(world.operator().metric("orloj_operator_undone_total", &told).unwrap() >= 1.0);
@@ -158,8 +158,8 @@ fn a_script_that_overwrites_a_field_is_answered_ever_more_slowly() {
     );
     let said = world.wait_contested("Memory", "notes");
     assert!(said.contains("changes spec.type of the row"), "{said}");
-    let cost = world.cost(|| world.row_updates("memories"));
-    assert!(cost <= REPAIRS && script.changed() >= 2, "{cost} repairs, {} times undone", script.changed());
+    let spent = cost(|| world.row_updates("memories"));
+    assert!(spent <= REPAIRS && script.changed() >= 2, "{spent} repairs, {} times undone", script.changed());
     world.apply("Memory", "other", &json!({"type": "kv"}));
     world.wait_synced("Memory", "other");
     world.apply("Memory", "notes", &json!({"type": "kv", "provider": "redis"}));
@@ -201,8 +201,8 @@ fn a_trigger_that_rewrites_rows_is_answered_ever_more_slowly() {
     world.apply("Memory", "notes", &json!({"type": "kv"}));
     let said = world.wait_contested("Memory", "notes");
     assert!(said.contains("spec.type"), "{said}");
-    let cost = world.cost(|| world.row_updates("memories"));
-    assert!((1.0..=REPAIRS).contains(&cost), "{cost} repairs");
+    let spent = cost(|| world.row_updates("memories"));
+    assert!((1.0..=REPAIRS).contains(&spent), "{spent} repairs");
     world.database.psql("drop trigger theirs on memories");
     world.wait_peace();
 }
@@ -232,9 +232,9 @@ fn two_operators_with_different_registries_come_to_rest() {
         world.operators().iter().map(|operator| operator.metric(what, labels).unwrap_or(0.0)).sum()
     };
     world.wait_contested("Widget", "w");
-    let rows = world.cost(|| count("orloj_operator_store_rows_total", &labels));
+    let rows = cost(|| count("orloj_operator_store_rows_total", &labels));
     assert!(rows <= 2.0 * REPAIRS, "{rows} writes of rows");
-    let statuses = world.cost(|| count("orloj_operator_api_writes_total", &[("kind", "Widget"), ("what", "status")]));
+    let statuses = cost(|| count("orloj_operator_api_writes_total", &[("kind", "Widget"), ("what", "status")]));
     assert!(statuses <= 6.0 * REPAIRS, "{statuses} writes of statuses");
     world.operators()[1].stop();
     eventually(PEACE, "the first one has its way", || {
@@ -256,8 +256,8 @@ fn a_finalizer_that_is_taken_off_is_put_back_ever_more_slowly() {
     let stripper = SecondWriter::patch(&world, &crd, "notes", "{.metadata.finalizers}", &patch);
     let said = world.wait_contested("Memory", "notes");
     assert!(said.contains("the finalizer orloj.dev/sync"), "{said}");
-    let cost = world.cost(|| world.api_writes("Memory", "finalizer"));
-    assert!(cost <= REPAIRS && stripper.changed() >= 2, "{cost} repairs, {} times undone", stripper.changed());
+    let spent = cost(|| world.api_writes("Memory", "finalizer"));
+    assert!(spent <= REPAIRS && stripper.changed() >= 2, "{spent} repairs, {} times undone", stripper.changed());
     assert_eq!(world.contested_events("Memory", "notes"), 1);
     // nothing else of the resource is delayed
     world.apply("Memory", "notes", &json!({"type": "vector"}));
@@ -279,8 +279,8 @@ fn a_status_that_is_overwritten_is_restored_ever_more_slowly() {
         1 => Ok(()),
         count => Err(format!("{count} Events; log:\n{}", world.log_tail())),
     });
-    let cost = world.cost(|| world.api_writes("Memory", "status"));
-    assert!(cost <= REPAIRS && writer.changed() >= 2, "{cost} repairs, {} times undone", writer.changed());
+    let spent = cost(|| world.api_writes("Memory", "status"));
+    assert!(spent <= REPAIRS && writer.changed() >= 2, "{spent} repairs, {} times undone", writer.changed());
     drop(writer);
     world.wait_peace();
 }

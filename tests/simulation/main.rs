@@ -23,8 +23,8 @@ fn seeds() -> Vec<u64> {
 fn every_history(life: impl AsyncFn(World)) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for seed in seeds() {
-        let live = std::panic::AssertUnwindSafe(|| runtime.block_on(life(World::new(seed))));
-        if let Err(cause) = std::panic::catch_unwind(live) {
+        let history = std::panic::AssertUnwindSafe(|| runtime.block_on(life(World::new(seed))));
+        if let Err(cause) = std::panic::catch_unwind(history) {
             eprintln!("SIMULATION_SEED={seed} shows it again");
             std::panic::resume_unwind(cause);
         }

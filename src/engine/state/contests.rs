@@ -328,8 +328,8 @@ mod tests {
         ResourceId { kind: KindIndex(0), object: ObjectName::new("x", "a") }
     }
 
-    fn drift(field: &str) -> Option<Drift> {
-        Some(Drift { cause: DriftCause::Changed, fields: vec![field.to_owned()] })
+    fn drift(field: &str) -> Drift {
+        Drift { cause: DriftCause::Changed, fields: vec![field.to_owned()] }
     }
 
     /// Another program undoes each repair after `period`; returns the repairs of each hour.
@@ -355,7 +355,7 @@ mod tests {
                 }
             }
             if repair_now {
-                contests.row_repaired(&id(), drift("spec.size"), now);
+                contests.row_repaired(&id(), Some(drift("spec.size")), now);
                 repair(&clock);
                 undone_at = Some(now.at + period);
             }
@@ -378,7 +378,7 @@ mod tests {
         let (mut contests, mut clock) = (Contests::default(), Clock(Instant::now()));
         let second = Duration::from_secs(1);
         assert_eq!(contests.undone(&id(), ROW, clock.moment()), Answer::Repair);
-        contests.row_repaired(&id(), drift("spec.a"), clock.after(second));
+        contests.row_repaired(&id(), Some(drift("spec.a")), clock.after(second));
         assert_eq!((contests.explanation(&id()), contests.unsettled()), (None, 0));
         assert_eq!(contests.undone(&id(), ROW, clock.after(second)), Answer::Undone { first: true });
         assert!(contests.waits(&id(), ROW));
@@ -386,7 +386,7 @@ mod tests {
         assert!(contests.pop_due(clock.0).is_none());
         let now = clock.after(REPAIRS.first);
         assert_eq!(contests.pop_due(now.at), Some(Due::Repair(id(), ROW)));
-        contests.row_repaired(&id(), drift("spec.b"), now);
+        contests.row_repaired(&id(), Some(drift("spec.b")), now);
         let said = contests.explanation(&id()).unwrap();
         assert!(said.contains("spec.a, spec.b"), "{said}");
         contests.is_right(&id(), ROW, clock.after(second));
@@ -410,7 +410,7 @@ mod tests {
         assert!(contests.pop_due(clock.after(Duration::from_mins(20)).at).is_none());
         let now = clock.after(Duration::from_mins(2));
         assert_eq!(contests.pop_due(now.at), Some(Due::Repair(id(), ROW)));
-        contests.row_repaired(&id(), drift("spec.a"), now);
+        contests.row_repaired(&id(), Some(drift("spec.a")), now);
         assert!(contests.explanation(&id()).unwrap().contains("spec.a"));
     }
 
