@@ -12,6 +12,7 @@ use crate::normalize::{self, Fault};
 use crate::registry::{ColumnSource, Kind, RESERVED_NAMES, hex, sha256};
 use crate::resource::Resource;
 use crate::rules;
+use crate::status::Reason;
 
 /// Puts the row into another namespace than the resource's.
 pub const TARGET_NAMESPACE: &str = "orloj.dev/target-namespace";
@@ -85,15 +86,15 @@ pub enum InvalidClass {
 impl InvalidClass {
     /// Reason of a condition.
     #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Unreadable => "Invalid",
-            Self::Malformed => "Malformed",
-            Self::Metadata => "InvalidMetadata",
-            Self::Rule => "InvalidSpec",
-            Self::KeyTooLong => "KeyTooLong",
-            Self::NulCharacter => "NulCharacter",
-            Self::TooLarge => "TooLarge",
+            Self::Unreadable => Reason::Invalid,
+            Self::Malformed => Reason::Malformed,
+            Self::Metadata => Reason::InvalidMetadata,
+            Self::Rule => Reason::InvalidSpec,
+            Self::KeyTooLong => Reason::KeyTooLong,
+            Self::NulCharacter => Reason::NulCharacter,
+            Self::TooLarge => Reason::TooLarge,
         }
     }
 }

@@ -10,17 +10,17 @@
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
+//! - [`status`]: what a resource's status says
 //! - [`desired`]: a resource turned into the row that should stand for it
 //! - [`cases`]: what a kind's file is proven by
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`export`]: a row turned back into the manifest of a resource
-//! - [`status`]: what a resource's status says
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`plan`]: pure decisions
 //! - [`source`]: where resources come from and what is told to them; a directory of manifests
 //! - [`validate`]: manifests judged as the API server and this operator would, with neither
 //! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
-//! - [`engine`]: index, queue, batches, calls
+//! - [`reconciler`]: index, queue, batches, calls
 //! - [`config`], [`telemetry`], [`cli`]: the program around it
 
 #![forbid(unsafe_code)]
@@ -33,12 +33,12 @@ pub mod config;
 pub mod crypto;
 pub mod desired;
 pub mod difference;
-pub mod engine;
 pub mod export;
 pub mod golang;
 pub mod metadata;
 pub mod normalize;
 pub mod plan;
+pub mod reconciler;
 pub mod registry;
 pub mod resource;
 pub mod rules;

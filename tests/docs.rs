@@ -15,6 +15,7 @@ use orloj_operator::config::settings::{self, SETTINGS};
 use orloj_operator::registry::lint;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
+use orloj_operator::status::Reason;
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -173,21 +174,14 @@ fn every_annotation_is_told() {
 
 #[test]
 fn every_reason_is_told() {
-    let status = read("src/status.rs");
-    let start = status.find("pub mod reasons {").unwrap_or_default();
-    let of_status = &status[start..start + status[start..].find("\n}\n").unwrap_or_default()];
-    let mut reasons = find_all(r#"pub const \w+: &str = "(\w+)";"#, of_status);
-    reasons.extend(find_all(r#"Self::\w+ => "([A-Z]\w+)","#, &read("src/desired.rs")));
-    assert!(reasons.len() >= 16, "{reasons:?}");
-    let table = section(STATUS, "Reasons");
-    let told = find_all(r"(?m)^\| `(\w+)` \|", &table);
+    let reasons: BTreeSet<String> = Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect();
     for reason in &reasons {
         assert!(told.contains(reason), "{reason} is not in {STATUS}");
     }
     for reason in &told {
         assert!(reasons.contains(reason), "{reason} is in {STATUS} and nowhere else");
     }
-    for event in find_all(r#"self\.notice\(\s*id,\s*false,\s*"(\w+)""#, &read("src/engine/state/settle.rs")) {
+    for event in find_all(r#"self\.notice\(\s*id,\s*false,\s*"(\w+)""#, &read("src/reconciler/state/results.rs")) {
         assert!(section(STATUS, "Events").contains(&format!("`{event}`")), "the Event {event} is not in {STATUS}");
     }
 }

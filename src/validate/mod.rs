@@ -3,7 +3,7 @@
 //!
 //! An object passes through the stages of its life: it is read ([`crate::source::manifest`]), its metadata and the
 //! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`metadata`], [`schema`], [`cel`]), and
-//! it is made into a row as the engine does ([`object`], by [`crate::desired`]). Rules that look at more than one
+//! it is made into a row as the reconciler does ([`object`], by [`crate::desired`]). Rules that look at more than one
 //! object come last.
 
 pub mod across;

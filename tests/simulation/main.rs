@@ -1,4 +1,4 @@
-//! The engine's mind in a simulated world: an API server, a store and a network that fail at any moment.
+//! The reconciler's mind in a simulated world: an API server, a store and a network that fail at any moment.
 //!
 //! Every seed makes another history of edits, deletes, crashes, lost watches, failing calls and tampered rows. When
 //! the faults stop, all must converge, and then nothing may be written any more.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orloj_operator::crypto::{Fingerprinter, Vault};
-use orloj_operator::engine::batch::Committer;
-use orloj_operator::engine::codec::Codec;
-use orloj_operator::engine::state::{Batch, Job, Moment, Prune, State};
+use orloj_operator::reconciler::batch::Committer;
+use orloj_operator::reconciler::codec::Codec;
+use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, State};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
@@ -288,7 +288,7 @@ impl World {
             return;
         };
         let committed = self.committer.run(batch).await;
-        self.state.on_settled(committed.settlement, moment);
+        self.state.on_batch_result(committed.settlement, moment);
         match committed.unsettled {
             None => self.state.on_store_available(),
             Some((batch, _)) => self.state.on_store_unavailable(batch, Duration::from_secs(2), moment),

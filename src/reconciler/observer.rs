@@ -1,9 +1,9 @@
-//! Who watches the engine work: metrics, logs, the report of a one-shot sync.
+//! Who watches the reconciler work: metrics, logs, the report of a one-shot sync.
 
 use std::time::Duration;
 
 use super::batch::Counts;
-use super::state::{ContestedPart, Load, SettledItem, Tally};
+use super::state::{BatchItem, ContestedPart, KindCounts, Load};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::source::target::{Ack, Notified, TargetError};
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 /// Notes what happens; must not block.
 pub trait Observer: Send + Sync {
     /// A batch came back from the store.
-    fn committed(&self, _kind: &Kind, _items: &[SettledItem], _counts: Counts, _took: Duration) {}
+    fn committed(&self, _kind: &Kind, _items: &[BatchItem], _counts: Counts, _took: Duration) {}
 
     /// The store could not take a batch of this kind, or could not tell what it holds.
     fn unavailable(&self, _kind: Option<&Kind>, _error: &StoreError) {}
@@ -40,11 +40,11 @@ pub trait Observer: Send + Sync {
     /// What became of an Event.
     fn notified(&self, _kind: &Kind, _became: Notified) {}
 
-    /// The engine lives, though all it does is wait for the store: told at least once a second until `load` is.
+    /// The reconciler lives, though all it does is wait for the store: told at least once a second until `load` is.
     fn alive(&self) {}
 
     /// What waits and what is known, told about once a second, by kind.
-    fn load(&self, _kinds: &[Tally], _load: Load) {}
+    fn load(&self, _kinds: &[KindCounts], _load: Load) {}
 }
 
 /// Watches nothing.

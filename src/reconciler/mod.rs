@@ -1,16 +1,16 @@
-//! The engine: takes what the source tells, brings it through the store in batches, and acknowledges it.
+//! The reconciler: takes what the source tells, brings it through the store in batches, and acknowledges it.
 //!
 //! [`state`] decides, and knows neither clock nor I/O; this module is the shell around it. One task holds the state;
 //! batches, calls to the source and reading back run beside it and report to it.
 
 pub mod batch;
 pub mod codec;
+mod event_loop;
 pub mod index;
 pub mod lanes;
 pub mod observer;
 pub mod outage;
-pub mod reader;
-mod shell;
+pub mod row_reader;
 pub mod state;
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub use crate::source::target::Target;
 pub use observer::Observer;
 pub use state::Prune;
 
-/// How the engine works.
+/// How the reconciler works.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Resources in one store transaction, at most.
@@ -67,7 +67,7 @@ impl Default for Options {
     }
 }
 
-/// What the engine works with.
+/// What the reconciler works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub store: Arc<dyn Store>,
@@ -88,9 +88,9 @@ impl std::fmt::Debug for Parts {
 /// Between two signs of life while there is nothing to do but to wait.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Why the engine stopped.
+/// Why the reconciler stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum EngineError {
+pub enum ReconcilerError {
     /// Another leader writes now, or the store failed a one-shot run.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,13 +105,13 @@ pub async fn run(
     options: Options,
     events: mpsc::Receiver<SourceEvent>,
     stop: CancellationToken,
-) -> Result<(), EngineError> {
+) -> Result<(), ReconcilerError> {
     let observer = parts.observer.as_ref();
     let salt = patiently(&options, observer, &stop, || parts.store.salt());
     let Some(salt) = alive_during(observer, salt).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
     let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
-    Box::pin(shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run()).await
+    Box::pin(event_loop::EventLoop::new(parts, options, fingerprinter, codec, events, stop).run()).await
 }
 
 /// Asks the store until it answers; a one-shot run ends with the first error. `None` when stopped.
@@ -120,7 +120,7 @@ async fn patiently<T, F>(
     observer: &dyn Observer,
     stop: &CancellationToken,
     ask: impl Fn() -> F,
-) -> Result<Option<T>, EngineError>
+) -> Result<Option<T>, ReconcilerError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
@@ -132,7 +132,7 @@ where
             Err(error) => error,
         };
         observer.unavailable(None, &error);
-        let delay = shell::STORE_RETRY.delay(failures, rand::random());
+        let delay = event_loop::STORE_RETRY.delay(failures, rand::random());
         failures = failures.saturating_add(1);
         tokio::select! {
             () = stop.cancelled() => return Ok(None),
@@ -141,8 +141,8 @@ where
     }
 }
 
-/// Says that the engine lives while it waits for work that has limits of its own: what the store holds may take
-/// minutes to recall, and the store may be away.
+/// Says that the reconciler lives while it waits for work that has limits of its own: what the store holds may take
+/// minutes to load_ledger, and the store may be away.
 async fn alive_during<T>(observer: &dyn Observer, work: impl Future<Output = T>) -> T {
     let mut beat = tokio::time::interval(BEAT);
     let mut work = std::pin::pin!(work);

@@ -2,7 +2,7 @@
 
 use super::contests::Answer;
 use super::{ContestedPart, Moment, Prune, State, Work, runtime_of};
-use crate::engine::lanes::Lane;
+use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::status::{Runtime, Verdict};
 use crate::store::{Fingerprint, LedgerEntry};
@@ -39,15 +39,15 @@ impl State {
 
     /// Rows read after `read_at` commits had ended. Returns those that carry our mark and belong to no resource.
     pub fn on_rows(&mut self, kind: KindIndex, rows: Vec<RowFact>, read_at: u64, now: Moment) -> Vec<RowFact> {
-        let mut strays = Vec::new();
+        let mut unowned_rows = Vec::new();
         for row in rows {
             match self.index.owner_of(kind, &row.key) {
                 Some(id) => self.on_row(&id, row, read_at, now),
-                None if row.written_for.is_some() => strays.push(row),
+                None if row.written_for.is_some() => unowned_rows.push(row),
                 None => {}
             }
         }
-        strays
+        unowned_rows
     }
 
     fn on_row(&mut self, id: &ResourceId, row: RowFact, read_at: u64, now: Moment) {

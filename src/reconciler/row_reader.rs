@@ -21,9 +21,9 @@ const PAGE: u32 = 100;
 /// before the last look may have ended after it.
 const OVERLAP: i64 = 15_000_000;
 
-/// What the reader tells the engine.
+/// What the reader tells the reconciler.
 #[derive(Debug)]
-pub enum Reading {
+pub enum RowReaderEvent {
     SweepBegins,
     Rows {
         kind: KindIndex,
@@ -42,22 +42,22 @@ pub enum Reading {
 }
 
 /// Reads rows and turns them into facts.
-pub struct Reader {
+pub struct RowReader {
     pub registry: Arc<Registry>,
     pub store: Arc<dyn Store>,
     pub codec: Arc<Codec>,
-    /// How many commits have ended, kept by the engine.
+    /// How many commits have ended, kept by the reconciler.
     pub commits: Arc<AtomicU64>,
-    pub tell: mpsc::Sender<Reading>,
+    pub tell: mpsc::Sender<RowReaderEvent>,
 }
 
-impl Reader {
-    /// One full sweep. False when the engine listens no more or the store failed, which is told.
+impl RowReader {
+    /// One full sweep. False when the reconciler listens no more or the store failed, which is told.
     pub async fn sweep(&self) -> bool {
         match self.try_sweep().await {
             Ok(()) => true,
             Err(Some(error)) => {
-                let _ = self.tell.send(Reading::Failed(error)).await;
+                let _ = self.tell.send(RowReaderEvent::Failed(error)).await;
                 false
             }
             Err(None) => false,
@@ -66,7 +66,7 @@ impl Reader {
 
     /// A table that cannot be read (dropped, its rights taken away) does not keep the others from being read.
     async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
-        self.send(Reading::SweepBegins).await?;
+        self.send(RowReaderEvent::SweepBegins).await?;
         let (mut rows, mut failed) = (0, None);
         for kind in self.registry.kinds() {
             match self.sweep_kind(kind).await {
@@ -75,7 +75,7 @@ impl Reader {
                 Err(error) => return Err(error),
             }
         }
-        self.send(Reading::SweepEnds { rows }).await?;
+        self.send(RowReaderEvent::SweepEnds { rows }).await?;
         failed.map_or(Ok(()), |error| Err(Some(error)))
     }
 
@@ -87,15 +87,15 @@ impl Reader {
             let Some(last) = page.last().map(|row| row.key.clone()) else { break };
             rows += page.len();
             let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
-            self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+            self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
             after = Some(last);
             tokio::task::yield_now().await;
         }
-        self.send(Reading::KindSwept { kind: kind.index, read_at }).await?;
+        self.send(RowReaderEvent::KindSwept { kind: kind.index, read_at }).await?;
         Ok(rows)
     }
 
-    async fn send(&self, reading: Reading) -> Result<(), Option<StoreError>> {
+    async fn send(&self, reading: RowReaderEvent) -> Result<(), Option<StoreError>> {
         self.tell.send(reading).await.map_err(|_| None)
     }
 
@@ -120,7 +120,7 @@ impl Reader {
                 self.sweep().await;
             }
             if let Err(Some(error)) = self.changed_rows(&mut cursor).await {
-                let _ = self.tell.send(Reading::Failed(error)).await;
+                let _ = self.tell.send(RowReaderEvent::Failed(error)).await;
             }
         }
     }
@@ -141,7 +141,7 @@ impl Reader {
                 Err(error) => return Err(Some(error)),
             }
             if !facts.is_empty() {
-                self.send(Reading::Rows { kind: kind.index, facts, read_at }).await?;
+                self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
             }
         }
         *cursor = Some(now);
@@ -149,8 +149,8 @@ impl Reader {
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for RowReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
+        f.debug_struct("RowReader").finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
-//! The engine's mind: what is known, what waits, what comes next. No I/O and no clock in here; times are arguments,
+//! The reconciler's mind: what is known, what waits, what comes next. No I/O and no clock in here; times are arguments,
 //! so a simulation can drive it.
 
-mod arrivals;
 mod batches;
 mod calls;
 mod contests;
+mod observe;
+mod results;
 mod rows;
-mod settle;
 mod undone;
 
 use std::sync::Arc;
@@ -28,8 +28,8 @@ use crate::store::{Fingerprint, LedgerEntry};
 
 pub use contests::ContestedPart;
 use contests::Contests;
+pub use results::{BatchItem, BatchResult};
 pub use rows::RowFact;
-pub use settle::{Settled, SettledItem, Settlement};
 
 /// Retries of one resource: a failed acknowledgement, a refused row, a fetch.
 const RETRY: Policy = Policy { first: Duration::from_millis(500), longest: Duration::from_mins(5) };
@@ -44,7 +44,7 @@ pub struct Moment {
     pub jitter: f64,
 }
 
-/// What the engine is to do with resources that a complete list does not name.
+/// What the reconciler is to do with resources that a complete list does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
     Yes,
@@ -99,12 +99,12 @@ pub struct Load {
     pub acks_in_flight: usize,
     pub retrying: usize,
     /// The batch in the store, where that is known.
-    pub batch: Option<UnderWay>,
+    pub batch: Option<BatchInFlight>,
 }
 
 /// A batch in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnderWay {
+pub struct BatchInFlight {
     pub kind: KindIndex,
     pub resources: usize,
     pub since: Instant,
@@ -112,7 +112,7 @@ pub struct UnderWay {
 
 /// Resources of one kind by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct KindCounts {
     /// For the store.
     pub waiting: usize,
     pub synced: usize,
@@ -265,9 +265,9 @@ impl State {
 
     /// How many resources of each kind are in which state.
     #[must_use]
-    pub fn by_kind(&self) -> Vec<Tally> {
+    pub fn by_kind(&self) -> Vec<KindCounts> {
         let tally = |(kind, queue): (&Kind, &Lanes<ObjectName, Queued>)| {
-            let mut tally = Tally { waiting: queue.len(), ..Tally::default() };
+            let mut tally = KindCounts { waiting: queue.len(), ..KindCounts::default() };
             for (_, entry) in self.index.of_kind(kind.index) {
                 match entry.verdict.as_deref() {
                     Some(Verdict::Synced(_)) => tally.synced += 1,

@@ -34,8 +34,8 @@ impl Outage {
 
     /// Whether another call may start while so many are under way.
     #[must_use]
-    pub fn allows(&self, under_way: usize, now: Instant) -> bool {
-        self.next_try.is_none_or(|at| under_way == 0 && at <= now)
+    pub fn allows(&self, batch_in_flight: usize, now: Instant) -> bool {
+        self.next_try.is_none_or(|at| batch_in_flight == 0 && at <= now)
     }
 
     /// When the next call may start; `None` where the source answers.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::codec::Codec;
-use super::state::{Batch, Item, Settled, SettledItem, Settlement, Work};
+use super::state::{Batch, BatchItem, BatchResult, Item, Work};
 use crate::desired::{SUSPEND, retains};
-use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
+use crate::plan::{self, Context, Intent, ItemResult, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
-use crate::status::reasons;
+use crate::status::Reason;
 use crate::store::{Changes, Fence, Fingerprint, Request, Snapshot, Store, StoreError, StoreErrorClass};
 
 /// Commits batches under one fence.
@@ -24,7 +24,7 @@ pub struct Committer {
 /// What a batch came to.
 #[derive(Debug)]
 pub struct Committed {
-    pub settlement: Settlement,
+    pub settlement: BatchResult,
     /// What the store could not take now, and why.
     pub unsettled: Option<(Batch, StoreError)>,
     /// Rows written.
@@ -42,7 +42,7 @@ pub struct Counts {
 }
 
 /// A resource with what it asks of the store.
-struct Asked {
+struct PreparedItem {
     item: Item,
     about: About,
     intent: (ObjectName, Intent),
@@ -60,7 +60,12 @@ impl Committer {
     pub async fn run(&self, batch: Batch) -> Committed {
         let kind = self.registry.kind(batch.kind);
         let mut committed = Committed {
-            settlement: Settlement { kind: batch.kind, items: Vec::new(), displaced: Vec::new(), released: Vec::new() },
+            settlement: BatchResult {
+                kind: batch.kind,
+                items: Vec::new(),
+                displaced: Vec::new(),
+                released: Vec::new(),
+            },
             unsettled: None,
             counts: Counts::default(),
             answered: false,
@@ -85,11 +90,8 @@ impl Committer {
                     committed.counts.deleted += changes.delete.len();
                     committed.settlement.displaced.extend(plan.displaced);
                     committed.settlement.released.extend(plan.released);
-                    let settled = part.into_iter().zip(plan.outcomes);
-                    committed
-                        .settlement
-                        .items
-                        .extend(settled.map(|(ready, outcome)| ready.settle(Settled::Planned(outcome))));
+                    let items = part.into_iter().zip(plan.outcomes).map(|(ready, result)| ready.settle(result));
+                    committed.settlement.items.extend(items);
                 }
                 Err(error) if error.class() == StoreErrorClass::Rejected => {
                     committed.answered = true;
@@ -105,12 +107,12 @@ impl Committer {
     }
 
     /// What an item asks of the store; settled right here where it asks nothing.
-    fn prepare(&self, kind: &Kind, item: Item) -> Result<Asked, Box<SettledItem>> {
+    fn prepare(&self, kind: &Kind, item: Item) -> Result<PreparedItem, Box<BatchItem>> {
         let resource = match &item.work {
             Work::Remove { key, retain } => {
                 let remove = Remove { key: key.clone(), retain: *retain };
                 let intent = (item.object.clone(), Intent::Remove(remove));
-                return Ok(Asked { item, about: About::default(), intent });
+                return Ok(PreparedItem { item, about: About::default(), intent });
             }
             Work::Apply(resource) => resource,
         };
@@ -118,25 +120,25 @@ impl Committer {
         match self.wanted(kind, resource, about) {
             Ok((about, intent)) => {
                 let intent = (item.object.clone(), intent);
-                Ok(Asked { item, about, intent })
+                Ok(PreparedItem { item, about, intent })
             }
             Err(settled) => Err(Box::new(settle(item, about, settled))),
         }
     }
 
-    fn wanted(&self, kind: &Kind, resource: &Resource, about: About) -> Result<(About, Intent), Settled> {
+    fn wanted(&self, kind: &Kind, resource: &Resource, about: About) -> Result<(About, Intent), ItemResult> {
         if resource.annotations.get(SUSPEND).is_some_and(|value| value == "true") {
-            return Err(Settled::Suspended);
+            return Err(ItemResult::Suspended);
         }
         let desired = kind
             .desired(resource)
-            .map_err(|invalid| Settled::Invalid { reason: invalid.class.reason(), text: invalid.text })?;
+            .map_err(|invalid| ItemResult::Invalid { reason: invalid.class.reason(), text: invalid.text })?;
         for warning in &desired.warnings {
             tracing::warn!(kind = kind.names.kind, object = %resource.id.object, "{warning}");
         }
         if self.require_encryption && kind.sensitive && !self.codec.encrypts() {
-            return Err(Settled::Invalid {
-                reason: reasons::ENCRYPTION_REQUIRED,
+            return Err(ItemResult::Invalid {
+                reason: Reason::EncryptionRequired,
                 text: "the operator runs with --require-encryption but has no encryption key; nothing was stored"
                     .to_owned(),
             });
@@ -154,7 +156,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[Asked]) -> Result<(Plan, Changes), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(Plan, Changes), StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -208,7 +210,7 @@ impl std::fmt::Debug for Committer {
     }
 }
 
-impl Asked {
+impl PreparedItem {
     fn key(&self) -> &str {
         match &self.intent.1 {
             Intent::Sync(sync) => &sync.desired.key,
@@ -216,30 +218,38 @@ impl Asked {
         }
     }
 
-    fn settle(self, settled: Settled) -> SettledItem {
-        settle(self.item, self.about, settled)
+    fn settle(self, result: ItemResult) -> BatchItem {
+        settle(self.item, self.about, result)
     }
 }
 
-fn settle(item: Item, about: About, settled: Settled) -> SettledItem {
-    SettledItem {
+fn settle(item: Item, about: About, result: ItemResult) -> BatchItem {
+    BatchItem {
         object: item.object,
         lane: item.lane,
         seen: item.seen,
         generation: about.generation,
         row_fingerprint: about.row_fingerprint,
-        settled,
+        result,
     }
 }
 
 /// Halves a refused part, so that the bad object stands alone in the end and is settled as refused.
-fn split_or_settle(mut part: Vec<Asked>, error: &StoreError, settled: &mut Vec<SettledItem>) -> Vec<Vec<Asked>> {
+fn split_or_settle(
+    mut part: Vec<PreparedItem>,
+    error: &StoreError,
+    settled: &mut Vec<BatchItem>,
+) -> Vec<Vec<PreparedItem>> {
     if part.len() == 1 {
-        settled.extend(part.into_iter().map(|ready| ready.settle(Settled::Refused { text: error.to_string() })));
+        settled.extend(part.into_iter().map(|ready| ready.settle(refused_by_store(error))));
         return Vec::new();
     }
     let second = part.split_off(part.len() / 2);
     vec![part, second]
+}
+
+fn refused_by_store(error: &StoreError) -> ItemResult {
+    ItemResult::Refused { reason: Reason::RefusedByStore, text: error.to_string() }
 }
 
 /// Microseconds since the Unix epoch.

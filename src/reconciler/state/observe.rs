@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::calls::Overtaken;
 use super::{Moment, Prune, State, Work};
 use crate::desired::{LAST_APPLIED, retains};
-use crate::engine::index::{Entry, Uid};
-use crate::engine::lanes::Lane;
+use crate::reconciler::index::{Entry, Uid};
+use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::target::Finalizers;
 use crate::source::{Scope, SourceEvent};
-use crate::status::{Status, Verdict};
+use crate::status::{Reason, Status, Verdict};
 use crate::store::Fingerprint;
 
 impl State {
@@ -212,7 +212,7 @@ impl State {
         }
     }
 
-    pub(super) fn fail(&mut self, id: &ResourceId, reason: &'static str, text: String) {
+    pub(super) fn fail(&mut self, id: &ResourceId, reason: Reason, text: String) {
         let verdict = Verdict::Failed { reason, text };
         if !self.index.get(id).is_some_and(|entry| entry.has_told(&verdict)) {
             self.notice_failure(id, &verdict);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Batch, Item, Moment, State, Work};
-use crate::engine::lanes::{BACKLOG_SHARE, Lane};
+use crate::reconciler::lanes::{BACKLOG_SHARE, Lane};
 use crate::resource::{KindIndex, ResourceId};
 
 impl State {

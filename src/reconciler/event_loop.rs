@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Committed, Committer, micros_now};
 use super::codec::Codec;
-use super::reader::{Reader, Reading};
-use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
-use super::{EngineError, Options, Parts, alive_during, patiently};
+use super::row_reader::{RowReader, RowReaderEvent};
+use super::state::{Batch, BatchInFlight, Job, Load, Moment, RowFact, State};
+use super::{Options, Parts, ReconcilerError, alive_during, patiently};
 use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
@@ -42,7 +42,7 @@ const LAST_CALLS: Duration = Duration::from_secs(2);
 /// Between two tries of a store that is away.
 pub(super) const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
-pub(super) struct Shell {
+pub(super) struct EventLoop {
     parts: Parts,
     options: Options,
     state: State,
@@ -50,13 +50,13 @@ pub(super) struct Shell {
     events: mpsc::Receiver<SourceEvent>,
     stop: CancellationToken,
     batches: JoinSet<(Committed, Instant)>,
-    calls: JoinSet<Returned>,
-    readings: mpsc::Receiver<Reading>,
-    owners: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
+    calls: JoinSet<CallReturn>,
+    row_events: mpsc::Receiver<RowReaderEvent>,
+    owners: (mpsc::Sender<PreparedItem>, mpsc::Receiver<PreparedItem>),
     /// Questions to the ledger that are not answered yet.
     asking: usize,
-    reader: Option<Reader>,
-    /// What runs until the engine stops: an end before is a fault.
+    reader: Option<RowReader>,
+    /// What runs until the reconciler stops: an end before is a fault.
     background: JoinSet<()>,
     /// The source told everything and ended, which a one-shot run may.
     source_ended: bool,
@@ -64,10 +64,10 @@ pub(super) struct Shell {
     sweep_due: Option<Instant>,
     commits: Arc<AtomicU64>,
     /// Rows of the sweep under way that belong to no resource.
-    strays: HashMap<KindIndex, Vec<RowFact>>,
+    unowned_rows: HashMap<KindIndex, Vec<RowFact>>,
     lost: usize,
     started: Instant,
-    under_way: Option<UnderWay>,
+    batch_in_flight: Option<BatchInFlight>,
     store_failures: u32,
     store_pause: Option<Instant>,
     swept_after_lists: bool,
@@ -83,10 +83,10 @@ struct Owners {
 }
 
 /// The ledger's answer.
-type Asked = Result<Owners, StoreError>;
+type PreparedItem = Result<Owners, StoreError>;
 
 /// A call to the source that came back.
-struct Returned {
+struct CallReturn {
     id: ResourceId,
     seen: Instant,
     result: CallResult,
@@ -97,7 +97,7 @@ enum CallResult {
     Fetched(Result<Option<Resource>, TargetError>),
 }
 
-impl Shell {
+impl EventLoop {
     pub fn new(
         parts: Parts,
         options: Options,
@@ -107,8 +107,8 @@ impl Shell {
         stop: CancellationToken,
     ) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let (tell, readings) = mpsc::channel(4);
-        let reader = Reader {
+        let (tell, row_events) = mpsc::channel(4);
+        let reader = RowReader {
             registry: Arc::clone(&parts.registry),
             store: Arc::clone(&parts.store),
             codec: Arc::clone(&codec),
@@ -132,7 +132,7 @@ impl Shell {
             stop,
             batches: JoinSet::new(),
             calls: JoinSet::new(),
-            readings,
+            row_events,
             owners: mpsc::channel(16),
             asking: 0,
             reader: Some(reader),
@@ -141,19 +141,19 @@ impl Shell {
             sweep_now: Arc::new(Notify::new()),
             sweep_due: None,
             commits,
-            strays: HashMap::new(),
+            unowned_rows: HashMap::new(),
             lost: 0,
             started: Instant::now(),
-            under_way: None,
+            batch_in_flight: None,
             store_failures: 0,
             store_pause: None,
             swept_after_lists: false,
         }
     }
 
-    pub async fn run(mut self) -> Result<(), EngineError> {
+    pub async fn run(mut self) -> Result<(), ReconcilerError> {
         let observer = Arc::clone(&self.parts.observer);
-        alive_during(observer.as_ref(), self.recall()).await?;
+        alive_during(observer.as_ref(), self.load_ledger()).await?;
         self.started = Instant::now();
         let stop_reading = self.stop.child_token();
         let _guard = stop_reading.clone().drop_guard();
@@ -184,16 +184,16 @@ impl Shell {
                 () = stop.cancelled() => return self.finish().await,
                 Some(done) = self.batches.join_next(), if !self.batches.is_empty() => self.on_batch(joined(done)?)?,
                 Some(done) = self.calls.join_next(), if !self.calls.is_empty() => self.on_call(joined(done)?),
-                Some(reading) = self.readings.recv() => self.on_reading(reading)?,
+                Some(reading) = self.row_events.recv() => self.on_reading(reading)?,
                 Some(asked) = self.owners.1.recv() => self.on_owners(asked)?,
                 Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
                     joined(ended)?;
-                    return Err(EngineError::Internal("rows are read back no more".to_owned()));
+                    return Err(ReconcilerError::Internal("rows are read back no more".to_owned()));
                 }
                 event = self.events.recv(), if room && !self.source_ended => match event {
                     Some(event) => self.on_event(event),
                     None if self.options.until_idle && self.state.listed() => self.source_ended = true,
-                    None => return Err(EngineError::Internal("the source has ended".to_owned())),
+                    None => return Err(ReconcilerError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
                 _ = report.tick() => self.report(),
@@ -202,7 +202,7 @@ impl Shell {
     }
 
     /// What the ledger and the rows tell from before, so that a restart writes nothing.
-    async fn recall(&mut self) -> Result<(), EngineError> {
+    async fn load_ledger(&mut self) -> Result<(), ReconcilerError> {
         let mut after: Option<(String, String)> = None;
         loop {
             let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
@@ -219,7 +219,7 @@ impl Shell {
     }
 
     /// Reads all rows, and waits for the end of that.
-    async fn sweep(&mut self) -> Result<(), EngineError> {
+    async fn sweep(&mut self) -> Result<(), ReconcilerError> {
         let Some(reader) = self.reader.take() else { return Ok(()) };
         let sweep = tokio::spawn(async move {
             reader.sweep().await;
@@ -229,14 +229,14 @@ impl Shell {
         loop {
             tokio::select! {
                 biased;
-                Some(reading) = self.readings.recv() => self.on_reading(reading)?,
+                Some(reading) = self.row_events.recv() => self.on_reading(reading)?,
                 reader = &mut sweep => {
                     self.reader = Some(joined(reader)?);
                     break;
                 }
             }
         }
-        while let Ok(reading) = self.readings.try_recv() {
+        while let Ok(reading) = self.row_events.try_recv() {
             self.on_reading(reading)?;
         }
         Ok(())
@@ -250,7 +250,8 @@ impl Shell {
             && !paused
             && let Some(batch) = self.state.next_batch(self.options.batch_size)
         {
-            self.under_way = Some(UnderWay { kind: batch.kind, resources: batch.items.len(), since: now.at });
+            self.batch_in_flight =
+                Some(BatchInFlight { kind: batch.kind, resources: batch.items.len(), since: now.at });
             let committer = Arc::clone(&self.committer);
             self.batches.spawn(async move {
                 let started = Instant::now();
@@ -293,7 +294,7 @@ impl Shell {
                     CallResult::Acknowledged(ack, result)
                 }
             };
-            Returned { id, seen, result }
+            CallReturn { id, seen, result }
         });
     }
 
@@ -308,15 +309,15 @@ impl Shell {
         }
     }
 
-    fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), EngineError> {
+    fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), ReconcilerError> {
         let now = moment();
-        self.under_way = None;
+        self.batch_in_flight = None;
         let kind = self.parts.registry.kind(committed.settlement.kind);
         let took = now.at.duration_since(started);
         if !committed.settlement.items.is_empty() {
             self.parts.observer.committed(kind, &committed.settlement.items, committed.counts, took);
         }
-        self.state.on_settled(committed.settlement, now);
+        self.state.on_batch_result(committed.settlement, now);
         self.commits.store(self.state.commits(), Ordering::Release);
         match committed.unsettled {
             None if !committed.answered => Ok(()),
@@ -330,7 +331,7 @@ impl Shell {
         }
     }
 
-    fn on_unavailable(&mut self, batch: Batch, error: StoreError, now: Moment) -> Result<(), EngineError> {
+    fn on_unavailable(&mut self, batch: Batch, error: StoreError, now: Moment) -> Result<(), ReconcilerError> {
         self.parts.observer.unavailable(Some(self.parts.registry.kind(batch.kind)), &error);
         if error.class() == StoreErrorClass::Deposed || self.options.until_idle {
             return Err(error.into());
@@ -341,7 +342,7 @@ impl Shell {
         Ok(())
     }
 
-    fn on_call(&mut self, returned: Returned) {
+    fn on_call(&mut self, returned: CallReturn) {
         let now = moment();
         let kind = self.parts.registry.kind(returned.id.kind);
         match returned.result {
@@ -357,29 +358,29 @@ impl Shell {
         }
     }
 
-    fn on_reading(&mut self, reading: Reading) -> Result<(), EngineError> {
+    fn on_reading(&mut self, reading: RowReaderEvent) -> Result<(), ReconcilerError> {
         let now = moment();
         match reading {
-            Reading::SweepBegins => {
+            RowReaderEvent::SweepBegins => {
                 self.lost = 0;
-                self.strays.clear();
+                self.unowned_rows.clear();
                 self.state.begin_sweep();
             }
-            Reading::Rows { kind, facts, read_at } => {
-                let strays = self.state.on_rows(kind, facts, read_at, now);
-                if !strays.is_empty() {
-                    self.strays.entry(kind).or_default().extend(strays);
+            RowReaderEvent::Rows { kind, facts, read_at } => {
+                let unowned_rows = self.state.on_rows(kind, facts, read_at, now);
+                if !unowned_rows.is_empty() {
+                    self.unowned_rows.entry(kind).or_default().extend(unowned_rows);
                 }
             }
-            Reading::KindSwept { kind, read_at } => {
+            RowReaderEvent::KindSwept { kind, read_at } => {
                 self.lost += self.state.end_sweep(kind, read_at, now);
-                if let Some(strays) = self.strays.remove(&kind) {
-                    self.look_for_owners(kind, strays);
+                if let Some(unowned_rows) = self.unowned_rows.remove(&kind) {
+                    self.look_for_owners(kind, unowned_rows);
                 }
             }
-            Reading::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
-            Reading::Failed(error) if self.options.until_idle => return Err(error.into()),
-            Reading::Failed(error) => {
+            RowReaderEvent::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
+            RowReaderEvent::Failed(error) if self.options.until_idle => return Err(error.into()),
+            RowReaderEvent::Failed(error) => {
                 self.parts.observer.unavailable(None, &error);
                 self.sweep_due.get_or_insert(now.at + SWEEP_AFTER_OUTAGE);
             }
@@ -388,17 +389,17 @@ impl Shell {
     }
 
     /// Asks the ledger who owns rows that no resource here is known to have.
-    fn look_for_owners(&mut self, kind: KindIndex, strays: Vec<RowFact>) {
+    fn look_for_owners(&mut self, kind: KindIndex, unowned_rows: Vec<RowFact>) {
         self.asking += 1;
         let store = Arc::clone(&self.parts.store);
         let tell = self.owners.0.clone();
         let name = self.parts.registry.kind(kind).names.kind.clone();
         let cluster = self.parts.fence.cluster.clone();
         tokio::spawn(async move {
-            let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
+            let keys: Vec<_> = unowned_rows.iter().map(|row| row.key.clone()).collect();
             let asked = store.owners(&name, &keys).await.map(|owners| {
                 let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
-                let orphans = strays.into_iter().filter(|row| !owned.contains(&row.key)).collect();
+                let orphans = unowned_rows.into_iter().filter(|row| !owned.contains(&row.key)).collect();
                 let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
                 Owners { kind, ours, orphans }
             });
@@ -406,7 +407,7 @@ impl Shell {
         });
     }
 
-    fn on_owners(&mut self, asked: Asked) -> Result<(), EngineError> {
+    fn on_owners(&mut self, asked: PreparedItem) -> Result<(), ReconcilerError> {
         self.asking = self.asking.saturating_sub(1);
         match asked {
             Ok(owners) => {
@@ -431,7 +432,7 @@ impl Shell {
             self.sweep_due = None;
             self.sweep_now.notify_one();
         }
-        let load = Load { batch: self.under_way, ..self.state.load() };
+        let load = Load { batch: self.batch_in_flight, ..self.state.load() };
         self.parts.observer.load(&self.state.by_kind(), load);
     }
 
@@ -443,7 +444,7 @@ impl Shell {
     }
 
     /// Lets the batch in flight commit and the calls in flight end.
-    async fn finish(mut self) -> Result<(), EngineError> {
+    async fn finish(mut self) -> Result<(), ReconcilerError> {
         while let Some(done) = self.batches.join_next().await {
             self.on_batch(joined(done)?)?;
         }
@@ -453,8 +454,8 @@ impl Shell {
     }
 }
 
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, EngineError> {
-    result.map_err(|error| EngineError::Internal(error.to_string()))
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, ReconcilerError> {
+    result.map_err(|error| ReconcilerError::Internal(error.to_string()))
 }
 
 fn moment() -> Moment {

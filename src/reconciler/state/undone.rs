@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::contests::{Answer, Due};
 use super::{ContestedPart, Moment, State, runtime_of};
-use crate::engine::lanes::Lane;
+use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
 use crate::source::target::{Ack, FinalizerChange, Finalizers};
-use crate::status::{Runtime, Status, reasons};
+use crate::status::{Reason, Runtime, Status};
 
 impl State {
     /// Leaves undone for now what comes back undone, and says so.
@@ -23,7 +23,7 @@ impl State {
         if let Answer::Undone { first } = answer {
             self.undone.push((id.kind, part));
             if first && let Some(text) = self.contests.explanation(id) {
-                self.notice(id, true, reasons::CONTESTED, "Repair", text);
+                self.notice(id, true, Reason::Contested.as_str(), "Repair", text);
             }
         }
         self.want_ack_if_listed(id, now);
@@ -84,7 +84,7 @@ impl State {
     fn resume_contest(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) -> bool {
         let Some(entry) = self.index.get(id) else { return false };
         let condition = &entry.observed.words.synced;
-        if &*condition.reason != reasons::CONTESTED {
+        if &*condition.reason != Reason::Contested.as_str() {
             return false;
         }
         let lasted = now.unix.saturating_sub(entry.observed.synced_since);

@@ -88,7 +88,7 @@ impl Codec {
         self.fingerprinter.fingerprint(kind.sensitive, [meaning, kind.program.columns_mark.as_bytes()].into_iter())
     }
 
-    /// What the engine wants to know of a row.
+    /// What the reconciler wants to know of a row.
     #[must_use]
     pub fn fact(&self, kind: &Kind, row: StoredRow) -> RowFact {
         let StoredRow { key, payload, .. } = row;

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::{ContestedPart, Job, Moment, State};
-use crate::engine::lanes::{BACKLOG_SHARE, Lane};
+use crate::reconciler::lanes::{BACKLOG_SHARE, Lane};
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
 use crate::source::target::{Ack, FinalizerChange, TargetError};
@@ -147,7 +147,7 @@ impl State {
     /// Takes up what a patch has made true, unless the watch told of a later version already.
     fn believe(&mut self, id: &ResourceId, ack: Ack, version: u64) {
         let patched =
-            |entry: &&mut crate::engine::index::Entry| entry.uid == (&*ack.uid).into() && entry.version <= version;
+            |entry: &&mut crate::reconciler::index::Entry| entry.uid == (&*ack.uid).into() && entry.version <= version;
         let Some(entry) = self.index.get_mut(id).filter(patched) else { return };
         entry.version = version;
         if let Some(status) = ack.status {

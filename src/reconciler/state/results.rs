@@ -3,66 +3,30 @@
 use std::time::Instant;
 
 use super::{ContestedPart, Moment, State};
-use crate::engine::index::Entry;
-use crate::engine::lanes::Lane;
-use crate::plan::{Drift, Left, Outcome, Write};
+use crate::plan::{AbandonedRow, Drift, ItemResult, Write};
+use crate::reconciler::index::Entry;
+use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::source::target::Notice;
-use crate::status::{Verdict, reasons};
+use crate::status::{Reason, Verdict};
 use crate::store::Fingerprint;
 
-/// What became of one resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    Planned(Outcome),
-    /// Refused before the store was asked; it stays so until the resource changes.
-    Invalid {
-        reason: &'static str,
-        text: String,
-    },
-    /// The store refused the row, which stood alone by then.
-    Refused {
-        text: String,
-    },
-    Suspended,
-}
-
-impl Settled {
-    /// Reason and text of the status, where this is a failure.
-    #[must_use]
-    pub fn failure(&self) -> Option<(&'static str, String)> {
-        match self {
-            Self::Planned(Outcome::Synced { .. } | Outcome::Removed { .. }) | Self::Suspended => None,
-            Self::Planned(Outcome::Conflict { key, owner, .. }) => Some((
-                reasons::KEY_CONFLICT,
-                format!(
-                    "the key {key} is owned by {owner}, which is older; rename one of the two or change its target namespace"
-                ),
-            )),
-            Self::Planned(Outcome::Refused { reason, text }) | Self::Invalid { reason, text } => {
-                Some((reason, text.clone()))
-            }
-            Self::Refused { text } => Some((reasons::REFUSED_BY_STORE, text.clone())),
-        }
-    }
-}
-
-/// One resource of a batch, settled.
+/// One resource of a batch, with what became of it.
 #[derive(Clone, Debug)]
-pub struct SettledItem {
+pub struct BatchItem {
     pub object: ObjectName,
     pub lane: Lane,
     pub seen: Instant,
     pub generation: i64,
     pub row_fingerprint: Fingerprint,
-    pub settled: Settled,
+    pub result: ItemResult,
 }
 
-/// A batch, settled.
+/// What the store made of a batch.
 #[derive(Clone, Debug)]
-pub struct Settlement {
+pub struct BatchResult {
     pub kind: KindIndex,
-    pub items: Vec<SettledItem>,
+    pub items: Vec<BatchItem>,
     /// Lost their key to an older resource.
     pub displaced: Vec<ObjectName>,
     /// Keys that are free now.
@@ -70,7 +34,7 @@ pub struct Settlement {
 }
 
 impl State {
-    pub fn on_settled(&mut self, settlement: Settlement, now: Moment) {
+    pub fn on_batch_result(&mut self, settlement: BatchResult, now: Moment) {
         self.commits += 1;
         self.in_store = self.in_store.saturating_sub(settlement.items.len());
         let kind = settlement.kind;
@@ -97,12 +61,12 @@ impl State {
         }
     }
 
-    fn settle_one(&mut self, id: &ResourceId, item: &SettledItem, now: Moment) {
-        if let Some((reason, text)) = item.settled.failure() {
+    fn settle_one(&mut self, id: &ResourceId, item: &BatchItem, now: Moment) {
+        if let Some((reason, text)) = item.result.failure() {
             self.fail(id, reason, text);
         }
-        match &item.settled {
-            Settled::Planned(outcome @ Outcome::Synced { key, runtime, synced_at, write, repaired, .. }) => {
+        match &item.result {
+            outcome @ ItemResult::Synced { key, runtime, synced_at, write, repaired, .. } => {
                 self.store_retries.succeeded(id);
                 self.note_repair(id, item.row_fingerprint, *write, repaired.as_deref(), now);
                 if let Some(entry) = self.index.get_mut(id) {
@@ -115,7 +79,7 @@ impl State {
                 self.notice_success(id, outcome);
                 self.set_synced(id, runtime.clone());
             }
-            Settled::Planned(Outcome::Conflict { key, by, left, .. }) => {
+            ItemResult::Conflict { key, by, left, .. } => {
                 let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
@@ -132,12 +96,12 @@ impl State {
                     self.store_retries.failed(id.clone(), now.at, now.jitter);
                 }
             }
-            Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => {
+            ItemResult::Refused { .. } => {
                 self.store_retries.failed(id.clone(), now.at, now.jitter);
             }
-            Settled::Planned(Outcome::Removed { key, retained }) => self.settle_removal(id, key.as_deref(), *retained),
-            Settled::Invalid { .. } => {}
-            Settled::Suspended => self.set_verdict(id, Verdict::Suspended),
+            ItemResult::Removed { key, retained } => self.settle_removal(id, key.as_deref(), *retained),
+            ItemResult::Invalid { .. } => {}
+            ItemResult::Suspended => self.set_verdict(id, Verdict::Suspended),
         }
     }
 
@@ -178,8 +142,8 @@ impl State {
         self.notice(id, false, "Retained", "Release", note);
     }
 
-    fn notice_left(&mut self, id: &ResourceId, left: &Left, wanted: &str) {
-        let Left { key, retained } = left;
+    fn notice_left(&mut self, id: &ResourceId, left: &AbandonedRow, wanted: &str) {
+        let AbandonedRow { key, retained } = left;
         if *retained {
             self.notice_retained(id, key);
         } else {
@@ -188,8 +152,8 @@ impl State {
         }
     }
 
-    fn notice_success(&mut self, id: &ResourceId, outcome: &Outcome) {
-        let Outcome::Synced { adopted, moved_from, key, write, .. } = outcome else { return };
+    fn notice_success(&mut self, id: &ResourceId, outcome: &ItemResult) {
+        let ItemResult::Synced { adopted, moved_from, key, write, .. } = outcome else { return };
         let failed =
             self.index.get(id).is_some_and(|entry| matches!(entry.verdict.as_deref(), Some(Verdict::Failed { .. })));
         if *adopted {
@@ -200,13 +164,13 @@ impl State {
             self.notice(id, false, "Moved", "Move", format!("moved the row from {from} to {key}"));
         }
         if failed {
-            self.notice(id, false, reasons::SYNCED, "Sync", format!("the row {key} equals the resource again"));
+            self.notice(id, false, Reason::Synced.as_str(), "Sync", format!("the row {key} equals the resource again"));
         }
     }
 
     pub(super) fn notice_failure(&mut self, id: &ResourceId, verdict: &Verdict) {
         if let Verdict::Failed { reason, text } = verdict {
-            self.notice(id, true, reason, "Sync", text.clone());
+            self.notice(id, true, reason.as_str(), "Sync", text.clone());
         }
     }
 
