@@ -135,14 +135,14 @@ pub enum Verdict {
 
 /// The words of a status: all but times and generation, so that thousands of resources can share one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Words {
+pub struct StatusText {
     pub phase: Box<str>,
     pub sync_error: Box<str>,
     pub synced: Condition,
     pub ready: Condition,
 }
 
-impl Words {
+impl StatusText {
     fn is_stalled(&self) -> bool {
         let waits = [Reason::StoreUnavailable.as_str(), Reason::Suspended.as_str()].contains(&&*self.synced.reason);
         !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
@@ -166,7 +166,7 @@ impl Condition {
 /// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    pub words: Arc<Words>,
+    pub words: Arc<StatusText>,
     pub observed_generation: i64,
     pub last_synced_at: i64,
     pub synced_since: i64,
@@ -183,7 +183,7 @@ impl Status {
         let (synced, synced_since, synced_generation) = read_condition(value, conditions::SYNCED);
         let (ready, ready_since, ready_generation) = read_condition(value, conditions::READY);
         Self {
-            words: Arc::new(Words { phase: text("phase"), sync_error: text("syncError"), synced, ready }),
+            words: Arc::new(StatusText { phase: text("phase"), sync_error: text("syncError"), synced, ready }),
             observed_generation: value.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0),
             last_synced_at: value.get("lastSyncedAt").and_then(Value::as_str).map_or(0, parse_time),
             synced_since,
@@ -270,12 +270,12 @@ impl Status {
 
 /// One shared copy of each distinct set of words.
 #[derive(Debug, Default)]
-pub struct WordPool {
-    pool: HashSet<Arc<Words>>,
+pub struct StatusInterner {
+    pool: HashSet<Arc<StatusText>>,
     collect_at: usize,
 }
 
-impl WordPool {
+impl StatusInterner {
     /// Replaces the words of `status` by the pooled copy.
     pub fn share(&mut self, mut status: Status) -> Status {
         if let Some(shared) = self.pool.get(&status.words) {
@@ -291,7 +291,7 @@ impl WordPool {
     }
 }
 
-fn next_words(old: &Words, verdict: &Verdict) -> Words {
+fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
     match verdict {
         Verdict::Synced(runtime) => {
             let (phase, ready) = match runtime {
@@ -308,14 +308,14 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
                 ),
                 Runtime::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
             };
-            Words {
+            StatusText {
                 phase: phase.into(),
                 sync_error: Box::default(),
                 synced: Condition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
                 ready,
             }
         }
-        Verdict::Failed { reason, text } => Words {
+        Verdict::Failed { reason, text } => StatusText {
             phase: phases::SYNC_ERROR.into(),
             sync_error: clip(text).into(),
             synced: Condition::new("False", reason.as_str(), text),
@@ -327,14 +327,14 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
                 Runtime::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
                 Runtime::Silent | Runtime::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
             };
-            Words {
+            StatusText {
                 phase,
                 ready,
                 synced: Condition::new("False", Reason::Contested.as_str(), text),
                 sync_error: Box::default(),
             }
         }
-        Verdict::Unavailable => Words {
+        Verdict::Unavailable => StatusText {
             synced: Condition::new(
                 "False",
                 Reason::StoreUnavailable.as_str(),
@@ -343,7 +343,7 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
             ready: present(&old.ready),
             ..old.clone()
         },
-        Verdict::Suspended => Words {
+        Verdict::Suspended => StatusText {
             synced: Condition::new(
                 "False",
                 Reason::Suspended.as_str(),
@@ -364,7 +364,7 @@ fn present(condition: &Condition) -> Condition {
     }
 }
 
-impl Words {
+impl StatusText {
     /// What the runtime had reported when this was written, as far as that can be told.
     #[must_use]
     pub fn runtime(&self) -> Runtime {
@@ -509,7 +509,7 @@ mod tests {
 
     #[test]
     fn equal_words_are_kept_once() {
-        let mut pool = WordPool::default();
+        let mut pool = StatusInterner::default();
         let a = pool.share(Status::default().next(&ready("Ready"), 1, 1, 1));
         let b = pool.share(Status::default().next(&ready("Ready"), 9, 5, 5));
         assert!(Arc::ptr_eq(&a.words, &b.words));

@@ -142,7 +142,7 @@ where
 }
 
 /// Says that the reconciler lives while it waits for work that has limits of its own: what the store holds may take
-/// minutes to load_ledger, and the store may be away.
+/// minutes to read, and the store may be away.
 async fn alive_during<T>(observer: &dyn Observer, work: impl Future<Output = T>) -> T {
     let mut beat = tokio::time::interval(BEAT);
     let mut work = std::pin::pin!(work);

@@ -4,8 +4,12 @@
 
 use std::time::Instant;
 
-use super::{ContestedPart, Job, Moment, State};
-use crate::reconciler::lanes::{BACKLOG_SHARE, Lane};
+use hashbrown::{HashMap, HashSet};
+
+use super::{ContestedPart, Job, Moment, RETRY, State};
+use crate::backoff::Retries;
+use crate::reconciler::lanes::{BACKLOG_SHARE, Lane, Lanes};
+use crate::reconciler::outage::Outage;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
 use crate::source::target::{Ack, FinalizerChange, TargetError};
@@ -27,15 +31,60 @@ pub(super) enum Overtaken {
     ByEnd,
 }
 
+/// Calls to the source, in flight and waiting. Invariant: at most one call for a resource is in flight.
+#[derive(Debug)]
+pub(super) struct Calls {
+    pub acks: Lanes<ResourceId, Instant>,
+    pub fetches: Lanes<ResourceId, ()>,
+    pub in_flight: HashMap<ResourceId, Call>,
+    live_in_a_row: u32,
+    /// Looked at while a list ran that covers them.
+    unsure: HashSet<ResourceId>,
+    /// Became due while a call for the same resource was in flight.
+    pub requeue: HashMap<ResourceId, Lane>,
+    pub outage: Outage,
+    /// Calls that failed.
+    pub retries: Retries<ResourceId>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            acks: Lanes::default(),
+            fetches: Lanes::default(),
+            in_flight: HashMap::new(),
+            live_in_a_row: 0,
+            unsure: HashSet::new(),
+            requeue: HashMap::new(),
+            outage: Outage::default(),
+            retries: Retries::new(RETRY),
+        }
+    }
+}
+
+impl Calls {
+    pub fn waiting(&self) -> usize {
+        self.acks.len() + self.fetches.len() + self.requeue.len()
+    }
+
+    /// Forgets all that is due for a resource.
+    pub fn forget(&mut self, id: &ResourceId) {
+        self.retries.succeeded(id);
+        self.acks.remove(id);
+        self.fetches.remove(id);
+        self.requeue.remove(id);
+    }
+}
+
 impl State {
     /// The next call, live ones first. With `hold_backlog` acknowledgements of the backlog wait: rows come first. With
     /// no `room` nothing of the backlog is fetched, as it would queue for the store with its body.
     /// Each comes with when the change was seen that it is about.
     pub fn next_job(&mut self, hold_backlog: bool, room: bool, now: Moment) -> Option<(ResourceId, Instant, Job)> {
-        if !self.outage.allows(self.calling.len(), now.at) {
+        if !self.calls.outage.allows(self.calls.in_flight.len(), now.at) {
             return None;
         }
-        let backlog_turn = self.live_calls_in_a_row >= BACKLOG_SHARE;
+        let backlog_turn = self.calls.live_in_a_row >= BACKLOG_SHARE;
         let lanes = if backlog_turn { [Lane::Backlog, Lane::Live] } else { [Lane::Live, Lane::Backlog] };
         for lane in lanes {
             let live = lane == Lane::Live;
@@ -45,7 +94,7 @@ impl State {
                 fetch => fetch,
             };
             if job.is_some() {
-                self.live_calls_in_a_row = if live { self.live_calls_in_a_row.saturating_add(1) } else { 0 };
+                self.calls.live_in_a_row = if live { self.calls.live_in_a_row.saturating_add(1) } else { 0 };
                 return job;
             }
         }
@@ -53,7 +102,7 @@ impl State {
     }
 
     fn next_fetch(&mut self, lane: Lane, now: Moment) -> Option<(ResourceId, Instant, Job)> {
-        while let Some((id, ())) = self.fetches.pop_lane(lane) {
+        while let Some((id, ())) = self.calls.fetches.pop_lane(lane) {
             if self.start_call(&id, lane) {
                 return Some((id, now.at, Job::Fetch));
             }
@@ -62,7 +111,7 @@ impl State {
     }
 
     fn next_acknowledgement(&mut self, lane: Lane, now: Moment) -> Option<(ResourceId, Instant, Job)> {
-        while let Some((id, seen)) = self.acks.pop_lane(lane) {
+        while let Some((id, seen)) = self.calls.acks.pop_lane(lane) {
             let Some(ack) = self.next_ack(&id, now) else { continue };
             if self.start_call(&id, lane) {
                 return Some((id, seen, Job::Acknowledge(ack)));
@@ -73,12 +122,12 @@ impl State {
 
     /// One call a resource at a time; whatever else becomes due is looked at when that ends.
     fn start_call(&mut self, id: &ResourceId, lane: Lane) -> bool {
-        if self.calling.contains_key(id) {
-            let recalled = self.recalled.entry(id.clone()).or_insert(lane);
+        if self.calls.in_flight.contains_key(id) {
+            let recalled = self.calls.requeue.entry(id.clone()).or_insert(lane);
             *recalled = lane.max(*recalled);
             return false;
         }
-        self.calling.insert(id.clone(), Call { lane, overtaken: Overtaken::No });
+        self.calls.in_flight.insert(id.clone(), Call { lane, overtaken: Overtaken::No });
         true
     }
 
@@ -115,14 +164,14 @@ impl State {
 
     /// The source has told of a resource.
     pub(super) fn overtake(&mut self, id: &ResourceId, by: Overtaken) {
-        if let Some(call) = self.calling.get_mut(id) {
+        if let Some(call) = self.calls.in_flight.get_mut(id) {
             call.overtaken = by.max(call.overtaken);
         }
     }
 
     /// A list begins or ends: an answer from before says nothing about what it holds.
     pub(super) fn overtake_all(&mut self, kind: KindIndex, scope: &Scope) {
-        for (id, call) in &mut self.calling {
+        for (id, call) in &mut self.calls.in_flight {
             if id.kind == kind && scope.contains(&id.object.namespace) {
                 call.overtaken = Overtaken::ByEnd;
             }
@@ -132,7 +181,7 @@ impl State {
     pub fn on_acknowledged(&mut self, id: &ResourceId, ack: Ack, result: &Result<u64, TargetError>, now: Moment) {
         self.call_ended(id, result.as_ref().err(), now);
         if let Ok(version) = result {
-            self.call_retries.succeeded(id);
+            self.calls.retries.succeeded(id);
             if ack.finalizer != FinalizerChange::Keep {
                 self.contests.acknowledged(id, ContestedPart::Finalizer, now);
             }
@@ -151,7 +200,7 @@ impl State {
         let Some(entry) = self.index.get_mut(id).filter(patched) else { return };
         entry.version = version;
         if let Some(status) = ack.status {
-            entry.observed = self.words.share(status);
+            entry.observed = self.statuses.texts.share(status);
         }
         match ack.finalizer {
             FinalizerChange::Keep => {}
@@ -177,10 +226,10 @@ impl State {
         };
         if !history && result.is_ok() {
             // its retry is what follows from the answer
-            self.call_retries.disarm(id);
-            if self.is_listing(id) {
+            self.calls.retries.disarm(id);
+            if self.lists.is_running(id) {
                 // the list is not told of what comes in between
-                self.unsure.insert(id.clone());
+                self.calls.unsure.insert(id.clone());
             }
         }
         match result {
@@ -195,39 +244,35 @@ impl State {
     /// Resources that were looked at while a list ran: whether it holds them says nothing.
     pub(super) fn look_again_after_list(&mut self, kind: KindIndex, scope: &Scope) {
         let in_scope = |id: &ResourceId| id.kind == kind && scope.contains(&id.object.namespace);
-        let unsure: Vec<_> = self.unsure.extract_if(in_scope).collect();
+        let unsure: Vec<_> = self.calls.unsure.extract_if(in_scope).collect();
         for id in unsure {
             self.look_again(&id, Lane::Backlog);
         }
     }
 
-    fn is_listing(&self, id: &ResourceId) -> bool {
-        self.listing.keys().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace))
-    }
-
     fn call_ended(&mut self, id: &ResourceId, error: Option<&TargetError>, now: Moment) -> Option<Call> {
-        let call = self.calling.remove(id);
+        let call = self.calls.in_flight.remove(id);
         match error {
-            Some(TargetError::Unreachable(_)) if self.outage.unanswered(now.at, now.jitter) => {
+            Some(TargetError::Unreachable(_)) if self.calls.outage.unanswered(now.at, now.jitter) => {
                 // goes on when the outage is over, with a fresh look: the call may have arrived all the same
-                self.fetches.push(id.clone(), Lane::Backlog, ());
+                self.calls.fetches.push(id.clone(), Lane::Backlog, ());
             }
             Some(TargetError::Unreachable(_)) => {
-                self.call_retries.failed(id.clone(), now.at, now.jitter);
+                self.calls.retries.failed(id.clone(), now.at, now.jitter);
             }
             Some(_) => {
-                self.outage.answered();
-                self.call_retries.failed(id.clone(), now.at, now.jitter);
+                self.calls.outage.answered();
+                self.calls.retries.failed(id.clone(), now.at, now.jitter);
             }
-            None => self.outage.answered(),
+            None => self.calls.outage.answered(),
         }
         call
     }
 
     fn after_call(&mut self, id: &ResourceId, now: Moment) {
-        let lane = self.recalled.remove(id).unwrap_or(Lane::Backlog);
-        if self.index.get(id).is_some_and(|entry| entry.flags.dirty()) && !self.call_retries.waits(id) {
-            self.fetches.push(id.clone(), lane, ());
+        let lane = self.calls.requeue.remove(id).unwrap_or(Lane::Backlog);
+        if self.index.get(id).is_some_and(|entry| entry.flags.dirty()) && !self.calls.retries.waits(id) {
+            self.calls.fetches.push(id.clone(), lane, ());
             return;
         }
         self.want_ack(id, lane, now.at, now);
@@ -235,18 +280,21 @@ impl State {
             self.contests.found_right(id, ContestedPart::Finalizer, now);
             self.contests.found_right(id, ContestedPart::Status, now);
         }
-        if !self.call_retries.waits(id) && !self.is_queued(id) && !self.acks.contains(id) && !self.fetches.contains(id)
+        if !self.calls.retries.waits(id)
+            && !self.queue.contains(id)
+            && !self.calls.acks.contains(id)
+            && !self.calls.fetches.contains(id)
         {
-            self.call_retries.succeeded(id);
+            self.calls.retries.succeeded(id);
         }
     }
 
     /// Lets everything go on whose time has come. Each retry begins with a fresh look at the resource.
     pub fn on_time(&mut self, now: Moment) {
-        while let Some(id) = self.call_retries.pop_due(now.at) {
-            self.fetches.push(id, Lane::Backlog, ());
+        while let Some(id) = self.calls.retries.pop_due(now.at) {
+            self.calls.fetches.push(id, Lane::Backlog, ());
         }
-        while let Some(id) = self.store_retries.pop_due(now.at) {
+        while let Some(id) = self.queue.retries.pop_due(now.at) {
             self.look_again(&id, Lane::Backlog);
         }
         self.go_on_with_contests(now);

@@ -4,7 +4,9 @@
 mod batches;
 mod calls;
 mod contests;
+mod lists;
 mod observe;
+mod queue;
 mod results;
 mod rows;
 mod undone;
@@ -12,22 +14,24 @@ mod undone;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::index::{Entry, Index};
-use super::lanes::{Lane, Lanes};
-use super::outage::Outage;
-use crate::backoff::{Policy, Retries};
+use super::lanes::Lane;
+use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 use crate::source::Scope;
 use crate::source::target::{Ack, Notice};
-use crate::status::{Runtime, Verdict, WordPool};
+use crate::status::{Runtime, StatusInterner, Verdict};
 use crate::store::{Fingerprint, LedgerEntry};
 
+use calls::Calls;
 pub use contests::ContestedPart;
 use contests::Contests;
+use lists::Lists;
+use queue::{QueuedWork, WorkQueue};
 pub use results::{BatchItem, BatchResult};
 pub use rows::RowFact;
 
@@ -83,13 +87,6 @@ pub enum Job {
     Fetch,
 }
 
-#[derive(Debug)]
-struct Queued {
-    work: Work,
-    fingerprint: Fingerprint,
-    seen: Instant,
-}
-
 /// How many of what there are, for metrics and for knowing when all is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -124,54 +121,49 @@ pub struct KindCounts {
     pub pending: usize,
 }
 
+/// All that the reconciler knows, in parts with one invariant each.
 #[derive(Debug)]
 pub struct State {
     registry: Arc<Registry>,
     fingerprinter: Arc<Fingerprinter>,
     prune: Prune,
     index: Index,
-    /// By kind: objects that wait for the store, with their bodies.
-    work: Vec<Lanes<ObjectName, Queued>>,
-    /// Where the next search for a batch begins, so that kinds take turns.
-    next_kind: usize,
-    live_batches_in_a_row: u32,
-    acks: Lanes<ResourceId, Instant>,
-    fetches: Lanes<ResourceId, ()>,
-    /// Calls in flight; one a resource at a time.
-    calling: HashMap<ResourceId, calls::Call>,
-    live_calls_in_a_row: u32,
-    /// Looked at while a list ran that covers them.
-    unsure: HashSet<ResourceId>,
-    /// Became due while a call for the same resource was in flight.
-    recalled: HashMap<ResourceId, Lane>,
-    outage: Outage,
-    /// Calls to the source that failed.
-    call_retries: Retries<ResourceId>,
-    /// Rows that the store refused.
-    store_retries: Retries<ResourceId>,
-    /// Who waits for a key that somebody else owns.
-    claimants: HashMap<(KindIndex, String), Vec<ObjectName>>,
-    /// What the source covers; resources elsewhere are none of our business.
-    scopes: Vec<(KindIndex, Scope)>,
-    /// First lists that have not ended yet.
-    unlisted: HashSet<(KindIndex, Scope)>,
-    /// Lists that do not come for now.
-    failing: HashSet<(KindIndex, Scope)>,
-    /// Lists under way, and the position in `lists` at which each began.
-    listing: HashMap<(KindIndex, Scope), u64>,
-    /// Kinds whose source said that its lists are not complete.
-    incomplete: HashSet<KindIndex>,
-    lists: u64,
+    queue: WorkQueue,
+    calls: Calls,
+    lists: Lists,
+    contests: Contests,
+    statuses: Statuses,
+    notices: Notices,
     commits: u64,
     sweeps: u32,
-    in_store: usize,
-    words: WordPool,
-    verdicts: HashSet<Arc<Verdict>, hashbrown::DefaultHashBuilder>,
-    notices: Vec<(ResourceId, Notice)>,
-    contests: Contests,
-    /// What was seen undone since the last look.
+}
+
+/// What is to be told to others since they last asked.
+#[derive(Debug, Default)]
+struct Notices {
+    events: Vec<(ResourceId, Notice)>,
     undone: Vec<(KindIndex, ContestedPart)>,
-    store_down_since: Option<Instant>,
+}
+
+/// One shared copy of each distinct text and outcome: thousands of resources say the same.
+#[derive(Debug, Default)]
+struct Statuses {
+    texts: StatusInterner,
+    outcomes: HashSet<Arc<Verdict>, hashbrown::DefaultHashBuilder>,
+}
+
+impl Statuses {
+    fn share(&mut self, verdict: Verdict) -> Arc<Verdict> {
+        if let Some(shared) = self.outcomes.get(&verdict) {
+            return Arc::clone(shared);
+        }
+        if self.outcomes.len() > 256 {
+            self.outcomes.retain(|verdict| Arc::strong_count(verdict) > 1);
+        }
+        let shared = Arc::new(verdict);
+        self.outcomes.insert(Arc::clone(&shared));
+        shared
+    }
 }
 
 impl State {
@@ -189,39 +181,15 @@ impl State {
             fingerprinter,
             prune,
             index: Index::new(kinds),
-            work: (0..kinds).map(|_| Lanes::default()).collect(),
-            next_kind: 0,
-            live_batches_in_a_row: 0,
-            acks: Lanes::default(),
-            fetches: Lanes::default(),
-            calling: HashMap::new(),
-            live_calls_in_a_row: 0,
-            unsure: HashSet::new(),
-            recalled: HashMap::new(),
-            outage: Outage::default(),
-            call_retries: Retries::new(RETRY),
-            store_retries: Retries::new(RETRY),
-            claimants: HashMap::new(),
-            unlisted: scopes.iter().cloned().collect(),
-            scopes,
-            failing: HashSet::new(),
-            listing: HashMap::new(),
-            incomplete: HashSet::new(),
-            lists: 0,
+            queue: WorkQueue::new(kinds),
+            calls: Calls::default(),
+            lists: Lists::new(scopes),
+            contests: Contests::default(),
+            statuses: Statuses::default(),
+            notices: Notices::default(),
             commits: 0,
             sweeps: 0,
-            in_store: 0,
-            words: WordPool::default(),
-            verdicts: HashSet::default(),
-            notices: Vec::new(),
-            contests: Contests::default(),
-            undone: Vec::new(),
-            store_down_since: None,
         }
-    }
-
-    fn covers(&self, id: &ResourceId) -> bool {
-        self.scopes.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace))
     }
 
     /// Takes up what the ledger remembers; entries of kinds that the registry does not have, and of namespaces that
@@ -233,7 +201,7 @@ impl State {
             return;
         };
         let id = ResourceId { kind, object: ledger.object };
-        if !self.covers(&id) {
+        if !self.lists.covers(&id) {
             return;
         }
         let mut entry = Entry::new(ledger.uid.as_str().into());
@@ -250,48 +218,48 @@ impl State {
     pub fn load(&self) -> Load {
         Load {
             queued: self.queued(),
-            in_store: self.in_store,
-            acks_waiting: self.acks.len() + self.fetches.len() + self.recalled.len(),
-            acks_in_flight: self.calling.len(),
-            retrying: self.call_retries.waiting() + self.store_retries.waiting() + self.contests.unsettled(),
+            in_store: self.queue.in_store,
+            acks_waiting: self.calls.waiting(),
+            acks_in_flight: self.calls.in_flight.len(),
+            retrying: self.calls.retries.waiting() + self.queue.retries.waiting() + self.contests.unsettled(),
             batch: None,
         }
     }
 
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.work.iter().map(Lanes::len).sum()
+        self.queue.len()
     }
 
     /// How many resources of each kind are in which state.
     #[must_use]
     pub fn by_kind(&self) -> Vec<KindCounts> {
-        let tally = |(kind, queue): (&Kind, &Lanes<ObjectName, Queued>)| {
-            let mut tally = KindCounts { waiting: queue.len(), ..KindCounts::default() };
+        let count = |kind: &Kind| {
+            let mut counts = KindCounts { waiting: self.queue.of_kind(kind.index).len(), ..KindCounts::default() };
             for (_, entry) in self.index.of_kind(kind.index) {
                 match entry.verdict.as_deref() {
-                    Some(Verdict::Synced(_)) => tally.synced += 1,
-                    Some(Verdict::Failed { .. }) => tally.failed += 1,
-                    Some(Verdict::Suspended) => tally.suspended += 1,
-                    Some(Verdict::Contested { .. }) => tally.contested += 1,
-                    Some(Verdict::Unavailable) | None => tally.pending += 1,
+                    Some(Verdict::Synced(_)) => counts.synced += 1,
+                    Some(Verdict::Failed { .. }) => counts.failed += 1,
+                    Some(Verdict::Suspended) => counts.suspended += 1,
+                    Some(Verdict::Contested { .. }) => counts.contested += 1,
+                    Some(Verdict::Unavailable) | None => counts.pending += 1,
                 }
             }
-            tally
+            counts
         };
-        self.registry.kinds().iter().zip(&self.work).map(tally).collect()
+        self.registry.kinds().iter().map(count).collect()
     }
 
     /// Whether every first list has ended.
     #[must_use]
     pub fn listed(&self) -> bool {
-        self.unlisted.is_empty()
+        self.lists.all_ended()
     }
 
     /// Whether every first list has ended that comes at all: nobody waits for a CRD that is not installed.
     #[must_use]
     pub fn listed_what_comes(&self) -> bool {
-        self.unlisted.is_subset(&self.failing)
+        self.lists.all_ended_that_come()
     }
 
     /// Whether nothing is left to do but to wait for changes and retries.
@@ -314,40 +282,28 @@ impl State {
 
     /// Events to publish since the last call.
     pub fn take_notices(&mut self) -> Vec<(ResourceId, Notice)> {
-        std::mem::take(&mut self.notices)
+        std::mem::take(&mut self.notices.events)
     }
 
     /// What another program was seen to have undone since the last call.
     pub fn take_undone(&mut self) -> Vec<(KindIndex, ContestedPart)> {
-        std::mem::take(&mut self.undone)
+        std::mem::take(&mut self.notices.undone)
     }
 
     /// When something becomes due by itself.
     pub fn next_due(&mut self) -> Option<Instant> {
-        let due = [self.call_retries.next_due(), self.store_retries.next_due(), self.contests.next_due()];
+        let due = [self.calls.retries.next_due(), self.queue.retries.next_due(), self.contests.next_due()];
         due.into_iter().flatten().min()
     }
 
     /// When a source that is away may be called again; may have passed, where nobody wants to call.
     #[must_use]
     pub fn next_call(&self) -> Option<Instant> {
-        self.outage.next_try()
-    }
-
-    fn share_verdict(&mut self, verdict: Verdict) -> Arc<Verdict> {
-        if let Some(shared) = self.verdicts.get(&verdict) {
-            return Arc::clone(shared);
-        }
-        if self.verdicts.len() > 256 {
-            self.verdicts.retain(|verdict| Arc::strong_count(verdict) > 1);
-        }
-        let shared = Arc::new(verdict);
-        self.verdicts.insert(Arc::clone(&shared));
-        shared
+        self.calls.outage.next_try()
     }
 
     fn set_verdict(&mut self, id: &ResourceId, verdict: Verdict) {
-        let verdict = self.share_verdict(verdict);
+        let verdict = self.statuses.share(verdict);
         if let Some(entry) = self.index.get_mut(id) {
             entry.verdict = Some(verdict);
         }
@@ -364,13 +320,7 @@ impl State {
 
     fn queue_work(&mut self, id: &ResourceId, lane: Lane, work: Work, seen: Instant) {
         let fingerprint = self.index.get(id).map(|entry| entry.fingerprint).unwrap_or_default();
-        if let Some(queue) = self.work.get_mut(usize::from(id.kind.0)) {
-            queue.push(id.object.clone(), lane, Queued { work, fingerprint, seen });
-        }
-    }
-
-    fn is_queued(&self, id: &ResourceId) -> bool {
-        self.work.get(usize::from(id.kind.0)).is_some_and(|queue| queue.contains(&id.object))
+        self.queue.push(id, lane, QueuedWork { work, fingerprint, seen });
     }
 
     /// Looks at a resource afresh, whatever its fingerprint says.
@@ -380,10 +330,10 @@ impl State {
         }
         // where the first list has yet to name it, it will come by itself
         let seen = self.index.get(id).is_some_and(|entry| entry.listed > 0);
-        if !seen && self.unlisted.iter().any(|(kind, scope)| *kind == id.kind && scope.contains(&id.object.namespace)) {
+        if !seen && self.lists.awaits(id) {
             return;
         }
-        self.fetches.push(id.clone(), lane, ());
+        self.calls.fetches.push(id.clone(), lane, ());
     }
 }
 

@@ -18,10 +18,8 @@ impl State {
     pub fn on_source(&mut self, event: SourceEvent, now: Moment) {
         match event {
             SourceEvent::ListStarted { kind, scope } => {
-                self.lists += 1;
-                self.incomplete.remove(&kind);
                 self.overtake_all(kind, &scope);
-                self.listing.insert((kind, scope), self.lists);
+                self.lists.start(kind, scope);
             }
             SourceEvent::Listed(resource) => {
                 self.overtake(&resource.id, Overtaken::ByVersion);
@@ -47,10 +45,10 @@ impl State {
                 }
             }
             SourceEvent::Failing { kind, scope } => {
-                self.failing.insert((kind, scope));
+                self.lists.fail(kind, scope);
             }
             SourceEvent::Incomplete { kind } => {
-                self.incomplete.insert(kind);
+                self.lists.mark_incomplete(kind);
             }
         }
     }
@@ -59,13 +57,13 @@ impl State {
     pub fn on_resource(&mut self, resource: Box<Resource>, lane: Lane, now: Moment) {
         let fingerprint = self.fingerprint(&resource);
         let uid = Uid::from(&*resource.uid);
-        let observed = self.words.share(Status::from_json(&resource.status));
+        let observed = self.statuses.texts.share(Status::from_json(&resource.status));
         let id = resource.id.clone();
-        let lists = self.lists;
+        let lists = self.lists.begun();
         if self.index.get(&id).is_none() {
             self.index.insert(&id, Entry::new(uid.clone()));
         }
-        let queued = self.is_queued(&id);
+        let queued = self.queue.contains(&id);
         let finalizers = Finalizers::of(&resource.finalizers);
         let stood_right = self.stands_right(&id, &observed, finalizers, now);
         let Some(entry) = self.index.get_mut(&id) else { return };
@@ -128,8 +126,8 @@ impl State {
     pub fn on_gone(&mut self, id: &ResourceId, lane: Lane, now: Moment) {
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.flags.set_gone(true);
-        self.acks.remove(id);
-        self.fetches.remove(id);
+        self.calls.acks.remove(id);
+        self.calls.fetches.remove(id);
         if entry.flags.released() {
             self.forget(id);
             return;
@@ -141,13 +139,7 @@ impl State {
 
     fn on_list_end(&mut self, kind: KindIndex, scope: &Scope, now: Moment) {
         self.index.trim(kind);
-        let started = self.listing.remove(&(kind, scope.clone()));
-        self.unlisted.remove(&(kind, scope.clone()));
-        self.failing.remove(&(kind, scope.clone()));
-        let Some(started) = started else { return };
-        if self.prune == Prune::No || self.incomplete.contains(&kind) {
-            return;
-        }
+        let Some(started) = self.lists.end(kind, scope).filter(|_| self.prune == Prune::Yes) else { return };
         let vanished: Vec<_> = self
             .index
             .of_kind(kind)
@@ -161,11 +153,8 @@ impl State {
 
     pub(super) fn forget(&mut self, id: &ResourceId) {
         self.index.remove(id);
-        self.call_retries.succeeded(id);
-        self.store_retries.succeeded(id);
-        self.acks.remove(id);
-        self.fetches.remove(id);
-        self.recalled.remove(id);
+        self.calls.forget(id);
+        self.queue.retries.succeeded(id);
         self.contests.forget_all(id);
     }
 
@@ -198,17 +187,17 @@ impl State {
     /// change was seen that it is about. While a failed call waits for its retry, a live change has the next look at
     /// once: the patch itself may rest on what is no longer so.
     pub(super) fn want_ack(&mut self, id: &ResourceId, lane: Lane, seen: Instant, now: Moment) {
-        if self.is_queued(id) {
+        if self.queue.contains(id) {
             return; // what the store makes of it comes first
         }
         if self.next_ack(id, now).is_some() {
-            if !self.call_retries.waits(id) {
-                self.acks.push(id.clone(), lane, seen);
+            if !self.calls.retries.waits(id) {
+                self.calls.acks.push(id.clone(), lane, seen);
             } else if lane == Lane::Live {
-                self.fetches.push(id.clone(), lane, ());
+                self.calls.fetches.push(id.clone(), lane, ());
             }
         } else {
-            self.acks.remove(id);
+            self.calls.acks.remove(id);
         }
     }
 
@@ -217,7 +206,7 @@ impl State {
         if !self.index.get(id).is_some_and(|entry| entry.has_told(&verdict)) {
             self.notice_failure(id, &verdict);
         }
-        let verdict = self.share_verdict(verdict);
+        let verdict = self.statuses.share(verdict);
         if let Some(entry) = self.index.get_mut(id) {
             entry.verdict = Some(Arc::clone(&verdict));
         }

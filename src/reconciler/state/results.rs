@@ -36,7 +36,7 @@ pub struct BatchResult {
 impl State {
     pub fn on_batch_result(&mut self, settlement: BatchResult, now: Moment) {
         self.commits += 1;
-        self.in_store = self.in_store.saturating_sub(settlement.items.len());
+        self.queue.in_store = self.queue.in_store.saturating_sub(settlement.items.len());
         let kind = settlement.kind;
         for item in settlement.items {
             let id = ResourceId { kind, object: item.object.clone() };
@@ -49,13 +49,13 @@ impl State {
         for object in settlement.displaced {
             let id = ResourceId { kind, object };
             // one that another operator covers is seen to by that
-            if self.covers(&id) {
+            if self.lists.covers(&id) {
                 self.index.clear_key(&id);
                 self.look_again(&id, Lane::Live);
             }
         }
         for key in settlement.released {
-            for object in self.claimants.remove(&(kind, key)).unwrap_or_default() {
+            for object in self.queue.claimants.remove(&(kind, key)).unwrap_or_default() {
                 self.look_again(&ResourceId { kind, object }, Lane::Live);
             }
         }
@@ -67,7 +67,7 @@ impl State {
         }
         match &item.result {
             outcome @ ItemResult::Synced { key, runtime, synced_at, write, repaired, .. } => {
-                self.store_retries.succeeded(id);
+                self.queue.retries.succeeded(id);
                 self.note_repair(id, item.row_fingerprint, *write, repaired.as_deref(), now);
                 if let Some(entry) = self.index.get_mut(id) {
                     entry.synced_at = synced_at.div_euclid(1_000_000);
@@ -80,7 +80,7 @@ impl State {
                 self.set_synced(id, runtime.clone());
             }
             ItemResult::Conflict { key, by, left, .. } => {
-                let claimants = self.claimants.entry((id.kind, key.clone())).or_default();
+                let claimants = self.queue.claimants.entry((id.kind, key.clone())).or_default();
                 if !claimants.contains(&id.object) {
                     claimants.push(id.object.clone());
                 }
@@ -90,14 +90,14 @@ impl State {
                 self.index.clear_key(id);
                 let seen_here = by
                     .as_ref()
-                    .is_some_and(|object| self.covers(&ResourceId { kind: id.kind, object: object.clone() }));
+                    .is_some_and(|object| self.lists.covers(&ResourceId { kind: id.kind, object: object.clone() }));
                 if !seen_here {
                     // nobody here hears when the owner leaves
-                    self.store_retries.failed(id.clone(), now.at, now.jitter);
+                    self.queue.retries.failed(id.clone(), now.at, now.jitter);
                 }
             }
             ItemResult::Refused { .. } => {
-                self.store_retries.failed(id.clone(), now.at, now.jitter);
+                self.queue.retries.failed(id.clone(), now.at, now.jitter);
             }
             ItemResult::Removed { key, retained } => self.settle_removal(id, key.as_deref(), *retained),
             ItemResult::Invalid { .. } => {}
@@ -184,7 +184,7 @@ impl State {
     ) {
         if let Some(entry) = self.index.get(id) {
             let uid = entry.uid.to_string().into();
-            self.notices.push((id.clone(), Notice { uid, warning, reason, action, note }));
+            self.notices.events.push((id.clone(), Notice { uid, warning, reason, action, note }));
         }
     }
 }

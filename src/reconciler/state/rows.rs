@@ -51,7 +51,7 @@ impl State {
     }
 
     fn on_row(&mut self, id: &ResourceId, row: RowFact, read_at: u64, now: Moment) {
-        let (sweeps, queued) = (self.sweeps, self.is_queued(id));
+        let (sweeps, queued) = (self.sweeps, self.queue.contains(id));
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.swept = sweeps;
         if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued {
@@ -126,7 +126,7 @@ impl State {
         let may_remove = self.may_remove(kind);
         for ledger in entries {
             let id = ResourceId { kind, object: ledger.object };
-            if self.is_queued(&id) || !self.covers(&id) {
+            if self.queue.contains(&id) || !self.lists.covers(&id) {
                 continue;
             }
             match self.index.get_mut(&id) {
@@ -154,10 +154,9 @@ impl State {
         }
     }
 
-    /// Whether all resources of a kind are known, so that what is not known does not exist.
+    /// Whether what is not known of a kind does not exist, and may be removed.
     fn may_remove(&self, kind: KindIndex) -> bool {
-        let listed = !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind);
-        listed && self.prune == Prune::Yes && !self.incomplete.contains(&kind)
+        self.prune == Prune::Yes && self.lists.is_complete(kind)
     }
 
     /// Removes rows that carry our mark and that no ledger entry accounts for, in this or another cluster: the original
@@ -176,7 +175,7 @@ impl State {
             let Some(object) = row.written_for else { continue };
             let id = ResourceId { kind, object };
             // the resource may have come, or may be on its way through the store
-            if self.covers(&id) && self.index.get(&id).is_none() && !self.is_queued(&id) {
+            if self.lists.covers(&id) && self.index.get(&id).is_none() && !self.queue.contains(&id) {
                 self.queue_work(&id, Lane::Backlog, Work::Remove { key: row.key, retain: false }, now.at);
             }
         }

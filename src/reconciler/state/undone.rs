@@ -21,7 +21,7 @@ impl State {
     ) {
         self.set_synced(id, runtime);
         if let Answer::Undone { first } = answer {
-            self.undone.push((id.kind, part));
+            self.notices.undone.push((id.kind, part));
             if first && let Some(text) = self.contests.explanation(id) {
                 self.notice(id, true, Reason::Contested.as_str(), "Repair", text);
             }
@@ -37,7 +37,7 @@ impl State {
         differs
             && entry.listed > 0
             && entry.verdict.is_some()
-            && !self.calling.contains_key(id)
+            && !self.calls.in_flight.contains_key(id)
             && self.next_ack(id, now).is_none()
     }
 
@@ -101,7 +101,7 @@ impl State {
                     self.look_again(&id, Lane::Backlog);
                 }
                 Due::Repair(id, _) => {
-                    self.fetches.push(id, Lane::Backlog, ());
+                    self.calls.fetches.push(id, Lane::Backlog, ());
                 }
                 Due::Confirm(id, part) => {
                     self.contests.is_right(&id, part, now);

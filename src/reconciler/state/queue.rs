@@ -1,0 +1,103 @@
+//! Work that waits for the store, by kind.
+
+use std::time::Instant;
+
+use hashbrown::HashMap;
+
+use super::{RETRY, Work};
+use crate::backoff::Retries;
+use crate::reconciler::lanes::{BACKLOG_SHARE, Lane, Lanes};
+use crate::resource::{KindIndex, ObjectName, ResourceId};
+use crate::store::Fingerprint;
+
+/// One resource that waits, with its body.
+#[derive(Debug)]
+pub(super) struct QueuedWork {
+    pub work: Work,
+    pub fingerprint: Fingerprint,
+    pub seen: Instant,
+}
+
+/// A resource on its way out of the queue.
+type Taken = (ObjectName, Lane, QueuedWork);
+
+/// The queue. Invariant: a resource waits in it at most once.
+#[derive(Debug)]
+pub(super) struct WorkQueue {
+    by_kind: Vec<Lanes<ObjectName, QueuedWork>>,
+    /// Where the next search for a batch begins, so that kinds take turns.
+    next_kind: usize,
+    live_in_a_row: u32,
+    /// Resources that were taken and have not come back.
+    pub in_store: usize,
+    /// Rows that the store refused.
+    pub retries: Retries<ResourceId>,
+    /// Who waits for a key that somebody else owns.
+    pub claimants: HashMap<(KindIndex, String), Vec<ObjectName>>,
+    pub store_down_since: Option<Instant>,
+}
+
+impl WorkQueue {
+    pub fn new(kinds: usize) -> Self {
+        Self {
+            by_kind: (0..kinds).map(|_| Lanes::default()).collect(),
+            next_kind: 0,
+            live_in_a_row: 0,
+            in_store: 0,
+            retries: Retries::new(RETRY),
+            claimants: HashMap::new(),
+            store_down_since: None,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_kind.iter().map(Lanes::len).sum()
+    }
+
+    pub fn of_kind(&self, kind: KindIndex) -> &Lanes<ObjectName, QueuedWork> {
+        &self.by_kind[usize::from(kind.0)]
+    }
+
+    pub fn contains(&self, id: &ResourceId) -> bool {
+        self.of_kind(id.kind).contains(&id.object)
+    }
+
+    pub fn push(&mut self, id: &ResourceId, lane: Lane, work: QueuedWork) {
+        self.by_kind[usize::from(id.kind.0)].push(id.object.clone(), lane, work);
+    }
+
+    /// All that waits, with its work.
+    pub fn iter(&self) -> impl Iterator<Item = (ResourceId, &QueuedWork)> {
+        (0_u16..).map(KindIndex).zip(&self.by_kind).flat_map(|(kind, queue)| {
+            queue.iter().map(move |(object, queued)| (ResourceId { kind, object: object.clone() }, queued))
+        })
+    }
+
+    /// Takes the next items of one kind, live work first, kinds in turn.
+    pub fn take(&mut self, size: usize) -> Option<(KindIndex, Vec<Taken>)> {
+        let kind = self.next_kind_with_work()?;
+        let queue = self.by_kind.get_mut(kind)?;
+        let only_live = queue.has_live();
+        let mut items = Vec::new();
+        while items.len() < size && (!only_live || queue.has_live()) {
+            let Some(item) = queue.pop() else { break };
+            items.push(item);
+        }
+        self.in_store += items.len();
+        Some((KindIndex(u16::try_from(kind).ok()?), items))
+    }
+
+    fn next_kind_with_work(&mut self) -> Option<usize> {
+        let kinds = self.by_kind.len();
+        let turn = |wanted: fn(&Lanes<_, _>) -> bool| {
+            let mut order = (0..kinds).map(|offset| (self.next_kind + offset) % kinds);
+            order.find(|kind| self.by_kind.get(*kind).is_some_and(wanted))
+        };
+        let (live, backlog) = (turn(Lanes::has_live), turn(Lanes::has_backlog));
+        let take_backlog = live.is_none() || (backlog.is_some() && self.live_in_a_row >= BACKLOG_SHARE);
+        let kind = if take_backlog { backlog } else { live }?;
+        self.live_in_a_row = if take_backlog { 0 } else { self.live_in_a_row + 1 };
+        self.next_kind = (kind + 1) % kinds;
+        Some(kind)
+    }
+}
