@@ -3,8 +3,8 @@
 //! The modules, from the inside out; each uses only those above it:
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
+//! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
 //! - [`resource`]: a resource as a source hands it over
-//! - [`metadata`]: what Kubernetes takes as an object's metadata
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
@@ -33,7 +33,7 @@ pub mod desired;
 pub mod engine;
 pub mod export;
 pub mod golang;
-pub mod metadata;
+pub mod kube_schema;
 pub mod normalize;
 pub mod plan;
 pub mod registry;

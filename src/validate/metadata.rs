@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::finding::Draft;
 use super::rule::{self, Rule};
-use super::suggest;
-use super::way::{Step, Way, way};
-use crate::metadata::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
+use crate::kube_schema::field_path::{FieldPath, PathSegment, field_path};
+use crate::kube_schema::json_type_name;
+use crate::kube_schema::metadata::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
+use crate::kube_schema::suggest::suggest;
 
 /// Collects what is wrong with an object's metadata.
 pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
@@ -15,11 +16,11 @@ pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
         Value::Object(map) => map,
         Value::Null => &empty,
         other => {
-            let text = format!("metadata: expected an object, got {}", super::a(other));
-            return found.push(Draft::new(&rule::METADATA_TYPE, way(&["metadata"]), text));
+            let text = format!("metadata: expected an object, got {}", json_type_name(other));
+            return found.push(Draft::new(&rule::METADATA_TYPE, field_path(&["metadata"]), text));
         }
     };
-    let at = way(&["metadata"]);
+    let at = field_path(&["metadata"]);
     if fields(map, &FIELDS, &at, found) {
         names_of(map, found);
         version(map, found);
@@ -29,13 +30,13 @@ pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
 }
 
 /// Whether all fields have their types; tells unknown ones too.
-fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &Way, found: &mut Vec<Draft>) -> bool {
+fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &FieldPath, found: &mut Vec<Draft>) -> bool {
     let mut sound = true;
     for (name, value) in map {
         let mut way = at.clone();
-        way.push(Step::Key(name.clone()));
+        way.push(PathSegment::Key(name.clone()));
         let Some((_, expected)) = known.iter().find(|(field, _)| field == name) else {
-            let text = format!("unknown field \"{}\"", super::way::text(&way));
+            let text = format!("unknown field \"{}\"", crate::kube_schema::field_path::text(&way));
             let help = suggest(name, known.iter().map(|(field, _)| *field));
             found.push(Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help));
             continue;
@@ -45,9 +46,10 @@ fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &Way, found: &mu
     sound
 }
 
-fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -> bool {
-    let mut wrong = |way: &Way, what: &str| {
-        let mut text = format!("{}: expected {what}, got {}", super::way::text(way), super::a(value));
+fn typed(value: &Value, expected: Type, way: &mut FieldPath, found: &mut Vec<Draft>) -> bool {
+    let mut wrong = |way: &FieldPath, what: &str| {
+        let mut text =
+            format!("{}: expected {what}, got {}", crate::kube_schema::field_path::text(way), json_type_name(value));
         if what == "a string" && !value.is_object() && !value.is_array() {
             text += "; put it into quotes";
         }
@@ -65,7 +67,7 @@ fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -
         (Type::TextMap, Value::Object(map)) => {
             let mut sound = true;
             for (key, inner) in map {
-                way.push(Step::Key(key.clone()));
+                way.push(PathSegment::Key(key.clone()));
                 sound &= inner.is_null() || typed(inner, Type::Text, way, found);
                 way.pop();
             }
@@ -75,14 +77,18 @@ fn typed(value: &Value, expected: Type, way: &mut Way, found: &mut Vec<Draft>) -
         (Type::Texts | Type::Owners | Type::Entries, Value::Array(items)) => {
             let mut sound = true;
             for (index, inner) in items.iter().enumerate() {
-                way.push(Step::Index(index));
+                way.push(PathSegment::Index(index));
                 sound &= match (expected, inner) {
                     (_, Value::Null) => true,
                     (Type::Texts, _) => typed(inner, Type::Text, way, found),
                     (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, way, found),
                     (_, Value::Object(_)) => true,
                     _ => {
-                        let text = format!("{}: expected an object, got {}", super::way::text(way), super::a(inner));
+                        let text = format!(
+                            "{}: expected an object, got {}",
+                            crate::kube_schema::field_path::text(way),
+                            json_type_name(inner)
+                        );
                         found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
                         false
                     }
@@ -110,7 +116,7 @@ fn names_of(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         if let Some(fault) = fault {
             let text = format!("metadata.{field} \"{}\": {fault}", text_of(map, field).escape_debug());
             let help = mended(text_of(map, field)).filter(|_| rule == &rule::METADATA_NAME);
-            found.push(Draft::new(rule, way(&["metadata", field]), text).help(help));
+            found.push(Draft::new(rule, field_path(&["metadata", field]), text).help(help));
         }
     };
     let (name, prefix, namespace) = (text_of(map, "name"), text_of(map, "generateName"), text_of(map, "namespace"));
@@ -126,7 +132,7 @@ fn names_of(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     }
     if name.is_empty() && prefix.is_empty() {
         let text = "metadata.name: name or generateName is required".to_owned();
-        found.push(Draft::new(&rule::METADATA_NAME, way(&["metadata", "name"]), text));
+        found.push(Draft::new(&rule::METADATA_NAME, field_path(&["metadata", "name"]), text));
     }
 }
 
@@ -147,7 +153,7 @@ fn version(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         let help =
             "take it out, and with it what else the API server fills in: uid, generation, creationTimestamp".to_owned();
         found.push(
-            Draft::new(&rule::RESOURCE_VERSION, way(&["metadata", "resourceVersion"]), text.to_owned())
+            Draft::new(&rule::RESOURCE_VERSION, field_path(&["metadata", "resourceVersion"]), text.to_owned())
                 .help(Some(help)),
         );
     }
@@ -156,7 +162,7 @@ fn version(map: &Map<String, Value>, found: &mut Vec<Draft>) {
 fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
     let entries = |field: &str| map.get(field).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
-        let at = way(&["metadata", "labels", key]);
+        let at = field_path(&["metadata", "labels", key]);
         if let Some(fault) = names::qualified(key) {
             let text = format!("metadata.labels: key \"{}\": {fault}", key.escape_debug());
             found.push(Draft::new(&rule::METADATA_LABEL, at.clone(), text).key());
@@ -171,12 +177,14 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         size += key.len() + value.as_str().map_or(0, str::len);
         if let Some(fault) = names::qualified(&key.to_lowercase()) {
             let text = format!("metadata.annotations: key \"{}\": {fault}", key.escape_debug());
-            found.push(Draft::new(&rule::METADATA_ANNOTATION, way(&["metadata", "annotations", key]), text).key());
+            found.push(
+                Draft::new(&rule::METADATA_ANNOTATION, field_path(&["metadata", "annotations", key]), text).key(),
+            );
         }
     }
     if size > MAX_ANNOTATIONS {
         let text = format!("metadata.annotations: {size} bytes together, at most {MAX_ANNOTATIONS} fit");
-        found.push(Draft::new(&rule::METADATA_ANNOTATION, way(&["metadata", "annotations"]), text).key());
+        found.push(Draft::new(&rule::METADATA_ANNOTATION, field_path(&["metadata", "annotations"]), text).key());
     }
 }
 
@@ -190,24 +198,24 @@ fn version_of(api_version: &str) -> &str {
 }
 
 fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
-    let mut refuse = |way: Way, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
+    let mut refuse = |way: FieldPath, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
     let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     for (index, finalizer) in list("finalizers") {
         if let Some(fault) = names::qualified(finalizer.as_str().unwrap_or_default()) {
-            let mut at = way(&["metadata", "finalizers"]);
-            at.push(Step::Index(index));
+            let mut at = field_path(&["metadata", "finalizers"]);
+            at.push(PathSegment::Index(index));
             refuse(at, format!("metadata.finalizers[{index}]: {fault}"));
         }
     }
     let has = |wanted: &str| list("finalizers").any(|(_, name)| name == wanted);
     if has("orphan") && has("foregroundDeletion") {
         let text = "metadata.finalizers: orphan and foregroundDeletion exclude each other".to_owned();
-        refuse(way(&["metadata", "finalizers"]), text);
+        refuse(field_path(&["metadata", "finalizers"]), text);
     }
     let mut controllers = 0;
     for (index, owner) in list("ownerReferences") {
-        let mut at = way(&["metadata", "ownerReferences"]);
-        at.push(Step::Index(index));
+        let mut at = field_path(&["metadata", "ownerReferences"]);
+        at.push(PathSegment::Index(index));
         let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
         let version = version_of(text("apiVersion"));
         for (field, empty) in [

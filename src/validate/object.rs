@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
+use super::FieldValidation;
 use super::finding::Draft;
 use super::metadata;
 use super::rule::{self, Rule, Severity};
-use super::schema::{Fault, Node, Unsupported, Violation};
-use super::way::{self, Step, Way};
-use super::{FieldValidation, suggest};
 use crate::desired::{Desired, Invalid, InvalidClass};
+use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
+use crate::kube_schema::json_type_name;
+use crate::kube_schema::schema::{Fault, Node, Unsupported, Violation};
+use crate::kube_schema::suggest::suggest;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
@@ -84,7 +86,7 @@ impl Schema {
     fn check_fields(&self, object: &Value, found: &mut Vec<Draft>) {
         let mut violations = Vec::new();
         for (name, value) in object.as_object().into_iter().flatten() {
-            let mut way = vec![Step::Key(name.clone())];
+            let mut way = vec![PathSegment::Key(name.clone())];
             match (name.as_str(), self.root.property(name)) {
                 ("apiVersion" | "kind" | "metadata", _) => {}
                 (_, Some(node)) => node.unknown(value, &mut way, &mut violations),
@@ -140,9 +142,9 @@ impl Fault {
 
 fn unknown_field(violation: Violation) -> Draft {
     let Violation { way, fault } = violation;
-    let text = format!("unknown field \"{}\"", way::text(&way));
+    let text = format!("unknown field \"{}\"", field_path::text(&way));
     let help = match (&fault, way.last()) {
-        (Fault::Unknown { known }, Some(Step::Key(name))) => suggest(name, known.iter().map(String::as_str)),
+        (Fault::Unknown { known }, Some(PathSegment::Key(name))) => suggest(name, known.iter().map(String::as_str)),
         _ => None,
     };
     Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help)
@@ -151,19 +153,19 @@ fn unknown_field(violation: Violation) -> Draft {
 /// A violation of the schema in words; `refusals` are what the kind's own rules say.
 fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Violation]) -> Draft {
     let Violation { mut way, fault } = violation;
-    let path = way::text(&way);
+    let path = field_path::text(&way);
     let value = at(object, &way);
-    let draft = |rule: &'static Rule, way: Way, text: String| Draft::new(rule, way, text);
+    let draft = |rule: &'static Rule, way: FieldPath, text: String| Draft::new(rule, way, text);
     match fault {
         Fault::Type { expected } | Fault::Null { expected } => {
-            let got = value.map_or("nothing", super::a);
+            let got = value.map_or("nothing", json_type_name);
             let help = (expected == "a string" && matches!(value, Some(Value::Bool(_) | Value::Number(_))))
                 .then(|| "put it into quotes".to_owned());
             draft(&rule::WRONG_TYPE, way, format!("{path}: expected {expected}, got {got}")).help(help)
         }
         Fault::Required { name } => {
-            way.push(Step::Key(name));
-            let text = format!("{} is required", way::text(&way));
+            way.push(PathSegment::Key(name));
+            let text = format!("{} is required", field_path::text(&way));
             draft(&rule::REQUIRED_FIELD, way, text)
         }
         Fault::Enum { words } => {
@@ -198,13 +200,15 @@ fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Vi
 }
 
 /// A text without the form that is asked for, in the words of the rule that the form stands for.
-fn pattern(kind: &Kind, value: Option<&Value>, way: Way, refusals: &[rules::Violation]) -> Draft {
+fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules::Violation]) -> Draft {
     let inner = way.get(1..).unwrap_or_default();
     let given = value.and_then(Value::as_str).unwrap_or_default();
     // a step may have dropped items before this one: then the index differs, and the rest of the way does not
     let same = |other: &rules::Violation| other.way == inner;
     let alike = |other: &rules::Violation| {
-        let keys = |way: &[Step]| way.iter().filter(|step| matches!(step, Step::Key(_))).cloned().collect::<Vec<_>>();
+        let keys = |way: &[PathSegment]| {
+            way.iter().filter(|step| matches!(step, PathSegment::Key(_))).cloned().collect::<Vec<_>>()
+        };
         keys(&other.way) == keys(inner)
     };
     let refusal = refusals.iter().find(|other| same(other)).or_else(|| refusals.iter().find(|other| alike(other)));
@@ -212,17 +216,17 @@ fn pattern(kind: &Kind, value: Option<&Value>, way: Way, refusals: &[rules::Viol
         let help = suggest(given.trim(), refusal.words.iter().map(|word| &**word));
         return Draft::new(&rule::PATTERN, way, refusal.text.clone()).help(help);
     }
-    let path = way::text(&way);
+    let path = field_path::text(&way);
     let shown = if kind.sensitive { "this value".to_owned() } else { format!("\"{}\"", given.escape_debug()) };
     let help = described(kind, inner);
     Draft::new(&rule::PATTERN, way, format!("{path}: {shown} has not the form that is asked for")).help(help)
 }
 
 /// What the kind's file says of a field.
-fn described(kind: &Kind, way: &[Step]) -> Option<String> {
+fn described(kind: &Kind, way: &[PathSegment]) -> Option<String> {
     let node = way.iter().try_fold(&kind.schema, |node, step| match step {
-        Step::Key(name) => node.properties.get(name).or(node.additional_properties.as_deref()),
-        Step::Index(_) => node.items.as_deref(),
+        PathSegment::Key(name) => node.properties.get(name).or(node.additional_properties.as_deref()),
+        PathSegment::Index(_) => node.items.as_deref(),
     })?;
     node.description.clone()
 }
@@ -238,7 +242,7 @@ fn listed(words: &[String]) -> String {
 }
 
 /// The field that a message speaks of, else the node whose rule it is.
-fn blamed(message: &str, node: Way) -> Way {
+fn blamed(message: &str, node: FieldPath) -> FieldPath {
     let spoken = way_in(message);
     if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
 }
@@ -251,12 +255,12 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
     }
     let way = match class {
         InvalidClass::Rule => kind.violations(spec).into_iter().next().map(|first| {
-            let mut way = vec![Step::Key("spec".to_owned())];
+            let mut way = vec![PathSegment::Key("spec".to_owned())];
             way.extend(first.way);
             way
         }),
-        InvalidClass::KeyTooLong => Some(way::way(&["metadata", "name"])),
-        InvalidClass::TooLarge => Some(way::way(&["spec"])),
+        InvalidClass::KeyTooLong => Some(field_path::field_path(&["metadata", "name"])),
+        InvalidClass::TooLarge => Some(field_path::field_path(&["spec"])),
         _ => Some(way_in(&text)),
     };
     let way = way.unwrap_or_default();
@@ -283,10 +287,10 @@ fn rule_of(class: InvalidClass) -> &'static Rule {
 
 /// The value at the end of a way.
 #[must_use]
-pub fn at<'v>(value: &'v Value, way: &[Step]) -> Option<&'v Value> {
+pub fn at<'v>(value: &'v Value, way: &[PathSegment]) -> Option<&'v Value> {
     way.iter().try_fold(value, |value, step| match step {
-        Step::Key(name) => value.get(name),
-        Step::Index(index) => value.get(index),
+        PathSegment::Key(name) => value.get(name),
+        PathSegment::Index(index) => value.get(index),
     })
 }
 

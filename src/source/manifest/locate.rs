@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use granit_parser::{Event, Parser};
 
 use super::{Place, decode};
+pub use crate::kube_schema::field_path::PathSegment as Step;
 use crate::registry::Source;
-pub use crate::rules::WayStep as Step;
 
 /// Line and column, both from 1.
 pub type Position = (usize, usize);

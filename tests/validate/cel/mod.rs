@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures::StreamExt;
-use orloj_operator::validate::schema::{Fault, Node};
+use orloj_operator::kube_schema::schema::{Fault, Node};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -211,7 +211,7 @@ fn every_function_is_in_a_case() {
         ("_>=_", ">="),
         ("@in", " in "),
     ];
-    for name in orloj_operator::validate::cel::names() {
+    for name in orloj_operator::kube_schema::cel::function_names() {
         let operator = operators.iter().find(|(operator, _)| *operator == name);
         let wanted = operator.map_or_else(|| format!("{name}("), |(_, sign)| (*sign).to_owned());
         assert!(text.contains(&wanted), "no case has `{wanted}`");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kube_schema::cel::names::field_name;
 use crate::registry::{Schema, SchemaType};
 
 /// Largest request that the API server counts with.
@@ -11,31 +12,6 @@ pub(super) const MAX_REQUEST: u64 = 3 << 20;
 /// Longest duration and time stamp as JSON, quotation marks included.
 const MAX_TIME: u64 = 32;
 const DATE: u64 = 12;
-
-/// Words that CEL keeps for itself; a field of that name is `__name__` in a rule.
-pub(crate) const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// A node of a schema, as rules see it.
 #[derive(Debug)]
@@ -112,7 +88,7 @@ impl Decl {
             if schema.required.contains(name) {
                 least_bytes += name.len() as u64 + decl.least_bytes + 4;
             }
-            if let Some(name) = escape(name) {
+            if let Some(name) = field_name(name) {
                 fields.insert(name, decl);
             }
         }
@@ -138,24 +114,4 @@ impl Decl {
     pub fn most_often(&self) -> u64 {
         MAX_REQUEST / (self.least_bytes + 1)
     }
-}
-
-/// A field's name in rules; `None` where they have none for it (`Escape` of `k8s.io/apiserver/pkg/cel`).
-pub(super) fn escape(name: &str) -> Option<String> {
-    if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
-    }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c)) {
-        return None;
-    }
-    Some(escaped(name))
-}
-
-/// A name in the form that rules can write.
-pub(crate) fn escaped(name: &str) -> String {
-    if RESERVED.contains(&name) {
-        return format!("__{name}__");
-    }
-    let name = name.replace("__", "\0").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__");
-    name.replace('\0', "__underscores__")
 }

@@ -156,4 +156,18 @@ mod tests {
         let schema: Schema = serde_json::from_value(schema).unwrap();
         assert!(matches!(judge(&schema)[0].verdict, Verdict::Wrong { .. }));
     }
+
+    /// Of what stands in CRDs, all that `kinds lint` knows is evaluated, and compared with a real server by `tests/validate`.
+    #[test]
+    fn what_lint_knows_is_evaluated() {
+        // of authorisers, which rules of CRDs do not have; macros; first parts of names
+        let others = " check allowed reason error errored group resource subresource namespace name path serviceAccount \
+            fieldSelector labelSelector escapeKey has all exists existsOne exists_one map filter transformList \
+            transformMap transformMapEntry optMap optFlatMap sortBy @sortByAssociatedKeys or orValue _?._ _[?_] ";
+        let known: Vec<&str> = crate::kube_schema::cel::function_names().collect();
+        for name in super::calls::functions() {
+            let last = |known: &&str| *known == name || known.rsplit_once('.').is_some_and(|(_, last)| last == name);
+            assert!(others.contains(&format!(" {name} ")) || known.iter().any(last), "{name}");
+        }
+    }
 }

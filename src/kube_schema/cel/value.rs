@@ -14,7 +14,7 @@ use super::quantity::Quantity;
 use super::version::Version;
 use crate::golang::time::Moment;
 use crate::golang::url::Url;
-use crate::validate::schema::Node;
+use crate::kube_schema::schema::Node;
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq)]

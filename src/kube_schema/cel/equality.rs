@@ -7,9 +7,9 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::data;
 use super::number::{int_with_double, int_with_uint, uint_with_double};
 use super::value::{Fail, Items, List, Map, Raw, Sort, Val, error, no_overload, unknown};
+use super::{data, names};
 
 /// `==`.
 pub fn equal<'v>(one: &Val<'v>, other: &Val<'v>) -> Result<bool, Fail> {
@@ -215,7 +215,7 @@ fn key_of<'v>(item: &Val<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
     let Val::Map(Map::Data(map, _)) = item else { return None };
     // the server looks for the escaped name in the plain object
     let scalar = |name: &String| {
-        let found = data::escape(name).map_or_else(|| map.get(name), |escaped| map.get(&escaped));
+        let found = names::escape(name).map_or_else(|| map.get(name), |escaped| map.get(&escaped));
         found.map_or(Scalar::Nothing, scalar_of_data)
     };
     Some(names.iter().map(scalar).collect())

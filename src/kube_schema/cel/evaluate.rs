@@ -274,7 +274,7 @@ fn zero_of(tree: &Tree, place: usize, list: &List<'_>) -> Option<Zero> {
             let mut node = list.node()?;
             for step in steps {
                 node = match &step.key {
-                    Tree::Text(name) if !step.optional => node.property(&super::data::unescape(name)?)?,
+                    Tree::Text(name) if !step.optional => node.property(&super::names::unescape(name)?)?,
                     _ => return None,
                 };
             }

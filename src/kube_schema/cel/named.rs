@@ -1,7 +1,7 @@
 //! The formats that rules call by name: `format.dns1123Label()` and its like.
 
 use crate::golang::url;
-use crate::validate::formats::{Format, fits};
+use crate::kube_schema::schema::formats::{Format, fits};
 
 /// A format and what it has against a text.
 #[derive(Debug)]

@@ -114,17 +114,3 @@ fn transitions_say_nothing_on_a_creation() {
     let node = Node::compile(&json!({"type": "string"}), &mut Vec::new());
     assert_eq!(rule.check(&super::value(&node, &json!("x"))), None);
 }
-
-/// Of what stands in CRDs, all that `kinds lint` knows is evaluated, and compared with a real server by `tests/validate`.
-#[test]
-fn what_lint_knows_is_evaluated() {
-    // of authorisers, which rules of CRDs do not have; macros; first parts of names
-    let others = " check allowed reason error errored group resource subresource namespace name path serviceAccount \
-        fieldSelector labelSelector escapeKey has all exists existsOne exists_one map filter transformList \
-        transformMap transformMapEntry optMap optFlatMap sortBy @sortByAssociatedKeys or orValue _?._ _[?_] ";
-    let known: Vec<&str> = super::names().collect();
-    for name in crate::registry::lint::cel::calls::functions() {
-        let last = |known: &&str| *known == name || known.rsplit_once('.').is_some_and(|(_, last)| last == name);
-        assert!(others.contains(&format!(" {name} ")) || known.iter().any(last), "{name}");
-    }
-}

@@ -4,7 +4,8 @@
 //! that the schema does not know are pruned, `1.0` is an integer. What it does before validation (pruning) and in it
 //! happens here in one walk.
 
-mod sight;
+pub mod formats;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,11 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::cel::CelRule;
-use super::formats::Format;
-use super::way::{Step, Way};
 use crate::golang::regexp::matcher;
-use sight::ListSort;
-pub use sight::Shape;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use formats::Format;
+use rules::ListSort;
+pub use rules::Shape;
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ pub enum Fault {
     },
     Cel {
         message: String,
-        field: Option<Way>,
+        field: Option<FieldPath>,
     },
     CelError {
         rule: String,
@@ -69,7 +70,7 @@ pub enum Fault {
 /// A fault and the way to the value; to the parent, where a field is missing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation {
-    pub way: Way,
+    pub way: FieldPath,
     pub fault: Fault,
 }
 
@@ -259,11 +260,11 @@ impl Node {
     }
 
     /// Fields that the schema does not know, which the server prunes or, asked to be strict, refuses.
-    pub fn unknown(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
+    pub fn unknown(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
         match value {
             Value::Object(map) => {
                 for (name, inner) in map {
-                    way.push(Step::Key(name.clone()));
+                    way.push(PathSegment::Key(name.clone()));
                     match self.properties.get(name).or(self.additional.as_deref()) {
                         Some(node) => node.unknown(inner, way, found),
                         None if self.preserve => {}
@@ -278,7 +279,7 @@ impl Node {
             Value::Array(items) => {
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(Step::Index(index));
+                    way.push(PathSegment::Index(index));
                     node.unknown(inner, way, found);
                     way.pop();
                 }
@@ -318,8 +319,8 @@ impl Node {
     }
 
     /// Checks a value, from which [`Node::drop_nulls`] has taken what it takes.
-    pub fn check(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
-        let mut tell = |way: &Way, fault| found.push(Violation { way: way.clone(), fault });
+    pub fn check(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
+        let mut tell = |way: &FieldPath, fault| found.push(Violation { way: way.clone(), fault });
         if let Some(expected) = self.expected.filter(|expected| !self.fits(*expected, value)) {
             let expected = expected.text();
             let fault = if value.is_null() { Fault::Null { expected } } else { Fault::Type { expected } };
@@ -338,7 +339,7 @@ impl Node {
                 }
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(Step::Index(index));
+                    way.push(PathSegment::Index(index));
                     node.check(inner, way, found);
                     way.pop();
                 }
@@ -348,7 +349,7 @@ impl Node {
         }
     }
 
-    fn check_object(&self, map: &Map<String, Value>, way: &mut Way, found: &mut Vec<Violation>) {
+    fn check_object(&self, map: &Map<String, Value>, way: &mut FieldPath, found: &mut Vec<Violation>) {
         if let Some(text) = self.sizes.fault(map.len(), "entry", "entries") {
             found.push(Violation { way: way.clone(), fault: Fault::Count { text } });
         }
@@ -357,7 +358,7 @@ impl Node {
         }
         for (name, inner) in map {
             if let Some(node) = self.field(name) {
-                way.push(Step::Key(name.clone()));
+                way.push(PathSegment::Key(name.clone()));
                 node.check(inner, way, found);
                 way.pop();
             }
@@ -381,7 +382,7 @@ impl Node {
         }
     }
 
-    fn check_text(&self, text: &str, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
+    fn check_text(&self, text: &str, way: &FieldPath, tell: &mut dyn FnMut(&FieldPath, Fault)) {
         // in bytes where there are fewer than the bound, so that most texts are not counted
         let counts = self.lengths.least.is_some() || self.lengths.most.is_some_and(|most| text.len() as u64 > most);
         if counts && let Some(text) = self.lengths.fault(text.chars().count(), "character", "characters") {
@@ -399,7 +400,7 @@ impl Node {
         }
     }
 
-    fn check_number(&self, number: f64, way: &Way, tell: &mut dyn FnMut(&Way, Fault)) {
+    fn check_number(&self, number: f64, way: &FieldPath, tell: &mut dyn FnMut(&FieldPath, Fault)) {
         // the type check rounds, the range check does not
         if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
             tell(way, Fault::Range { text: "must be an integer".to_owned() });

@@ -14,22 +14,23 @@ mod format;
 mod functions;
 mod lists;
 mod named;
+pub mod names;
 mod network;
 mod number;
 mod quantity;
 mod texts;
 mod times;
 mod tree;
-pub(in crate::validate) mod value;
+pub(in crate::kube_schema) mod value;
 mod version;
 
 use serde_json::Value;
 
 use super::schema::{Fault, Node, Unsupported};
-use super::way::{Step, Way};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use compile::{Compiled, compile};
 use evaluate::evaluate;
-pub use functions::names;
+pub use functions::names as function_names;
 use tree::Tree;
 use value::{Fail, Val};
 
@@ -43,7 +44,7 @@ pub struct CelRule {
     message: String,
     /// Makes the message, where it can.
     message_expression: Option<Tree>,
-    field: Option<Way>,
+    field: Option<FieldPath>,
     /// It compares with what was there before: on a creation it says nothing.
     transition: bool,
     /// `oldSelf` is an optional, and none on a creation.
@@ -106,9 +107,9 @@ impl CelRule {
 }
 
 /// `.spec.a['b']` as a way.
-fn field_way(path: &str) -> Way {
+fn field_way(path: &str) -> FieldPath {
     let parts = path.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
-    parts.filter(|part| !part.is_empty()).map(|part| Step::Key(part.to_owned())).collect()
+    parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
 }
 
 /// What `self` is, ready for any number of rules.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::super::cel;
 use super::super::cel::value::Sort;
-use super::super::way::{Step, Way};
 use super::{Expected, Node, Violation};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
 /// What rules take a value for (`SchemaDeclType` of `k8s.io/apiserver/pkg/cel/common`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Node {
     }
 
     /// Evaluates the CEL rules, of this node and below.
-    pub fn check_rules(&self, value: &Value, way: &mut Way, found: &mut Vec<Violation>) {
+    pub fn check_rules(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
         if !self.has_rules {
             return;
         }
@@ -115,7 +115,7 @@ impl Node {
             Value::Object(map) => {
                 for (name, inner) in map {
                     if let Some(node) = self.field(name) {
-                        way.push(Step::Key(name.clone()));
+                        way.push(PathSegment::Key(name.clone()));
                         node.check_rules(inner, way, found);
                         way.pop();
                     }
@@ -124,7 +124,7 @@ impl Node {
             Value::Array(items) => {
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(Step::Index(index));
+                    way.push(PathSegment::Index(index));
                     node.check_rules(inner, way, found);
                     way.pop();
                 }
@@ -140,26 +140,26 @@ impl Node {
     }
 
     #[must_use]
-    pub(in crate::validate) fn is_nullable(&self) -> bool {
+    pub(in crate::kube_schema) fn is_nullable(&self) -> bool {
         self.nullable
     }
 
-    pub(in crate::validate) fn has_formats(&self) -> bool {
+    pub(in crate::kube_schema) fn has_formats(&self) -> bool {
         self.has_formats
     }
 
     /// The schema of a list's items.
-    pub(in crate::validate) fn item(&self) -> Option<&Self> {
+    pub(in crate::kube_schema) fn item(&self) -> Option<&Self> {
         self.items.as_deref()
     }
 
     /// The schema of a map's values.
-    pub(in crate::validate) fn additional(&self) -> Option<&Self> {
+    pub(in crate::kube_schema) fn additional(&self) -> Option<&Self> {
         self.additional.as_deref().filter(|_| self.shape == Shape::Map)
     }
 
     /// Whether rules see a field or entry.
-    pub(in crate::validate) fn sees(&self, name: &str) -> bool {
+    pub(in crate::kube_schema) fn sees(&self, name: &str) -> bool {
         match self.shape {
             Shape::Object => self.properties.contains_key(name),
             shape => shape == Shape::Map,
@@ -167,7 +167,7 @@ impl Node {
     }
 
     /// What a list is to operators.
-    pub(in crate::validate) fn sort(&self) -> Sort<'_> {
+    pub(in crate::kube_schema) fn sort(&self) -> Sort<'_> {
         match &self.list {
             ListSort::Atomic => Sort::Atomic,
             ListSort::Set => Sort::Set,

@@ -1,36 +1,41 @@
-//! The way to a value: `spec.graph.a.edges[0].to`.
+//! The path of a field within an object: `spec.graph.a.edges[0].to`.
 
 use std::fmt::Write as _;
 
-pub use crate::rules::WayStep as Step;
+/// A step from an object or a list to a value within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathSegment {
+    Key(String),
+    Index(usize),
+}
 
-/// Steps from the object's root.
-pub type Way = Vec<Step>;
+/// The path of a field, from the object's root.
+pub type FieldPath = Vec<PathSegment>;
 
-/// A way of field names.
+/// A path of field names.
 #[must_use]
-pub fn way(names: &[&str]) -> Way {
-    names.iter().map(|name| Step::Key((*name).to_owned())).collect()
+pub fn field_path(names: &[&str]) -> FieldPath {
+    names.iter().map(|name| PathSegment::Key((*name).to_owned())).collect()
 }
 
 /// As people write it. Keys that would read as something else are shown in brackets, as the API server does.
 #[must_use]
-pub fn text(way: &[Step]) -> String {
+pub fn text(path: &[PathSegment]) -> String {
     let mut text = String::new();
-    for step in way {
-        match step {
-            Step::Key(name) if is_plain(name) => {
+    for segment in path {
+        match segment {
+            PathSegment::Key(name) if is_plain(name) => {
                 if !text.is_empty() {
                     text.push('.');
                 }
                 text.push_str(name);
             }
-            Step::Key(name) => {
+            PathSegment::Key(name) => {
                 text.push('[');
                 text.extend(name.chars().filter(|c| !c.is_control()));
                 text.push(']');
             }
-            Step::Index(index) => {
+            PathSegment::Index(index) => {
                 let _ = write!(text, "[{index}]");
             }
         }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 use crate::golang::{self, mail, netip, regexp::matcher, time, url};
-use crate::metadata::names;
+use crate::kube_schema::metadata::names;
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Format {
 }
 
 /// A pattern of Go, one of a handful that stand in the code, each compiled once.
-pub(super) fn fits(pattern: &'static str, text: &str) -> bool {
+pub(in crate::kube_schema) fn fits(pattern: &'static str, text: &str) -> bool {
     regex(pattern).is_some_and(|regex| regex.is_match(text))
 }
 
@@ -246,6 +246,12 @@ mod tests {
         for (text, fits) in good.iter().map(|text| (text, true)).chain(bad.iter().map(|text| (text, false))) {
             assert_eq!(format.fits(text), fits, "{name} {text:?}");
         }
+    }
+
+    #[test]
+    fn durations_have_more_units_than_in_go() {
+        assert!(crate::golang::duration::parse("1d").is_err());
+        assert_eq!(duration("1d 2 hours"), Some((86_400 + 7_200) * 1_000_000_000));
     }
 
     #[test]

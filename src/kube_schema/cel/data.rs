@@ -2,11 +2,11 @@
 
 use serde_json::{Map as JsonMap, Value};
 
+use super::names::{escape, unescape};
 use super::number;
 use super::value::{Items, List, Map, Val, Zero};
 use crate::golang::{base64, time};
-use crate::registry::lint::cel::decl::{RESERVED, escaped};
-use crate::validate::schema::{Node, Shape};
+use crate::kube_schema::schema::{Node, Shape};
 
 /// A value by its schema; what does not fit is an error once it is used.
 pub fn value<'v>(node: &'v Node, value: &'v Value) -> Val<'v> {
@@ -34,7 +34,7 @@ pub fn value<'v>(node: &'v Node, value: &'v Value) -> Val<'v> {
 /// A text whose format gives it another type.
 fn formatted(shape: Shape, text: &str) -> Val<'static> {
     let found = match shape {
-        Shape::Duration => crate::validate::formats::duration(text).map(Val::Duration),
+        Shape::Duration => crate::kube_schema::schema::formats::duration(text).map(Val::Duration),
         Shape::Date => {
             time::parse_date(text).map(|days| Val::Time(time::Moment { seconds: days * 86_400, nanos: 0, offset: 0 }))
         }
@@ -102,70 +102,4 @@ pub fn keys<'v>(node: &'v Node, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>>
         None => Val::text(name.as_str()),
     };
     map.keys().filter(seen).map(key).collect()
-}
-
-const ESCAPES: [(&str, &str); 4] = [("underscores", "__"), ("dot", "."), ("dash", "-"), ("slash", "/")];
-
-/// A field's name as rules write it; `None` where that is the name itself, or there is none.
-pub fn escape(name: &str) -> Option<String> {
-    let is_plain = !RESERVED.contains(&name) && !name.contains(['.', '-', '/']) && !name.contains("__");
-    (!is_plain).then(|| escaped(name))
-}
-
-/// The name of the field that rules call so; `None` where none can be called so.
-pub fn unescape(name: &str) -> Option<std::borrow::Cow<'_, str>> {
-    if !name.contains("__") {
-        return Some(name.into());
-    }
-    let mut plain = String::new();
-    let mut rest = name;
-    while let Some(at) = rest.find("__") {
-        let inner = &rest[at + 2..];
-        let length = inner.find('_').unwrap_or(inner.len());
-        // two underscores, a word without any, and two underscores
-        if length == 0 || !inner[length..].starts_with("__") {
-            let (kept, later) = rest.split_at(at + 1);
-            plain.push_str(kept);
-            rest = later;
-            continue;
-        }
-        let word = &inner[..length];
-        plain.push_str(&rest[..at]);
-        match ESCAPES.iter().find(|(name, _)| *name == word) {
-            Some((_, escaped)) => plain.push_str(escaped),
-            None if RESERVED.contains(&word) && length + 4 == name.len() => plain.push_str(word),
-            None => return None,
-        }
-        rest = &inner[length + 2..];
-    }
-    plain.push_str(rest);
-    Some(plain.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_escaped_and_back() {
-        for (name, escaped) in [
-            ("a-b", "a__dash__b"),
-            ("a.b/c", "a__dot__b__slash__c"),
-            ("a__b", "a__underscores__b"),
-            ("in", "__in__"),
-            ("a_b", "a_b"),
-        ] {
-            assert_eq!(escape(name).as_deref().unwrap_or(name), escaped);
-            assert_eq!(unescape(escaped).as_deref(), Some(name));
-        }
-        assert_eq!(unescape("a__other__b"), None);
-        assert_eq!(unescape("a__in__b"), None);
-        assert_eq!(unescape("a__b").as_deref(), Some("a__b"));
-    }
-
-    #[test]
-    fn durations_have_more_units_than_in_go() {
-        assert!(crate::golang::duration::parse("1d").is_err());
-        assert_eq!(crate::validate::formats::duration("1d 2 hours"), Some((86_400 + 7_200) * 1_000_000_000));
-    }
 }
