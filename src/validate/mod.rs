@@ -2,7 +2,7 @@
 //! none of them sees.
 //!
 //! An object passes through the stages of its life: it is read ([`crate::source::manifest`]), its metadata and the
-//! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`metadata`], [`crate::kube_schema`]), and
+//! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`crate::kube_schema`]), and
 //! it is made into a row as the engine does ([`object`], by [`crate::desired`]). Rules that look at more than one
 //! object come last.
 
@@ -13,7 +13,6 @@ pub mod file;
 pub mod finding;
 pub mod graph;
 pub mod ignore;
-pub mod metadata;
 pub mod object;
 pub mod parallel;
 pub mod paths;

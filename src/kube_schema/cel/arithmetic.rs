@@ -115,7 +115,7 @@ pub fn multiply<'v>(one: Val<'v>, other: Val<'v>) -> Outcome<'v> {
 }
 
 fn typeless<'v>() -> Outcome<'v> {
-    Err(Fail::Unjudged("the type of an empty list's sum is not known here".to_owned()))
+    Err(Fail::NotChecked("the type of an empty list's sum is not known here".to_owned()))
 }
 
 /// `/`.

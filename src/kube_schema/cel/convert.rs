@@ -85,7 +85,7 @@ pub fn string(value: Val<'_>) -> Outcome<'_> {
         Val::Duration(nanoseconds) => seconds(nanoseconds),
         Val::Ip(address) => address.to_string(),
         Val::Cidr(cidr) => cidr.text(),
-        Val::Zero => return Err(Fail::Unjudged("the type of an empty list's sum is not known here".to_owned())),
+        Val::Zero => return Err(Fail::NotChecked("the type of an empty list's sum is not known here".to_owned())),
         _ => return no_overload(),
     }))
 }
@@ -123,7 +123,7 @@ pub fn timestamp(value: Val<'_>) -> Outcome<'_> {
 
 pub fn kind(value: &Val<'_>) -> Outcome<'static> {
     match value {
-        Val::Zero => Err(Fail::Unjudged("the type of an empty list's sum is not known here".to_owned())),
+        Val::Zero => Err(Fail::NotChecked("the type of an empty list's sum is not known here".to_owned())),
         value => Ok(Val::Type(value.kind())),
     }
 }

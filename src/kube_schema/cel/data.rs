@@ -6,10 +6,10 @@ use super::names::{escape, unescape};
 use super::number;
 use super::value::{Items, List, Map, Val, Zero};
 use crate::golang::{base64, time};
-use crate::kube_schema::schema::{Node, Shape};
+use crate::kube_schema::schema::{SchemaNode, Shape};
 
 /// A value by its schema; what does not fit is an error once it is used.
-pub fn value<'v>(node: &'v Node, value: &'v Value) -> Val<'v> {
+pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> Val<'v> {
     match (node.shape(), value) {
         (_, Value::Null) if node.is_nullable() => Val::Null,
         (_, Value::Null) => Val::broken("invalid data, got null for schema with nullable=false"),
@@ -45,7 +45,7 @@ fn formatted(shape: Shape, text: &str) -> Val<'static> {
 }
 
 /// An object by its schema.
-pub fn object<'v>(node: &'v Node, map: &'v JsonMap<String, Value>) -> Val<'v> {
+pub fn object<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Val<'v> {
     match node.shape() {
         Shape::Object | Shape::Map | Shape::Empty => Val::Map(Map::Data(map, Some(node))),
         _ => Val::broken("invalid data, got a map"),
@@ -53,7 +53,7 @@ pub fn object<'v>(node: &'v Node, map: &'v JsonMap<String, Value>) -> Val<'v> {
 }
 
 /// Whether a value of an expression passes for one of that schema.
-pub fn takes(node: &Node, value: &Val<'_>) -> bool {
+pub fn takes(node: &SchemaNode, value: &Val<'_>) -> bool {
     match value {
         Val::Text(_) => matches!(node.shape(), Shape::Text | Shape::IntOrString),
         Val::Int(_) => matches!(node.shape(), Shape::Integer | Shape::IntOrString | Shape::Number),
@@ -64,7 +64,7 @@ pub fn takes(node: &Node, value: &Val<'_>) -> bool {
 }
 
 /// The value, as a double where the schema wants one.
-pub fn number<'v>(node: &Node, value: &Val<'v>) -> Val<'v> {
+pub fn number<'v>(node: &SchemaNode, value: &Val<'v>) -> Val<'v> {
     match value {
         Val::Int(int) if node.shape() == Shape::Number => Val::Double(number::int_to_double(*int)),
         other => other.clone(),
@@ -72,7 +72,7 @@ pub fn number<'v>(node: &Node, value: &Val<'v>) -> Val<'v> {
 }
 
 /// The sum of no values of that schema; `None` where they cannot be summed up.
-pub fn zero(node: &Node) -> Option<Zero> {
+pub fn zero(node: &SchemaNode) -> Option<Zero> {
     match node.shape() {
         Shape::Integer => Some(Zero::Int),
         Shape::Number => Some(Zero::Double),
@@ -82,7 +82,7 @@ pub fn zero(node: &Node) -> Option<Zero> {
 }
 
 /// A field or entry by the name that rules use.
-pub fn field<'v>(node: &'v Node, map: &'v JsonMap<String, Value>, name: &str) -> Option<Val<'v>> {
+pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &str) -> Option<Val<'v>> {
     if node.shape() != Shape::Object {
         let inner = node.additional()?;
         return map.get(name).map(|found| value(inner, found));
@@ -94,7 +94,7 @@ pub fn field<'v>(node: &'v Node, map: &'v JsonMap<String, Value>, name: &str) ->
 }
 
 /// The names of what rules see in a map.
-pub fn keys<'v>(node: &'v Node, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>> {
+pub fn keys<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>> {
     let object = node.shape() == Shape::Object;
     let seen = |name: &&String| node.sees(name);
     let key = |name: &'v String| match escape(name).filter(|_| object) {

@@ -101,7 +101,7 @@ fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
                 match equal(&one_item, &item) {
                     Ok(false) => return Ok(false),
                     Ok(true) => {}
-                    Err(unjudged @ Fail::Unjudged(_)) => return Err(unjudged),
+                    Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
                     Err(problem) => failed = failed.or(Some(problem)),
                 }
             }
@@ -273,7 +273,7 @@ fn map<'v>(one: &Map<'v>, other: &Val<'v>) -> Result<bool, Fail> {
         // what cannot be compared does not count
         match equal(&value, &found) {
             Ok(false) => return Ok(false),
-            Err(unjudged @ Fail::Unjudged(_)) => return Err(unjudged),
+            Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
             Ok(true) | Err(Fail::Error(_)) => {}
         }
     }
@@ -302,7 +302,7 @@ pub fn contains<'v>(within: &Val<'v>, value: &Val<'v>) -> Result<bool, Fail> {
                 match found {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    Err(unjudged @ Fail::Unjudged(_)) => return Err(unjudged),
+                    Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
                     Err(problem) => failed = failed.or(Some(problem)),
                 }
             }

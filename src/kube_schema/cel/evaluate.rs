@@ -58,7 +58,7 @@ pub fn evaluate<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Outcome<'v> {
     }
 }
 
-/// A variable's value. An optional one loses its schema on the way, as it does in the server.
+/// A variable's value. An optional one loses its schema on the path, as it does in the server.
 fn variable<'v>(scope: &Scope<'v>, place: usize) -> Outcome<'v> {
     match scope.get(place).cloned().map(Val::sound) {
         Some(Ok(Val::Optional(Some(value)))) => Ok(Val::some(Rc::unwrap_or_clone(value).untyped())),
@@ -189,11 +189,11 @@ fn either<'v>(one: &'v Tree, other: &'v Tree, scope: &mut Scope<'v>, settles: bo
         _ => no_overload(),
     };
     let first = flag(evaluate(one, scope));
-    if first == Ok(settles) || matches!(first, Err(Fail::Unjudged(_))) {
+    if first == Ok(settles) || matches!(first, Err(Fail::NotChecked(_))) {
         return first.map(Val::Bool);
     }
     let second = flag(evaluate(other, scope));
-    if second == Ok(settles) || matches!(second, Err(Fail::Unjudged(_))) {
+    if second == Ok(settles) || matches!(second, Err(Fail::NotChecked(_))) {
         return second.map(Val::Bool);
     }
     first.and(second).map(Val::Bool)
@@ -320,7 +320,7 @@ fn turn<'v>(
             match test(&fold.body, scope) {
                 Ok(flag) if flag == settles => return Ok(Some(Val::Bool(settles))),
                 Ok(_) => {}
-                Err(unjudged @ Fail::Unjudged(_)) => return Err(unjudged),
+                Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
                 Err(problem) => sum.failed = sum.failed.take().or(Some(problem)),
             }
         }

@@ -40,7 +40,7 @@ fn precision(text: &str) -> Result<(Option<usize>, &str), Fail> {
     let Some(end) = end else { return error("could not find end of precision specifier") };
     match digits[..end].parse() {
         Ok(precision) if precision < 100_000 => Ok((Some(precision), &digits[end..])),
-        Ok(_) => Err(Fail::Unjudged("a number with so many decimals is too long".to_owned())),
+        Ok(_) => Err(Fail::NotChecked("a number with so many decimals is too long".to_owned())),
         Err(_) => error("error while converting precision to integer"),
     }
 }

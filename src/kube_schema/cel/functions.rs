@@ -390,7 +390,7 @@ fn is_quantity<'v>(text: &str) -> Outcome<'v> {
     match Quantity::parse(text) {
         Ok(_) => Ok(Val::Bool(true)),
         Err(Fail::Error(_)) => Ok(Val::Bool(false)),
-        Err(unjudged) => Err(unjudged),
+        Err(not_checked) => Err(not_checked),
     }
 }
 
@@ -468,7 +468,7 @@ fn parsed_url<'v>(text: &str) -> Outcome<'v> {
 fn decoded<'v>(bytes: Vec<u8>) -> Outcome<'v> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Val::text(text)),
-        Err(_) => Err(Fail::Unjudged("a part of a URL is no UTF-8".to_owned())),
+        Err(_) => Err(Fail::NotChecked("a part of a URL is no UTF-8".to_owned())),
     }
 }
 

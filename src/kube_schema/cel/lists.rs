@@ -121,7 +121,7 @@ pub fn range<'v>(count: i64) -> Outcome<'v> {
     const MOST: i64 = 10_000_000;
     if count > MOST {
         // the server runs out of its budget before
-        return Err(Fail::Unjudged("a list of so many items is too large".to_owned()));
+        return Err(Fail::NotChecked("a list of so many items is too large".to_owned()));
     }
     Ok(Val::list((0..count).map(Val::Int).collect()))
 }
@@ -169,7 +169,7 @@ pub fn sort_by<'v>(list: &List<'v>, by: Vec<Val<'v>>) -> Outcome<'v> {
     places.sort_by(|one, other| order(&keys[*one], &keys[*other]).unwrap_or(Ordering::Equal));
     // the sort of Go leaves items with equal keys in any order, but for short lists, which it sorts in place
     if places.len() > SHORT && ties(&places) && !list_is_keys(list, &keys) {
-        return Err(Fail::Unjudged("the order of items with equal keys is not known here".to_owned()));
+        return Err(Fail::NotChecked("the order of items with equal keys is not known here".to_owned()));
     }
     Ok(Val::list(places.into_iter().filter_map(|place| list.get(place)).collect()))
 }
@@ -215,7 +215,7 @@ pub fn meet<'v>(one: &List<'v>, other: &List<'v>) -> Result<bool, Fail> {
     for item in one.iter() {
         match contains(&others, &item.sound()?) {
             Ok(true) => return Ok(true),
-            Err(unjudged @ Fail::Unjudged(_)) => return Err(unjudged),
+            Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
             Ok(false) | Err(Fail::Error(_)) => {}
         }
     }

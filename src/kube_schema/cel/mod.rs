@@ -26,7 +26,7 @@ mod version;
 
 use serde_json::Value;
 
-use super::schema::{Fault, Node, Unsupported};
+use super::schema::{SchemaMismatch, SchemaNode, Unsupported};
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use compile::{Compiled, compile};
 use evaluate::evaluate;
@@ -84,15 +84,17 @@ impl CelRule {
 
     /// What the rule has against a value.
     #[must_use]
-    pub fn check(&self, itself: &Itself<'_>) -> Option<Fault> {
+    pub fn check(&self, itself: &Itself<'_>) -> Option<SchemaMismatch> {
         if self.transition {
             return None;
         }
         match itself.evaluate(&self.tree, self.optional_old_self) {
             Ok(Val::Bool(true)) => None,
-            Ok(_) => Some(Fault::Cel { message: self.told(itself), field: self.field.clone() }),
-            Err(Fail::Error(error)) => Some(Fault::CelError { rule: self.text.trim().to_owned(), error }),
-            Err(Fail::Unjudged(why)) => Some(Fault::CelUnjudged { rule: self.text.trim().to_owned(), why }),
+            Ok(_) => Some(SchemaMismatch::Cel { message: self.told(itself), field: self.field.clone() }),
+            Err(Fail::Error(error)) => Some(SchemaMismatch::CelError { rule: self.text.trim().to_owned(), error }),
+            Err(Fail::NotChecked(why)) => {
+                Some(SchemaMismatch::CelNotChecked { rule: self.text.trim().to_owned(), why })
+            }
         }
     }
 
@@ -106,7 +108,7 @@ impl CelRule {
     }
 }
 
-/// `.spec.a['b']` as a way.
+/// `.spec.a['b']` as a path.
 fn field_way(path: &str) -> FieldPath {
     let parts = path.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
     parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
@@ -115,7 +117,7 @@ fn field_way(path: &str) -> FieldPath {
 /// What `self` is, ready for any number of rules.
 #[derive(Debug)]
 pub struct Itself<'v> {
-    node: &'v Node,
+    node: &'v SchemaNode,
     value: &'v Value,
 }
 
@@ -130,7 +132,7 @@ impl<'v> Itself<'v> {
 
 /// A value as `self`, typed by its schema.
 #[must_use]
-pub fn value<'v>(node: &'v Node, value: &'v Value) -> Itself<'v> {
+pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> Itself<'v> {
     Itself { node, value }
 }
 

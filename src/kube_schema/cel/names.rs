@@ -26,6 +26,7 @@ pub const RESERVED: [&str; 21] = [
 ];
 
 /// A field's name in rules; `None` where they have none for it (`Escape` of `k8s.io/apiserver/pkg/cel`).
+#[must_use]
 pub fn field_name(name: &str) -> Option<String> {
     if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
@@ -48,12 +49,14 @@ fn escaped(name: &str) -> String {
 const ESCAPES: [(&str, &str); 4] = [("underscores", "__"), ("dot", "."), ("dash", "-"), ("slash", "/")];
 
 /// A field's name as rules write it; `None` where that is the name itself, or there is none.
+#[must_use]
 pub fn escape(name: &str) -> Option<String> {
     let is_plain = !RESERVED.contains(&name) && !name.contains(['.', '-', '/']) && !name.contains("__");
     (!is_plain).then(|| escaped(name))
 }
 
 /// The name of the field that rules call so; `None` where none can be called so.
+#[must_use]
 pub fn unescape(name: &str) -> Option<std::borrow::Cow<'_, str>> {
     if !name.contains("__") {
         return Some(name.into());

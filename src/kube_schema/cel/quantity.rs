@@ -60,7 +60,7 @@ enum Suffix {
 fn power(exponent: i64) -> Result<BigInt, Fail> {
     match u32::try_from(exponent) {
         Ok(exponent) if i64::from(exponent) <= MOST_DIGITS => Ok(BigInt::from(10).pow(exponent)),
-        _ => Err(Fail::Unjudged("a quantity is too large to be written out".to_owned())),
+        _ => Err(Fail::NotChecked("a quantity is too large to be written out".to_owned())),
     }
 }
 
@@ -115,7 +115,7 @@ fn parts(text: &str) -> Option<Parts<'_>> {
 }
 
 impl Parts<'_> {
-    /// As 64 bits and a power of ten, where the server takes the short way.
+    /// As 64 bits and a power of ten, where the server takes the short path.
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "of lengths that are small")]
     fn short(&self, suffix: Suffix) -> Option<Amount> {
         let length = self.whole.len() + self.decimals.len();

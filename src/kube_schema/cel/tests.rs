@@ -1,11 +1,11 @@
 use super::*;
 use serde_json::json;
 
-fn verdict(rule: &str, schema: &Value, value: &Value) -> Option<Fault> {
+fn verdict(rule: &str, schema: &Value, value: &Value) -> Option<SchemaMismatch> {
     let rule = CelRule::compile(&json!({"rule": rule, "message": "no", "optionalOldSelf": rule.contains("oldSelf")}));
     let rule = rule.unwrap_or_else(|problem| panic!("{problem:?}"));
     let mut unsupported = Vec::new();
-    let node = Node::compile(schema, &mut unsupported);
+    let node = SchemaNode::compile(schema, &mut unsupported);
     rule.check(&super::value(&node, value))
 }
 
@@ -43,8 +43,8 @@ fn what_kubernetes_adds_is_there() {
     ] {
         assert_eq!(verdict(rule, &schema, &value), None, "{rule}");
     }
-    assert!(matches!(verdict("self.whole > 3", &schema, &value), Some(Fault::Cel { .. })));
-    assert!(matches!(verdict("self.missing == 1", &schema, &value), Some(Fault::CelError { .. })));
+    assert!(matches!(verdict("self.whole > 3", &schema, &value), Some(SchemaMismatch::Cel { .. })));
+    assert!(matches!(verdict("self.missing == 1", &schema, &value), Some(SchemaMismatch::CelError { .. })));
 }
 
 #[test]
@@ -94,11 +94,11 @@ fn libraries_are_there() {
 
 #[test]
 fn messages_are_made() {
-    let node = Node::compile(&json!({"type": "string"}), &mut Vec::new());
+    let node = SchemaNode::compile(&json!({"type": "string"}), &mut Vec::new());
     let told = |expression: &str| {
         let rule = json!({"rule": "false", "message": " plain ", "messageExpression": expression});
         match CelRule::compile(&rule).unwrap().check(&super::value(&node, &json!("x"))) {
-            Some(Fault::Cel { message, .. }) => message,
+            Some(SchemaMismatch::Cel { message, .. }) => message,
             other => panic!("{other:?}"),
         }
     };
@@ -111,6 +111,6 @@ fn messages_are_made() {
 #[test]
 fn transitions_say_nothing_on_a_creation() {
     let rule = CelRule::compile(&json!({"rule": "self == oldSelf"})).unwrap();
-    let node = Node::compile(&json!({"type": "string"}), &mut Vec::new());
+    let node = SchemaNode::compile(&json!({"type": "string"}), &mut Vec::new());
     assert_eq!(rule.check(&super::value(&node, &json!("x"))), None);
 }

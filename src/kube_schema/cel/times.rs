@@ -62,7 +62,7 @@ fn offset(time: Moment, zone: &str) -> Result<i64, Fail> {
             let sum = if zone.starts_with('-') { hours * 60 - minutes } else { hours * 60 + minutes };
             Ok(sum * 60)
         }
-        (Ok(_), Ok(_)) => Err(Fail::Unjudged("an offset that large is not known here".to_owned())),
+        (Ok(_), Ok(_)) => Err(Fail::NotChecked("an offset that large is not known here".to_owned())),
         _ => error("the time zone is not known"),
     }
 }
@@ -71,7 +71,7 @@ fn offset(time: Moment, zone: &str) -> Result<i64, Fail> {
 fn named(time: Moment, zone: &str) -> Result<i64, Fail> {
     match zone {
         "" | "UTC" => return Ok(0),
-        "Local" => return Err(Fail::Unjudged("the time zone of the server is not known here".to_owned())),
+        "Local" => return Err(Fail::NotChecked("the time zone of the server is not known here".to_owned())),
         name if name.contains("..") || name.starts_with(['/', '\\']) || name.contains('\\') => {
             return error("time: invalid location name");
         }
@@ -82,7 +82,7 @@ fn named(time: Moment, zone: &str) -> Result<i64, Fail> {
         return error(format!("unknown time zone {zone}"));
     }
     let zones = std::path::Path::new("/usr/share/zoneinfo");
-    let unknown = || Fail::Unjudged(format!("the time zone `{zone}` is not known on this machine"));
+    let unknown = || Fail::NotChecked(format!("the time zone `{zone}` is not known on this machine"));
     let Ok(bytes) = std::fs::read(zones.join(zone)) else {
         return if zones.join("Europe/Berlin").is_file() {
             error(format!("unknown time zone {zone}"))

@@ -14,7 +14,7 @@ use super::quantity::Quantity;
 use super::version::Version;
 use crate::golang::time::Moment;
 use crate::golang::url::Url;
-use crate::kube_schema::schema::Node;
+use crate::kube_schema::schema::SchemaNode;
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub enum Fail {
     /// The server fails as well.
     Error(String),
     /// What the server would do is not known.
-    Unjudged(String),
+    NotChecked(String),
 }
 
 pub type Outcome<'v> = Result<Val<'v>, Fail>;
@@ -39,7 +39,7 @@ pub fn no_overload<T>() -> Result<T, Fail> {
 
 /// A value that only the server knows.
 pub fn unknown<T>() -> Result<T, Fail> {
-    Err(Fail::Unjudged("a value that the server makes is not known here".to_owned()))
+    Err(Fail::NotChecked("a value that the server makes is not known here".to_owned()))
 }
 
 /// A value.
@@ -102,9 +102,9 @@ pub enum Items<'v> {
     /// Made by a macro that got nothing, of which the zero of its items is known nevertheless.
     Empty(Zero),
     /// Of the manifest, with the schema of each; without one they have the types of JSON.
-    Data(&'v [Value], Option<&'v Node>),
+    Data(&'v [Value], Option<&'v SchemaNode>),
     /// Items of the manifest and what was added to them, which then are taken for items of the manifest.
-    Mixed(Rc<Vec<Raw<'v>>>, Option<&'v Node>),
+    Mixed(Rc<Vec<Raw<'v>>>, Option<&'v SchemaNode>),
 }
 
 /// The type of numbers that can be summed up.
@@ -127,7 +127,7 @@ pub enum Raw<'v> {
 pub enum Map<'v> {
     Made(Rc<BTreeMap<Key<'v>, Val<'v>>>),
     /// Of the manifest; without a schema its values have the types of JSON.
-    Data(&'v serde_json::Map<String, Value>, Option<&'v Node>),
+    Data(&'v serde_json::Map<String, Value>, Option<&'v SchemaNode>),
 }
 
 /// A key of a map that the expression makes.
@@ -333,7 +333,7 @@ impl<'v> List<'v> {
         }
     }
 
-    pub fn node(&self) -> Option<&'v Node> {
+    pub fn node(&self) -> Option<&'v SchemaNode> {
         match &self.items {
             Items::Made(_) | Items::Empty(_) => None,
             Items::Data(_, node) | Items::Mixed(_, node) => *node,
@@ -341,7 +341,7 @@ impl<'v> List<'v> {
     }
 }
 
-fn typed<'v>(node: Option<&'v Node>, value: &'v Value) -> Val<'v> {
+fn typed<'v>(node: Option<&'v SchemaNode>, value: &'v Value) -> Val<'v> {
     match node {
         Some(node) => super::data::value(node, value),
         None => json(value),
@@ -349,7 +349,7 @@ fn typed<'v>(node: Option<&'v Node>, value: &'v Value) -> Val<'v> {
 }
 
 /// A value of the expression that is taken for one of the manifest.
-fn retyped<'v>(node: Option<&'v Node>, value: &Val<'v>) -> Val<'v> {
+fn retyped<'v>(node: Option<&'v SchemaNode>, value: &Val<'v>) -> Val<'v> {
     let Some(node) = node else { return value.clone() };
     match value {
         // read from the manifest, as it now is again

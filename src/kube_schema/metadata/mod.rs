@@ -2,6 +2,7 @@
 //!
 //! `metav1.ObjectMeta` of `k8s.io/apimachinery`, and the checks of its `api/validation` and `util/validation`.
 
+pub mod check;
 pub mod names;
 
 /// Most bytes of all annotations together, keys and values.

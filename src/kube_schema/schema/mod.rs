@@ -21,7 +21,7 @@ pub use rules::Shape;
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
+pub enum SchemaMismatch {
     Type {
         expected: &'static str,
     },
@@ -61,30 +61,30 @@ pub enum Fault {
         error: String,
     },
     /// A rule whose verdict on this value is not known here.
-    CelUnjudged {
+    CelNotChecked {
         rule: String,
         why: String,
     },
 }
 
-/// A fault and the way to the value; to the parent, where a field is missing.
+/// A mismatch and the path to the value; to the parent, where a field is missing.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Violation {
-    pub way: FieldPath,
-    pub fault: Fault,
+pub struct SchemaViolation {
+    pub path: FieldPath,
+    pub mismatch: SchemaMismatch,
 }
 
 /// A node of a schema.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a schema says yes or no to many things")]
-pub struct Node {
+pub struct SchemaNode {
     expected: Option<Expected>,
     nullable: bool,
     preserve: bool,
     /// Of an object's fields, sorted by name.
-    properties: BTreeMap<String, Node>,
-    additional: Option<Box<Node>>,
-    items: Option<Box<Node>>,
+    properties: BTreeMap<String, SchemaNode>,
+    additional: Option<Box<SchemaNode>>,
+    items: Option<Box<SchemaNode>>,
     required: Vec<String>,
     values: Vec<Value>,
     pattern: Option<(String, Regex)>,
@@ -137,15 +137,15 @@ impl NumberFormat {
     }
 
     /// What is wrong with a number.
-    fn fault(self, number: f64) -> Option<&'static str> {
+    fn mismatch(self, number: f64) -> Option<&'static str> {
         #[expect(clippy::cast_possible_truncation, reason = "that it may not fit is what is asked")]
-        let (fits, fault) = match self {
+        let (fits, mismatch) = match self {
             Self::Int32 => ((f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number), "must fit into 32 bits"),
             Self::Uint32 => ((0.0..=f64::from(u32::MAX)).contains(&number), "must be 0 or more and fit into 32 bits"),
             Self::Uint64 => (number >= 0.0, "must be 0 or more"),
             Self::Float32 => ((number as f32).is_finite(), "must fit into a float of 32 bits"),
         };
-        (!fits).then_some(fault)
+        (!fits).then_some(mismatch)
     }
 }
 
@@ -198,7 +198,7 @@ impl Expected {
     }
 }
 
-impl Node {
+impl SchemaNode {
     /// Compiles a structural schema, as it stands in a CRD; tells what of it cannot be checked.
     pub fn compile(schema: &Value, unsupported: &mut Vec<Unsupported>) -> Self {
         let empty = Map::new();
@@ -260,28 +260,31 @@ impl Node {
     }
 
     /// Fields that the schema does not know, which the server prunes or, asked to be strict, refuses.
-    pub fn unknown(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
+    pub fn unknown(&self, value: &Value, path: &mut FieldPath, found: &mut Vec<SchemaViolation>) {
         match value {
             Value::Object(map) => {
                 for (name, inner) in map {
-                    way.push(PathSegment::Key(name.clone()));
+                    path.push(PathSegment::Key(name.clone()));
                     match self.properties.get(name).or(self.additional.as_deref()) {
-                        Some(node) => node.unknown(inner, way, found),
+                        Some(node) => node.unknown(inner, path, found),
                         None if self.preserve => {}
                         None => {
                             let known = self.properties.keys().cloned().collect();
-                            found.push(Violation { way: way.clone(), fault: Fault::Unknown { known } });
+                            found.push(SchemaViolation {
+                                path: path.clone(),
+                                mismatch: SchemaMismatch::Unknown { known },
+                            });
                         }
                     }
-                    way.pop();
+                    path.pop();
                 }
             }
             Value::Array(items) => {
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(PathSegment::Index(index));
-                    node.unknown(inner, way, found);
-                    way.pop();
+                    path.push(PathSegment::Index(index));
+                    node.unknown(inner, path, found);
+                    path.pop();
                 }
             }
             _ => {}
@@ -318,49 +321,53 @@ impl Node {
         self.field(name).is_some_and(|node| !node.nullable)
     }
 
-    /// Checks a value, from which [`Node::drop_nulls`] has taken what it takes.
-    pub fn check(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
-        let mut tell = |way: &FieldPath, fault| found.push(Violation { way: way.clone(), fault });
+    /// Checks a value, from which [`SchemaNode::drop_nulls`] has taken what it takes.
+    pub fn check(&self, value: &Value, path: &mut FieldPath, found: &mut Vec<SchemaViolation>) {
+        let mut tell = |path: &FieldPath, mismatch| found.push(SchemaViolation { path: path.clone(), mismatch });
         if let Some(expected) = self.expected.filter(|expected| !self.fits(*expected, value)) {
             let expected = expected.text();
-            let fault = if value.is_null() { Fault::Null { expected } } else { Fault::Type { expected } };
-            return tell(way, fault);
+            let mismatch =
+                if value.is_null() { SchemaMismatch::Null { expected } } else { SchemaMismatch::Type { expected } };
+            return tell(path, mismatch);
         }
         if !self.values.is_empty() && !value.is_null() && !self.values.contains(value) {
             let words = self.values.iter().map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned));
-            tell(way, Fault::Enum { words: words.collect() });
+            tell(path, SchemaMismatch::Enum { words: words.collect() });
         }
         match value {
-            Value::String(text) => self.check_text(text, way, &mut tell),
-            Value::Number(number) => self.check_number(number.as_f64().unwrap_or_default(), way, &mut tell),
+            Value::String(text) => self.check_text(text, path, &mut tell),
+            Value::Number(number) => self.check_number(number.as_f64().unwrap_or_default(), path, &mut tell),
             Value::Array(items) => {
-                if let Some(text) = self.counts.fault(items.len(), "item", "items") {
-                    tell(way, Fault::Count { text });
+                if let Some(text) = self.counts.mismatch(items.len(), "item", "items") {
+                    tell(path, SchemaMismatch::Count { text });
                 }
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(PathSegment::Index(index));
-                    node.check(inner, way, found);
-                    way.pop();
+                    path.push(PathSegment::Index(index));
+                    node.check(inner, path, found);
+                    path.pop();
                 }
             }
-            Value::Object(map) => self.check_object(map, way, found),
+            Value::Object(map) => self.check_object(map, path, found),
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn check_object(&self, map: &Map<String, Value>, way: &mut FieldPath, found: &mut Vec<Violation>) {
-        if let Some(text) = self.sizes.fault(map.len(), "entry", "entries") {
-            found.push(Violation { way: way.clone(), fault: Fault::Count { text } });
+    fn check_object(&self, map: &Map<String, Value>, path: &mut FieldPath, found: &mut Vec<SchemaViolation>) {
+        if let Some(text) = self.sizes.mismatch(map.len(), "entry", "entries") {
+            found.push(SchemaViolation { path: path.clone(), mismatch: SchemaMismatch::Count { text } });
         }
         for name in self.required.iter().filter(|name| !map.contains_key(*name)) {
-            found.push(Violation { way: way.clone(), fault: Fault::Required { name: name.clone() } });
+            found.push(SchemaViolation {
+                path: path.clone(),
+                mismatch: SchemaMismatch::Required { name: name.clone() },
+            });
         }
         for (name, inner) in map {
             if let Some(node) = self.field(name) {
-                way.push(PathSegment::Key(name.clone()));
-                node.check(inner, way, found);
-                way.pop();
+                path.push(PathSegment::Key(name.clone()));
+                node.check(inner, path, found);
+                path.pop();
             }
         }
     }
@@ -382,43 +389,43 @@ impl Node {
         }
     }
 
-    fn check_text(&self, text: &str, way: &FieldPath, tell: &mut dyn FnMut(&FieldPath, Fault)) {
+    fn check_text(&self, text: &str, path: &FieldPath, tell: &mut dyn FnMut(&FieldPath, SchemaMismatch)) {
         // in bytes where there are fewer than the bound, so that most texts are not counted
         let counts = self.lengths.least.is_some() || self.lengths.most.is_some_and(|most| text.len() as u64 > most);
-        if counts && let Some(text) = self.lengths.fault(text.chars().count(), "character", "characters") {
-            tell(way, Fault::Length { text });
+        if counts && let Some(text) = self.lengths.mismatch(text.chars().count(), "character", "characters") {
+            tell(path, SchemaMismatch::Length { text });
         }
         if let Some((pattern, regex)) = &self.pattern
             && !regex.is_match(text)
         {
-            tell(way, Fault::Pattern { pattern: pattern.clone() });
+            tell(path, SchemaMismatch::Pattern { pattern: pattern.clone() });
         }
         if let Some(format) = self.format
             && !format.fits(text)
         {
-            tell(way, Fault::Format { format: format.name() });
+            tell(path, SchemaMismatch::Format { format: format.name() });
         }
     }
 
-    fn check_number(&self, number: f64, way: &FieldPath, tell: &mut dyn FnMut(&FieldPath, Fault)) {
+    fn check_number(&self, number: f64, path: &FieldPath, tell: &mut dyn FnMut(&FieldPath, SchemaMismatch)) {
         // the type check rounds, the range check does not
         if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
-            tell(way, Fault::Range { text: "must be an integer".to_owned() });
+            tell(path, SchemaMismatch::Range { text: "must be an integer".to_owned() });
         }
-        if let Some(fault) = self.number_format.and_then(|format| format.fault(number)) {
-            tell(way, Fault::Range { text: fault.to_owned() });
+        if let Some(mismatch) = self.number_format.and_then(|format| format.mismatch(number)) {
+            tell(path, SchemaMismatch::Range { text: mismatch.to_owned() });
         }
         if let Some(least) = self.minimum.filter(|least| number < *least) {
-            tell(way, Fault::Range { text: format!("must be {least} or more") });
+            tell(path, SchemaMismatch::Range { text: format!("must be {least} or more") });
         }
         if let Some(most) = self.maximum.filter(|most| number > *most) {
-            tell(way, Fault::Range { text: format!("must be {most} or less") });
+            tell(path, SchemaMismatch::Range { text: format!("must be {most} or less") });
         }
     }
 }
 
 impl Bounds {
-    fn fault(self, count: usize, one: &str, many: &str) -> Option<String> {
+    fn mismatch(self, count: usize, one: &str, many: &str) -> Option<String> {
         let count = count as u64;
         let noun = |number: u64| if number == 1 { one.to_owned() } else { many.to_owned() };
         if let Some(least) = self.least.filter(|least| count < *least) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::cel;
 use super::super::cel::value::Sort;
-use super::{Expected, Node, Violation};
+use super::{Expected, SchemaNode, SchemaViolation};
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
 /// What rules take a value for (`SchemaDeclType` of `k8s.io/apiserver/pkg/cel/common`).
@@ -42,7 +42,7 @@ pub enum ListSort {
     Map(Vec<String>),
 }
 
-impl Node {
+impl SchemaNode {
     /// What rules see of the node, which may be more than its schema tells: of an object within an object they see the
     /// type and the name.
     pub(super) fn compile_for_rules(&mut self, map: &Map<String, Value>) {
@@ -99,15 +99,15 @@ impl Node {
     }
 
     /// Evaluates the CEL rules, of this node and below.
-    pub fn check_rules(&self, value: &Value, way: &mut FieldPath, found: &mut Vec<Violation>) {
+    pub fn check_rules(&self, value: &Value, path: &mut FieldPath, found: &mut Vec<SchemaViolation>) {
         if !self.has_rules {
             return;
         }
         if !self.rules.is_empty() {
             let itself = cel::value(self, value);
             for rule in &self.rules {
-                if let Some(fault) = rule.check(&itself) {
-                    found.push(Violation { way: way.clone(), fault });
+                if let Some(mismatch) = rule.check(&itself) {
+                    found.push(SchemaViolation { path: path.clone(), mismatch });
                 }
             }
         }
@@ -115,18 +115,18 @@ impl Node {
             Value::Object(map) => {
                 for (name, inner) in map {
                     if let Some(node) = self.field(name) {
-                        way.push(PathSegment::Key(name.clone()));
-                        node.check_rules(inner, way, found);
-                        way.pop();
+                        path.push(PathSegment::Key(name.clone()));
+                        node.check_rules(inner, path, found);
+                        path.pop();
                     }
                 }
             }
             Value::Array(items) => {
                 let Some(node) = &self.items else { return };
                 for (index, inner) in items.iter().enumerate() {
-                    way.push(PathSegment::Index(index));
-                    node.check_rules(inner, way, found);
-                    way.pop();
+                    path.push(PathSegment::Index(index));
+                    node.check_rules(inner, path, found);
+                    path.pop();
                 }
             }
             _ => {}

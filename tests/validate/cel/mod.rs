@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures::StreamExt;
-use orloj_operator::kube_schema::schema::{Fault, Node};
+use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -114,15 +114,15 @@ fn told<'m>(messages: impl IntoIterator<Item = &'m str>, count: usize) -> (BTree
 }
 
 /// What the expressions come to here; why, for those that cannot be told.
-fn ours(node: &Node, value: &Value, count: usize) -> (BTreeMap<usize, String>, Vec<String>) {
+fn ours(node: &SchemaNode, value: &Value, count: usize) -> (BTreeMap<usize, String>, Vec<String>) {
     let mut found = Vec::new();
     let mut value = value.clone();
     node.drop_nulls(&mut value);
     node.check_rules(&value, &mut Vec::new(), &mut found);
     let messages: Vec<String> = found
         .into_iter()
-        .map(|violation| match violation.fault {
-            Fault::Cel { message, .. } => message,
+        .map(|violation| match violation.mismatch {
+            SchemaMismatch::Cel { message, .. } => message,
             other => format!("{other:?}"),
         })
         .collect();
@@ -152,7 +152,7 @@ async fn expressions_come_to_what_they_come_to_in_the_server() {
         let started = Instant::now();
         let schema = schema(group);
         let mut unsupported = Vec::new();
-        let node = Node::compile(&schema, &mut unsupported);
+        let node = SchemaNode::compile(&schema, &mut unsupported);
         assert_eq!(unsupported, [], "{}", group.name);
         let mut values: Vec<Value> =
             serde_json::from_str(group.values).unwrap_or_else(|error| panic!("{}: {error}", group.name));

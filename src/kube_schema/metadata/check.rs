@@ -2,22 +2,60 @@
 
 use serde_json::{Map, Value};
 
-use super::finding::Draft;
-use super::rule::{self, Rule};
-use crate::kube_schema::field_path::{FieldPath, PathSegment, field_path};
+use super::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
+use crate::kube_schema::field_path::{FieldPath, PathSegment, field_path, text as path_text};
 use crate::kube_schema::json_type_name;
-use crate::kube_schema::metadata::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
 use crate::kube_schema::suggest::suggest;
 
+/// The part of an object's metadata that a [`MetadataMismatch`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataRule {
+    Type,
+    UnknownField,
+    Name,
+    Namespace,
+    ResourceVersion,
+    Label,
+    Annotation,
+    /// Finalizers and owners.
+    Owner,
+}
+
+/// A reason for which the API server refuses an object's metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataMismatch {
+    pub rule: MetadataRule,
+    pub path: FieldPath,
+    /// The key at the path is meant, not the value.
+    pub on_key: bool,
+    pub text: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl MetadataMismatch {
+    fn new(rule: MetadataRule, path: FieldPath, text: String) -> Self {
+        Self { rule, path, on_key: false, text, help: None }
+    }
+
+    fn key(self) -> Self {
+        Self { on_key: true, ..self }
+    }
+
+    fn help(self, help: Option<String>) -> Self {
+        Self { help, ..self }
+    }
+}
+
 /// Collects what is wrong with an object's metadata.
-pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
+pub fn check(metadata: &Value, found: &mut Vec<MetadataMismatch>) {
     let empty = Map::new();
     let map = match metadata {
         Value::Object(map) => map,
         Value::Null => &empty,
         other => {
             let text = format!("metadata: expected an object, got {}", json_type_name(other));
-            return found.push(Draft::new(&rule::METADATA_TYPE, field_path(&["metadata"]), text));
+            return found.push(MetadataMismatch::new(MetadataRule::Type, field_path(&["metadata"]), text));
         }
     };
     let at = field_path(&["metadata"]);
@@ -30,74 +68,69 @@ pub fn check(metadata: &Value, found: &mut Vec<Draft>) {
 }
 
 /// Whether all fields have their types; tells unknown ones too.
-fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &FieldPath, found: &mut Vec<Draft>) -> bool {
+fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
     let mut sound = true;
     for (name, value) in map {
-        let mut way = at.clone();
-        way.push(PathSegment::Key(name.clone()));
+        let mut path = at.clone();
+        path.push(PathSegment::Key(name.clone()));
         let Some((_, expected)) = known.iter().find(|(field, _)| field == name) else {
-            let text = format!("unknown field \"{}\"", crate::kube_schema::field_path::text(&way));
+            let text = format!("unknown field \"{}\"", path_text(&path));
             let help = suggest(name, known.iter().map(|(field, _)| *field));
-            found.push(Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help));
+            found.push(MetadataMismatch::new(MetadataRule::UnknownField, path, text).key().help(help));
             continue;
         };
-        sound &= value.is_null() || typed(value, *expected, &mut way, found);
+        sound &= value.is_null() || typed(value, *expected, &mut path, found);
     }
     sound
 }
 
-fn typed(value: &Value, expected: Type, way: &mut FieldPath, found: &mut Vec<Draft>) -> bool {
-    let mut wrong = |way: &FieldPath, what: &str| {
-        let mut text =
-            format!("{}: expected {what}, got {}", crate::kube_schema::field_path::text(way), json_type_name(value));
+fn typed(value: &Value, expected: Type, path: &mut FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
+    let mut wrong = |path: &FieldPath, what: &str| {
+        let mut text = format!("{}: expected {what}, got {}", path_text(path), json_type_name(value));
         if what == "a string" && !value.is_object() && !value.is_array() {
             text += "; put it into quotes";
         }
-        found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
+        found.push(MetadataMismatch::new(MetadataRule::Type, path.clone(), text));
         false
     };
     match (expected, value) {
         (Type::Text, Value::String(_)) | (Type::Flag, Value::Bool(_)) => true,
-        (Type::Text, _) => wrong(way, "a string"),
-        (Type::Flag, _) => wrong(way, "true or false"),
+        (Type::Text, _) => wrong(path, "a string"),
+        (Type::Flag, _) => wrong(path, "true or false"),
         (Type::Integer, Value::Number(number)) if is_integer(number) => true,
-        (Type::Integer, _) => wrong(way, "an integer"),
+        (Type::Integer, _) => wrong(path, "an integer"),
         (Type::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => true,
-        (Type::Time, _) => wrong(way, "a time such as 2024-01-02T03:04:05Z"),
+        (Type::Time, _) => wrong(path, "a time such as 2024-01-02T03:04:05Z"),
         (Type::TextMap, Value::Object(map)) => {
             let mut sound = true;
             for (key, inner) in map {
-                way.push(PathSegment::Key(key.clone()));
-                sound &= inner.is_null() || typed(inner, Type::Text, way, found);
-                way.pop();
+                path.push(PathSegment::Key(key.clone()));
+                sound &= inner.is_null() || typed(inner, Type::Text, path, found);
+                path.pop();
             }
             sound
         }
-        (Type::TextMap, _) => wrong(way, "a mapping of strings"),
+        (Type::TextMap, _) => wrong(path, "a mapping of strings"),
         (Type::Texts | Type::Owners | Type::Entries, Value::Array(items)) => {
             let mut sound = true;
             for (index, inner) in items.iter().enumerate() {
-                way.push(PathSegment::Index(index));
+                path.push(PathSegment::Index(index));
                 sound &= match (expected, inner) {
                     (_, Value::Null) => true,
-                    (Type::Texts, _) => typed(inner, Type::Text, way, found),
-                    (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, way, found),
+                    (Type::Texts, _) => typed(inner, Type::Text, path, found),
+                    (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, path, found),
                     (_, Value::Object(_)) => true,
                     _ => {
-                        let text = format!(
-                            "{}: expected an object, got {}",
-                            crate::kube_schema::field_path::text(way),
-                            json_type_name(inner)
-                        );
-                        found.push(Draft::new(&rule::METADATA_TYPE, way.clone(), text));
+                        let text = format!("{}: expected an object, got {}", path_text(path), json_type_name(inner));
+                        found.push(MetadataMismatch::new(MetadataRule::Type, path.clone(), text));
                         false
                     }
                 };
-                way.pop();
+                path.pop();
             }
             sound
         }
-        (Type::Texts | Type::Owners | Type::Entries, _) => wrong(way, "a list"),
+        (Type::Texts | Type::Owners | Type::Entries, _) => wrong(path, "a list"),
     }
 }
 
@@ -111,28 +144,28 @@ fn text_of<'m>(map: &'m Map<String, Value>, name: &str) -> &'m str {
     map.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn names_of(map: &Map<String, Value>, found: &mut Vec<Draft>) {
-    let mut refuse = |rule: &'static Rule, field: &str, fault: Option<String>| {
+fn names_of(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
+    let mut refuse = |rule: MetadataRule, field: &str, fault: Option<String>| {
         if let Some(fault) = fault {
             let text = format!("metadata.{field} \"{}\": {fault}", text_of(map, field).escape_debug());
-            let help = mended(text_of(map, field)).filter(|_| rule == &rule::METADATA_NAME);
-            found.push(Draft::new(rule, field_path(&["metadata", field]), text).help(help));
+            let help = mended(text_of(map, field)).filter(|_| rule == MetadataRule::Name);
+            found.push(MetadataMismatch::new(rule, field_path(&["metadata", field]), text).help(help));
         }
     };
     let (name, prefix, namespace) = (text_of(map, "name"), text_of(map, "generateName"), text_of(map, "namespace"));
     if !prefix.is_empty() {
         let generated = || names::generated(prefix).filter(|_| name.is_empty());
-        refuse(&rule::METADATA_NAME, "generateName", names::prefix(prefix).or_else(generated));
+        refuse(MetadataRule::Name, "generateName", names::prefix(prefix).or_else(generated));
     }
     if !name.is_empty() {
-        refuse(&rule::METADATA_NAME, "name", names::subdomain(name));
+        refuse(MetadataRule::Name, "name", names::subdomain(name));
     }
     if !namespace.is_empty() {
-        refuse(&rule::METADATA_NAMESPACE, "namespace", names::label(namespace));
+        refuse(MetadataRule::Namespace, "namespace", names::label(namespace));
     }
     if name.is_empty() && prefix.is_empty() {
         let text = "metadata.name: name or generateName is required".to_owned();
-        found.push(Draft::new(&rule::METADATA_NAME, field_path(&["metadata", "name"]), text));
+        found.push(MetadataMismatch::new(MetadataRule::Name, field_path(&["metadata", "name"]), text));
     }
 }
 
@@ -145,7 +178,7 @@ fn mended(name: &str) -> Option<String> {
 }
 
 /// The server creates nothing that has a version, but says so only when it does: not in a dry run.
-fn version(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+fn version(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     let version = text_of(map, "resourceVersion");
     if !["", "0"].contains(&version) {
         let text =
@@ -153,23 +186,27 @@ fn version(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         let help =
             "take it out, and with it what else the API server fills in: uid, generation, creationTimestamp".to_owned();
         found.push(
-            Draft::new(&rule::RESOURCE_VERSION, field_path(&["metadata", "resourceVersion"]), text.to_owned())
-                .help(Some(help)),
+            MetadataMismatch::new(
+                MetadataRule::ResourceVersion,
+                field_path(&["metadata", "resourceVersion"]),
+                text.to_owned(),
+            )
+            .help(Some(help)),
         );
     }
 }
 
-fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
+fn strings(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     let entries = |field: &str| map.get(field).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
         let at = field_path(&["metadata", "labels", key]);
         if let Some(fault) = names::qualified(key) {
             let text = format!("metadata.labels: key \"{}\": {fault}", key.escape_debug());
-            found.push(Draft::new(&rule::METADATA_LABEL, at.clone(), text).key());
+            found.push(MetadataMismatch::new(MetadataRule::Label, at.clone(), text).key());
         }
         if let Some(fault) = names::label_value(value.as_str().unwrap_or_default()) {
             let text = format!("metadata.labels.{key}: {fault}");
-            found.push(Draft::new(&rule::METADATA_LABEL, at, text));
+            found.push(MetadataMismatch::new(MetadataRule::Label, at, text));
         }
     }
     let mut size = 0;
@@ -178,13 +215,16 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<Draft>) {
         if let Some(fault) = names::qualified(&key.to_lowercase()) {
             let text = format!("metadata.annotations: key \"{}\": {fault}", key.escape_debug());
             found.push(
-                Draft::new(&rule::METADATA_ANNOTATION, field_path(&["metadata", "annotations", key]), text).key(),
+                MetadataMismatch::new(MetadataRule::Annotation, field_path(&["metadata", "annotations", key]), text)
+                    .key(),
             );
         }
     }
     if size > MAX_ANNOTATIONS {
         let text = format!("metadata.annotations: {size} bytes together, at most {MAX_ANNOTATIONS} fit");
-        found.push(Draft::new(&rule::METADATA_ANNOTATION, field_path(&["metadata", "annotations"]), text).key());
+        found.push(
+            MetadataMismatch::new(MetadataRule::Annotation, field_path(&["metadata", "annotations"]), text).key(),
+        );
     }
 }
 
@@ -197,8 +237,8 @@ fn version_of(api_version: &str) -> &str {
     }
 }
 
-fn owners(map: &Map<String, Value>, found: &mut Vec<Draft>) {
-    let mut refuse = |way: FieldPath, text: String| found.push(Draft::new(&rule::METADATA_OWNER, way, text));
+fn owners(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
+    let mut refuse = |path: FieldPath, text: String| found.push(MetadataMismatch::new(MetadataRule::Owner, path, text));
     let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     for (index, finalizer) in list("finalizers") {
         if let Some(fault) = names::qualified(finalizer.as_str().unwrap_or_default()) {
