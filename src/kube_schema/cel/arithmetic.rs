@@ -1,6 +1,6 @@
 //! Operators on numbers, texts, lists and times. What overflows is an error, as in cel-go.
 
-use super::value::{Fail, Items, List, Outcome, Sort, Val, error, no_overload};
+use super::value::{Fail, Items, List, ListSemantics, Outcome, Val, error, no_overload};
 use crate::golang::time::Moment;
 
 const SECOND: i64 = 1_000_000_000;
@@ -69,7 +69,7 @@ fn joined<'v>(one: &List<'v>, other: &List<'v>) -> List<'v> {
         (true, _, 0) => one.clone(),
         _ => {
             let items = one.iter().chain(other.iter()).collect::<Vec<_>>();
-            List { sort: Sort::Joined, items: Items::Made(items.into()) }
+            List { semantics: ListSemantics::Joined, items: Items::Made(items.into()) }
         }
     }
 }

@@ -6,29 +6,30 @@ use std::sync::LazyLock;
 use cel::Env;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::functions;
-use super::tree::{Fold, Step, Tree, What};
+use super::functions::{self, FUNCTIONS};
+use super::tree::{Access, FOLDS, Fold, FoldKind, OTHER_MACROS, Tree};
+use crate::kube_schema::suggest::suggest;
 
 /// Without any macro.
 static ENV: LazyLock<Env> = LazyLock::new(|| Env::default().with_optional_support(true));
 
 /// Names that stand for types.
-const TYPES: [(&str, &str); 15] = [
-    ("bool", "bool"),
-    ("bytes", "bytes"),
-    ("double", "double"),
-    ("int", "int"),
-    ("list", "list"),
-    ("map", "map"),
-    ("null_type", "null_type"),
-    ("string", "string"),
-    ("type", "type"),
-    ("uint", "uint"),
-    ("optional_type", "optional_type"),
-    ("net.IP", "net.IP"),
-    ("net.CIDR", "net.CIDR"),
-    ("google.protobuf.Duration", "google.protobuf.Duration"),
-    ("google.protobuf.Timestamp", "google.protobuf.Timestamp"),
+const TYPES: [&str; 15] = [
+    "bool",
+    "bytes",
+    "double",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "string",
+    "type",
+    "uint",
+    "optional_type",
+    "net.IP",
+    "net.CIDR",
+    "google.protobuf.Duration",
+    "google.protobuf.Timestamp",
 ];
 
 /// Names of variables that a rule has from the start.
@@ -42,13 +43,31 @@ pub struct Compiled {
     pub uses_old_self: bool,
 }
 
-/// Compiles an expression; the error tells what of it is not known here.
-pub fn compile(text: &str) -> Result<Compiled, String> {
-    let parsed = ENV.parser().parse(text);
+/// Why an expression has no tree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// It is not in the syntax of CEL, or not in what the parser knows of it.
+    #[error("{0}")]
+    Syntax(String),
+    /// It names what does not exist.
+    #[error("{message}")]
+    Unresolved { message: String, help: Option<String> },
+}
+
+fn unresolved<T>(message: String) -> Compiling<T> {
+    Err(CompileError::Unresolved { message, help: None })
+}
+
+/// Whether an expression can be parsed; the error is the parser's first line.
+pub fn parse(text: &str) -> Result<IdedExpr, CompileError> {
     let first = |text: &str| text.lines().next().unwrap_or("it cannot be parsed").to_owned();
-    let parsed = parsed.map_err(|errors| first(&errors.to_string()))?;
+    ENV.parser().parse(text).map_err(|errors| CompileError::Syntax(first(&errors.to_string())))
+}
+
+/// Compiles an expression.
+pub fn compile(text: &str) -> Result<Compiled, CompileError> {
     let mut compiler = Compiler { names: vec![SELF.to_owned(), OLD_SELF.to_owned()], uses_old_self: false };
-    let tree = compiler.tree(&parsed)?;
+    let tree = compiler.tree(&parse(text)?)?;
     Ok(Compiled { tree, uses_old_self: compiler.uses_old_self })
 }
 
@@ -58,7 +77,7 @@ struct Compiler {
     uses_old_self: bool,
 }
 
-type Compiling<T = Tree> = Result<T, String>;
+type Compiling<T = Tree> = Result<T, CompileError>;
 
 /// `a.b.c`.
 fn qualified(expression: &IdedExpr) -> Option<String> {
@@ -82,7 +101,11 @@ impl Compiler {
                 if let Some(kind) = self.type_name(expression) {
                     return Ok(Tree::Type(kind));
                 }
-                Ok(self.tree(&select.operand)?.step(Step { key: text(&select.field), optional: false }))
+                Ok(self.tree(&select.operand)?.access(Access {
+                    key: text(&select.field),
+                    field: true,
+                    optional: false,
+                }))
             }
             Expr::Call(call) => self.call(call),
             Expr::List(list) => {
@@ -95,12 +118,12 @@ impl Compiler {
                     EntryExpr::MapEntry(entry) => {
                         Ok((self.tree(&entry.key)?, self.tree(&entry.value)?, entry.optional))
                     }
-                    EntryExpr::StructField(_) => Err("a message is not known here".to_owned()),
+                    EntryExpr::StructField(_) => unresolved("a rule cannot make a message".to_owned()),
                 };
                 map.entries.iter().map(entry).collect::<Compiling<_>>().map(Tree::Map)
             }
-            Expr::Struct(made) => Err(format!("`{}` is not known here", made.type_name)),
-            Expr::Comprehension(_) | Expr::Unspecified => Err("it cannot be read".to_owned()),
+            Expr::Struct(made) => unresolved(format!("there is no message `{}`", made.type_name)),
+            Expr::Comprehension(_) | Expr::Unspecified => unresolved("it cannot be read".to_owned()),
         }
     }
 
@@ -109,7 +132,7 @@ impl Compiler {
         let name = qualified(expression)?;
         let first = name.split('.').next()?;
         let shadowed = self.names.iter().any(|known| known == first);
-        TYPES.iter().find(|(known, _)| *known == name && !shadowed).map(|(_, kind)| *kind)
+        TYPES.into_iter().find(|known| *known == name && !shadowed)
     }
 
     fn variable(&mut self, name: &str) -> Compiling {
@@ -117,8 +140,12 @@ impl Compiler {
             self.uses_old_self |= place == 1;
             return Ok(Tree::Variable(place));
         }
-        let kind = TYPES.iter().find(|(known, _)| *known == name);
-        kind.map(|(_, kind)| Tree::Type(kind)).ok_or_else(|| format!("`{name}` is not known here"))
+        if let Some(kind) = TYPES.into_iter().find(|known| *known == name) {
+            return Ok(Tree::Type(kind));
+        }
+        let help = suggest(name, self.names.iter().map(String::as_str));
+        let help = help.or_else(|| Some("fields are reached by `self`".to_owned()));
+        Err(CompileError::Unresolved { message: format!("there is nothing of the name `{name}` here"), help })
     }
 
     fn trees(&mut self, expressions: &[IdedExpr]) -> Compiling<Vec<Tree>> {
@@ -127,31 +154,45 @@ impl Compiler {
 
     fn call(&mut self, call: &CallExpr) -> Compiling {
         let name = call.func_name.as_str();
-        if let Some(target) = &call.target {
-            // a name of more than one part is one function
-            if let Some(space) = qualified(target)
-                && let Some(function) = functions::global(&format!("{space}.{name}"), call.args.len())
-            {
-                return Ok(Tree::Call(function, self.trees(&call.args)?));
-            }
-            if let Some(tree) = self.target_macro(target, name, &call.args) {
-                return tree;
-            }
-            let target = self.tree(target)?;
-            if let ("or" | "orValue", [other]) = (name, &call.args[..]) {
-                return Ok(Tree::Else(target.into(), self.tree(other)?.into(), name == "orValue"));
-            }
-            let mut args = vec![target];
-            args.extend(self.trees(&call.args)?);
-            let function = functions::method(name, args.len());
-            return Ok(Tree::Call(function.ok_or_else(|| format!("`{name}` is not known here"))?, args));
+        let Some(target) = &call.target else {
+            return match self.special(name, &call.args) {
+                Some(tree) => tree,
+                None => self.function(name, name, Vec::new(), &call.args),
+            };
+        };
+        // a name of more than one part is one function
+        if let Some(space) = qualified(target)
+            && let Some(first) = space.split('.').next()
+            && !self.names.iter().any(|known| known == first)
+            && FUNCTIONS.iter().any(|function| function.name.split_once('.').is_some_and(|(space, _)| space == first))
+        {
+            return self.function(&format!("{space}.{name}"), name, Vec::new(), &call.args);
         }
-        if let Some(tree) = self.special(name, &call.args) {
+        if let Some(tree) = self.target_macro(target, name, &call.args) {
             return tree;
         }
-        let function = functions::global(name, call.args.len());
-        let function = function.ok_or_else(|| format!("`{name}` is not known here"))?;
-        Ok(Tree::Call(function, self.trees(&call.args)?))
+        let target = self.tree(target)?;
+        if let ("or" | "orValue", [other]) = (name, &call.args[..]) {
+            return Ok(Tree::Else(target.into(), self.tree(other)?.into(), name == "orValue"));
+        }
+        self.function(name, name, vec![target], &call.args)
+    }
+
+    /// A call of a function, on a target if there is one.
+    fn function(&mut self, name: &str, last: &str, mut args: Vec<Tree>, more: &[IdedExpr]) -> Compiling {
+        let method = !args.is_empty();
+        let count = args.len() + more.len();
+        let Some(function) = functions::find_by_count(name, method, count) else {
+            return Err(no_function(name, last, method));
+        };
+        args.extend(self.trees(more)?);
+        match &mut args[..] {
+            // the server folds it, whatever the value comes to
+            [value, Tree::List(items)] if name == operators::IN && items.is_empty() => {
+                Ok(Tree::InNothing(std::mem::replace(value, Tree::Null).into()))
+            }
+            _ => Ok(Tree::Call(function, args)),
+        }
     }
 
     /// What does not evaluate all of its arguments, or not in order.
@@ -165,20 +206,21 @@ impl Compiler {
                 tree(test).and_then(|test| Ok(Tree::If(test, tree(yes)?, tree(no)?)))
             }
             (operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT, [from, at]) => {
-                tree(from).and_then(|from| Ok(from.step(Step { key: *tree(at)?, optional: name != operators::INDEX })))
+                let (field, optional) = (name == operators::OPT_SELECT, name != operators::INDEX);
+                tree(from).and_then(|from| Ok(from.access(Access { key: *tree(at)?, field, optional })))
             }
             (operators::HAS, [field]) => match &field.expr {
                 Expr::Select(select) => tree(&select.operand).map(|operand| {
-                    let step = Step { key: text(&select.field), optional: false };
+                    let access = Access { key: text(&select.field), field: true, optional: false };
                     match *operand {
-                        Tree::Chain(base, mut steps) => {
-                            steps.push(step);
-                            Tree::Has(base, steps)
+                        Tree::Chain(base, mut accesses) => {
+                            accesses.push(access);
+                            Tree::Has(base, accesses)
                         }
-                        base => Tree::Has(base.into(), vec![step]),
+                        base => Tree::Has(base.into(), vec![access]),
                     }
                 }),
-                _ => Err("`has` takes a field".to_owned()),
+                _ => unresolved("`has` takes a field".to_owned()),
             },
             _ => return None,
         })
@@ -190,42 +232,31 @@ impl Compiler {
             Some(Expr::Ident(name)) => Some(name.clone()),
             _ => None,
         };
-        let (what, two) = match (name, args.len()) {
-            ("optMap" | "optFlatMap", 2) => {
-                let Some(variable) = variable(0) else { return Some(Err(format!("`{name}` takes a name"))) };
-                return Some(self.tree(target).and_then(|target| {
-                    let body = self.inside(vec![variable], |compiler| compiler.tree(&args[1]))?;
-                    Ok(Tree::Within(target.into(), body.into(), name == "optFlatMap"))
-                }));
-            }
-            ("all", 2 | 3) => (What::All, args.len() == 3),
-            ("exists", 2 | 3) => (What::Exists, args.len() == 3),
-            ("exists_one", 2 | 3) | ("existsOne", 3) => (What::ExistsOne, args.len() == 3),
-            ("map", 2 | 3) => (What::Map, false),
-            ("filter", 2) => (What::Filter, false),
-            ("sortBy", 2) => (What::SortBy, false),
-            ("transformList", 3 | 4) => (What::Map, true),
-            ("transformMap", 3 | 4) => (What::TransformMap, true),
-            ("transformMapEntry", 3 | 4) => (What::TransformMapEntry, true),
-            _ => return None,
-        };
-        let count = if two { 2 } else { 1 };
-        let names: Option<Vec<String>> = (0..count).map(variable).collect();
-        let Some(names) = names else { return Some(Err(format!("`{name}` takes a name"))) };
-        Some(self.fold(what, target, names, &args[count..]))
+        let takes_a_name = || unresolved(format!("`{name}` takes a name"));
+        if let ("optMap" | "optFlatMap", 2) = (name, args.len()) {
+            let Some(variable) = variable(0) else { return Some(takes_a_name()) };
+            return Some(self.tree(target).and_then(|target| {
+                let body = self.inside(vec![variable], |compiler| compiler.tree(&args[1]))?;
+                Ok(Tree::Within(target.into(), body.into(), name == "optFlatMap"))
+            }));
+        }
+        let found = FOLDS.iter().find(|known| known.name == name && known.counts.contains(&args.len()))?;
+        let names: Option<Vec<String>> = (0..found.variables).map(variable).collect();
+        let Some(names) = names else { return Some(takes_a_name()) };
+        Some(self.fold(found.kind, target, names, &args[found.variables..]))
     }
 
-    fn fold(&mut self, what: What, target: &IdedExpr, names: Vec<String>, rest: &[IdedExpr]) -> Compiling {
+    fn fold(&mut self, kind: FoldKind, target: &IdedExpr, names: Vec<String>, rest: &[IdedExpr]) -> Compiling {
         let two = names.len() == 2;
         let range = self.tree(target)?;
         self.inside(names, |compiler| {
             let (filter, body) = match rest {
                 [body] => (None, body),
                 [filter, body] => (Some(compiler.tree(filter)?), body),
-                _ => return Err("a macro has too many arguments".to_owned()),
+                _ => return unresolved("a macro has too many arguments".to_owned()),
             };
             let body = compiler.tree(body)?;
-            Ok(Tree::Fold(Fold { what, range, two, filter, body }.into()))
+            Ok(Tree::Fold(Fold { kind, range, two, filter, body }.into()))
         })
     }
 
@@ -236,6 +267,21 @@ impl Compiler {
         self.names.truncate(before);
         done
     }
+}
+
+/// What is wrong with a call of a function, or of one with so many arguments, that does not exist.
+fn no_function(name: &str, last: &str, method: bool) -> CompileError {
+    let plain = name.trim_matches(['_', '@']);
+    if functions::find(name, method).is_some() || FOLDS.iter().any(|known| known.name == name) {
+        let message = format!("`{plain}` does not take so many arguments");
+        return CompileError::Unresolved { message, help: None };
+    }
+    let macros = FOLDS.iter().map(|known| known.name).chain(OTHER_MACROS);
+    let known = FUNCTIONS.iter().map(|function| function.name).chain(macros);
+    let how = if method { "by its name alone" } else { "on a value" };
+    let other = functions::find(last, !method).map(|_| format!("`{last}` is called {how}"));
+    let help = other.or_else(|| suggest(name, known));
+    CompileError::Unresolved { message: format!("there is no function `{plain}`"), help }
 }
 
 fn constant(literal: &LiteralValue) -> Tree {

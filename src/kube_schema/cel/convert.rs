@@ -6,6 +6,9 @@ use super::value::{Fail, Outcome, Val, error, no_overload};
 use crate::golang::time::{self, Moment};
 use crate::golang::{duration, float};
 
+/// Functions that make a value of one type from that of another.
+pub const CONVERSIONS: [&str; 8] = ["bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint"];
+
 fn wrong<'v>(from: &Val<'_>, to: &str) -> Outcome<'v> {
     error(format!("type conversion error from '{}' to '{to}'", from.kind()))
 }

@@ -6,48 +6,51 @@ use super::names::{escape, unescape};
 use super::number;
 use super::value::{Items, List, Map, Val, Zero};
 use crate::golang::{base64, time};
-use crate::kube_schema::schema::{SchemaNode, Shape};
+use crate::kube_schema::schema::{DeclaredType, SchemaNode};
 
 /// A value by its schema; what does not fit is an error once it is used.
 pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> Val<'v> {
-    match (node.shape(), value) {
+    match (node.declared_type(), value) {
         (_, Value::Null) if node.is_nullable() => Val::Null,
         (_, Value::Null) => Val::broken("invalid data, got null for schema with nullable=false"),
-        (Shape::IntOrString | Shape::Text, Value::String(text)) => Val::text(text.as_str()),
-        (Shape::IntOrString | Shape::Integer, Value::Number(number)) if number.is_i64() => {
+        (DeclaredType::IntOrString | DeclaredType::Text, Value::String(text)) => Val::text(text.as_str()),
+        (DeclaredType::IntOrString | DeclaredType::Integer, Value::Number(number)) if number.is_i64() => {
             Val::Int(number.as_i64().unwrap_or_default())
         }
-        (Shape::Object | Shape::Map | Shape::Empty, Value::Object(map)) => Val::Map(Map::Data(map, Some(node))),
-        (Shape::List, Value::Array(items)) => {
-            Val::List(List { sort: node.sort(), items: Items::Data(items, node.item()) })
+        (DeclaredType::Object | DeclaredType::Map | DeclaredType::Empty, Value::Object(map)) => {
+            Val::Map(Map::Data(map, Some(node)))
         }
-        (Shape::Duration | Shape::Date | Shape::DateTime | Shape::Bytes, Value::String(text)) => {
-            formatted(node.shape(), text)
+        (DeclaredType::List, Value::Array(items)) => {
+            Val::List(List { semantics: node.list_semantics(), items: Items::Data(items, node.item()) })
         }
-        (Shape::Number, Value::Number(number)) => Val::Double(number.as_f64().unwrap_or_default()),
-        (Shape::Boolean, Value::Bool(flag)) => Val::Bool(*flag),
-        (Shape::Preserved, value) => Val::Opaque(value),
-        (shape, _) => Val::broken(format!("invalid data, expected {shape:?}")),
+        (
+            DeclaredType::Duration | DeclaredType::Date | DeclaredType::DateTime | DeclaredType::Bytes,
+            Value::String(text),
+        ) => formatted(node.declared_type(), text),
+        (DeclaredType::Number, Value::Number(number)) => Val::Double(number.as_f64().unwrap_or_default()),
+        (DeclaredType::Boolean, Value::Bool(flag)) => Val::Bool(*flag),
+        (DeclaredType::Preserved, value) => Val::Opaque(value),
+        (declared, _) => Val::broken(format!("invalid data, expected {declared:?}")),
     }
 }
 
 /// A text whose format gives it another type.
-fn formatted(shape: Shape, text: &str) -> Val<'static> {
-    let found = match shape {
-        Shape::Duration => crate::kube_schema::schema::formats::duration(text).map(Val::Duration),
-        Shape::Date => {
+fn formatted(declared: DeclaredType, text: &str) -> Val<'static> {
+    let found = match declared {
+        DeclaredType::Duration => crate::kube_schema::schema::formats::duration(text).map(Val::Duration),
+        DeclaredType::Date => {
             time::parse_date(text).map(|days| Val::Time(time::Moment { seconds: days * 86_400, nanos: 0, offset: 0 }))
         }
-        Shape::DateTime => time::parse_rfc3339(text).map(Val::Time),
+        DeclaredType::DateTime => time::parse_rfc3339(text).map(Val::Time),
         _ => base64::decode_url(text).map(|bytes| Val::Bytes(bytes.into())),
     };
-    found.unwrap_or_else(|| Val::broken(format!("invalid {shape:?} formatted string")))
+    found.unwrap_or_else(|| Val::broken(format!("invalid {declared:?} formatted string")))
 }
 
 /// An object by its schema.
 pub fn object<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Val<'v> {
-    match node.shape() {
-        Shape::Object | Shape::Map | Shape::Empty => Val::Map(Map::Data(map, Some(node))),
+    match node.declared_type() {
+        DeclaredType::Object | DeclaredType::Map | DeclaredType::Empty => Val::Map(Map::Data(map, Some(node))),
         _ => Val::broken("invalid data, got a map"),
     }
 }
@@ -55,10 +58,12 @@ pub fn object<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Val<
 /// Whether a value of an expression passes for one of that schema.
 pub fn takes(node: &SchemaNode, value: &Val<'_>) -> bool {
     match value {
-        Val::Text(_) => matches!(node.shape(), Shape::Text | Shape::IntOrString),
-        Val::Int(_) => matches!(node.shape(), Shape::Integer | Shape::IntOrString | Shape::Number),
-        Val::Double(_) => node.shape() == Shape::Number,
-        Val::Bool(_) => node.shape() == Shape::Boolean,
+        Val::Text(_) => matches!(node.declared_type(), DeclaredType::Text | DeclaredType::IntOrString),
+        Val::Int(_) => {
+            matches!(node.declared_type(), DeclaredType::Integer | DeclaredType::IntOrString | DeclaredType::Number)
+        }
+        Val::Double(_) => node.declared_type() == DeclaredType::Number,
+        Val::Bool(_) => node.declared_type() == DeclaredType::Boolean,
         _ => false,
     }
 }
@@ -66,24 +71,24 @@ pub fn takes(node: &SchemaNode, value: &Val<'_>) -> bool {
 /// The value, as a double where the schema wants one.
 pub fn number<'v>(node: &SchemaNode, value: &Val<'v>) -> Val<'v> {
     match value {
-        Val::Int(int) if node.shape() == Shape::Number => Val::Double(number::int_to_double(*int)),
+        Val::Int(int) if node.declared_type() == DeclaredType::Number => Val::Double(number::int_to_double(*int)),
         other => other.clone(),
     }
 }
 
 /// The sum of no values of that schema; `None` where they cannot be summed up.
 pub fn zero(node: &SchemaNode) -> Option<Zero> {
-    match node.shape() {
-        Shape::Integer => Some(Zero::Int),
-        Shape::Number => Some(Zero::Double),
-        Shape::Duration => Some(Zero::Duration),
+    match node.declared_type() {
+        DeclaredType::Integer => Some(Zero::Int),
+        DeclaredType::Number => Some(Zero::Double),
+        DeclaredType::Duration => Some(Zero::Duration),
         _ => None,
     }
 }
 
 /// A field or entry by the name that rules use.
 pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &str) -> Option<Val<'v>> {
-    if node.shape() != Shape::Object {
+    if node.declared_type() != DeclaredType::Object {
         let inner = node.additional()?;
         return map.get(name).map(|found| value(inner, found));
     }
@@ -95,7 +100,7 @@ pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &s
 
 /// The names of what rules see in a map.
 pub fn keys<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>> {
-    let object = node.shape() == Shape::Object;
+    let object = node.declared_type() == DeclaredType::Object;
     let seen = |name: &&String| node.sees(name);
     let key = |name: &'v String| match escape(name).filter(|_| object) {
         Some(escaped) => Val::text(escaped),

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::number::{int_with_double, int_with_uint, uint_with_double};
-use super::value::{Fail, Items, List, Map, Raw, Sort, Val, error, no_overload, unknown};
+use super::value::{Fail, Items, List, ListSemantics, Map, Raw, Val, error, no_overload, unknown};
 use super::{data, names};
 
 /// `==`.
@@ -94,8 +94,8 @@ fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
     if one.len() != other.len() {
         return Ok(false);
     }
-    match one.sort {
-        Sort::Plain | Sort::Joined => {
+    match one.semantics {
+        ListSemantics::Plain | ListSemantics::Joined => {
             let mut failed = None;
             for (one_item, item) in one.iter().zip(other.iter()) {
                 match equal(&one_item, &item) {
@@ -106,9 +106,9 @@ fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
                 }
             }
             // only a list that was put together minds an item that could not be compared
-            failed.filter(|_| one.sort == Sort::Joined).map_or(Ok(true), Err)
+            failed.filter(|_| one.semantics == ListSemantics::Joined).map_or(Ok(true), Err)
         }
-        Sort::Atomic => {
+        ListSemantics::Atomic => {
             for (one, other) in one.iter().zip(other.iter()) {
                 if !same(&one, &other)? {
                     return Ok(false);
@@ -116,12 +116,12 @@ fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
             }
             Ok(true)
         }
-        Sort::Set => {
+        ListSemantics::Set => {
             let known: Vec<Scalar<'_>> = one.raw_scalars();
             let others = other.native_scalars();
             Ok(others.iter().all(|scalar| !matches!(scalar, Scalar::Other) && known.contains(scalar)))
         }
-        Sort::Keyed(names) => keyed(one, other, names),
+        ListSemantics::Keyed(names) => keyed(one, other, names),
     }
 }
 
@@ -180,10 +180,10 @@ impl<'v> List<'v> {
     /// `+` on a list of the manifest: a set takes what it does not have, a map list replaces what has the same key.
     pub fn plus(&self, other: &List<'v>) -> List<'v> {
         let mut raw = self.raw();
-        match self.sort {
-            Sort::Plain | Sort::Joined => {}
-            Sort::Atomic => raw.extend(other.iter().map(Raw::Made)),
-            Sort::Set => {
+        match self.semantics {
+            ListSemantics::Plain | ListSemantics::Joined => {}
+            ListSemantics::Atomic => raw.extend(other.iter().map(Raw::Made)),
+            ListSemantics::Set => {
                 let mut known = self.raw_scalars();
                 for item in other.iter() {
                     let scalar = scalar_of(&item);
@@ -193,7 +193,7 @@ impl<'v> List<'v> {
                     }
                 }
             }
-            Sort::Keyed(names) => {
+            ListSemantics::Keyed(names) => {
                 let mut keys: Vec<_> = raw.iter().map(|item| raw_key(item, names)).collect();
                 for item in other.iter() {
                     let key = key_of(&item, names);
@@ -206,7 +206,7 @@ impl<'v> List<'v> {
                 }
             }
         }
-        List { sort: self.sort, items: Items::Mixed(raw.into(), self.node()) }
+        List { semantics: self.semantics, items: Items::Mixed(raw.into(), self.node()) }
     }
 }
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::lists;
 use super::number::whole;
-use super::tree::{Fold, Step, Tree, What};
-use super::value::{Fail, Items, Key, List, Map, Outcome, Sort, Val, Zero, error, no_overload};
+use super::tree::{Access, Fold, FoldKind, Tree};
+use super::value::{Fail, Items, Key, List, ListSemantics, Map, Outcome, Val, Zero, error, no_overload};
 
 /// Variables in reach, by their place.
 pub type Scope<'v> = Vec<Val<'v>>;
@@ -19,8 +19,8 @@ pub fn evaluate<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Outcome<'v> {
     }
     match tree {
         Tree::Variable(place) => variable(scope, *place),
-        Tree::Chain(base, steps) => chain(base, steps, scope),
-        Tree::Has(base, steps) => has(base, steps, scope),
+        Tree::Chain(base, accesses) => chain(base, accesses, scope),
+        Tree::Has(base, accesses) => has(base, accesses, scope),
         Tree::List(items) => list(items, scope),
         Tree::Map(entries) => map(entries, scope),
         Tree::Not(inner) => match evaluate(inner, scope)? {
@@ -58,7 +58,7 @@ pub fn evaluate<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Outcome<'v> {
     }
 }
 
-/// A variable's value. An optional one loses its schema on the path, as it does in the server.
+/// A variable's value. An optional one loses its schema on the way, as it does in the server.
 fn variable<'v>(scope: &Scope<'v>, place: usize) -> Outcome<'v> {
     match scope.get(place).cloned().map(Val::sound) {
         Some(Ok(Val::Optional(Some(value)))) => Ok(Val::some(Rc::unwrap_or_clone(value).untyped())),
@@ -80,11 +80,27 @@ fn start<'v>(base: &'v Tree, scope: &mut Scope<'v>) -> Result<Option<(Val<'v>, b
     })
 }
 
-fn chain<'v>(base: &'v Tree, steps: &'v [Step], scope: &mut Scope<'v>) -> Outcome<'v> {
+fn chain<'v>(base: &'v Tree, accesses: &'v [Access], scope: &mut Scope<'v>) -> Outcome<'v> {
+    follow(base, &mut vec![accesses], scope)
+}
+
+/// Follows accesses, of which the last ones come first. Of a choice they belong to both sides, as in the server.
+fn follow<'v>(base: &'v Tree, accesses: &mut Vec<&'v [Access]>, scope: &mut Scope<'v>) -> Outcome<'v> {
+    match base {
+        Tree::If(test, yes, no) => match evaluate(test, scope)? {
+            Val::Bool(test) => return follow(if test { yes } else { no }, accesses, scope),
+            _ => return no_overload(),
+        },
+        Tree::Chain(base, first) => {
+            accesses.push(first);
+            return follow(base, accesses, scope);
+        }
+        _ => {}
+    }
     let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(Val::Optional(None)) };
-    for step in steps {
-        optional |= step.optional;
-        let key = evaluate(&step.key, scope)?;
+    for access in accesses.iter().rev().copied().flatten() {
+        optional |= access.optional;
+        let key = evaluate(&access.key, scope)?;
         value = match (qualify(&value, &key, optional)?, optional) {
             (Some(found), _) => found,
             (None, true) => return Ok(Val::Optional(None)),
@@ -94,18 +110,18 @@ fn chain<'v>(base: &'v Tree, steps: &'v [Step], scope: &mut Scope<'v>) -> Outcom
     Ok(if optional { Val::some(value) } else { value })
 }
 
-fn has<'v>(base: &'v Tree, steps: &'v [Step], scope: &mut Scope<'v>) -> Outcome<'v> {
+fn has<'v>(base: &'v Tree, accesses: &'v [Access], scope: &mut Scope<'v>) -> Outcome<'v> {
     if let Tree::If(test, yes, no) = base {
         return match evaluate(test, scope)? {
-            Val::Bool(test) => has(if test { yes } else { no }, steps, scope),
+            Val::Bool(test) => has(if test { yes } else { no }, accesses, scope),
             _ => no_overload(),
         };
     }
     let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(Val::Bool(false)) };
-    for (at, step) in steps.iter().enumerate() {
-        let last = at + 1 == steps.len();
-        optional |= step.optional;
-        let key = evaluate(&step.key, scope)?;
+    for (at, access) in accesses.iter().enumerate() {
+        let last = at + 1 == accesses.len();
+        optional |= access.optional;
+        let key = evaluate(&access.key, scope)?;
         value = match qualify(&value, &key, optional || last)? {
             Some(found) => found,
             None if optional || last => return Ok(Val::Bool(false)),
@@ -223,15 +239,17 @@ struct Sum<'v> {
 
 fn fold<'v>(fold: &'v Fold, scope: &mut Scope<'v>) -> Outcome<'v> {
     let over = evaluate(&fold.range, scope)?;
-    let zero = match (&over, fold.what) {
-        (Val::List(list), What::Filter) => list.zero(),
-        (Val::List(list), What::Map) => zero_of(&fold.body, scope.len(), list),
-        (_, What::Map) => {
-            zero_of(&fold.body, usize::MAX, &List { sort: Sort::Plain, items: Items::Made(Rc::default()) })
-        }
+    let zero = match (&over, fold.kind) {
+        (Val::List(list), FoldKind::Filter) => list.zero(),
+        (Val::List(list), FoldKind::Map) => zero_of(&fold.body, scope.len(), list),
+        (_, FoldKind::Map) => zero_of(
+            &fold.body,
+            usize::MAX,
+            &List { semantics: ListSemantics::Plain, items: Items::Made(Rc::default()) },
+        ),
         _ => None,
     };
-    let sorted = (fold.what == What::SortBy).then(|| over.clone());
+    let sorted = (fold.kind == FoldKind::SortBy).then(|| over.clone());
     let mut sum = Sum { values: Vec::new(), map: BTreeMap::new(), count: 0, failed: None };
     for (first, second) in range(over, fold.two)? {
         let before = scope.len();
@@ -246,16 +264,16 @@ fn fold<'v>(fold: &'v Fold, scope: &mut Scope<'v>) -> Outcome<'v> {
     if let Some(failed) = sum.failed {
         return Err(failed);
     }
-    Ok(match fold.what {
-        What::All => Val::Bool(true),
-        What::Exists => Val::Bool(false),
-        What::ExistsOne => Val::Bool(sum.count == 1),
-        What::Map | What::Filter => match zero.filter(|_| sum.values.is_empty()) {
-            Some(zero) => Val::List(List { sort: Sort::Plain, items: Items::Empty(zero) }),
+    Ok(match fold.kind {
+        FoldKind::All => Val::Bool(true),
+        FoldKind::Exists => Val::Bool(false),
+        FoldKind::ExistsOne => Val::Bool(sum.count == 1),
+        FoldKind::Map | FoldKind::Filter => match zero.filter(|_| sum.values.is_empty()) {
+            Some(zero) => Val::List(List { semantics: ListSemantics::Plain, items: Items::Empty(zero) }),
             None => Val::list(sum.values),
         },
-        What::TransformMap | What::TransformMapEntry => Val::Map(Map::Made(Rc::new(sum.map))),
-        What::SortBy => match sorted {
+        FoldKind::TransformMap | FoldKind::TransformMapEntry => Val::Map(Map::Made(Rc::new(sum.map))),
+        FoldKind::SortBy => match sorted {
             Some(Val::List(list)) => return lists::sort_by(&list, sum.values),
             _ => return no_overload(),
         },
@@ -270,18 +288,18 @@ fn zero_of(tree: &Tree, place: usize, list: &List<'_>) -> Option<Zero> {
         Tree::Uint(_) => Some(Zero::Uint),
         Tree::Double(_) => Some(Zero::Double),
         Tree::Variable(variable) if *variable == place => list.zero(),
-        Tree::Chain(base, steps) if matches!(**base, Tree::Variable(variable) if variable == place) => {
+        Tree::Chain(base, accesses) if matches!(**base, Tree::Variable(variable) if variable == place) => {
             let mut node = list.node()?;
-            for step in steps {
-                node = match &step.key {
-                    Tree::Text(name) if !step.optional => node.property(&super::names::unescape(name)?)?,
+            for access in accesses {
+                node = match &access.key {
+                    Tree::Text(name) if !access.optional => node.property(&super::names::unescape(name)?)?,
                     _ => return None,
                 };
             }
             super::data::zero(node)
         }
         Tree::If(_, yes, no) => zero_of(yes, place, list).or_else(|| zero_of(no, place, list)),
-        Tree::Call(function, args) => match function.name() {
+        Tree::Call(function, args) => match function.name {
             "size" | "int" | "indexOf" | "lastIndexOf" | "asInteger" | "compareTo" | "major" | "minor" | "patch" => {
                 Some(Zero::Int)
             }
@@ -314,9 +332,9 @@ fn turn<'v>(
     {
         return Ok(None);
     }
-    match fold.what {
-        What::All | What::Exists => {
-            let settles = fold.what == What::Exists;
+    match fold.kind {
+        FoldKind::All | FoldKind::Exists => {
+            let settles = fold.kind == FoldKind::Exists;
             match test(&fold.body, scope) {
                 Ok(flag) if flag == settles => return Ok(Some(Val::Bool(settles))),
                 Ok(_) => {}
@@ -324,18 +342,18 @@ fn turn<'v>(
                 Err(problem) => sum.failed = sum.failed.take().or(Some(problem)),
             }
         }
-        What::ExistsOne => sum.count += usize::from(test(&fold.body, scope)?),
-        What::Filter => {
+        FoldKind::ExistsOne => sum.count += usize::from(test(&fold.body, scope)?),
+        FoldKind::Filter => {
             if test(&fold.body, scope)? {
                 sum.values.push(first.clone().sound()?);
             }
         }
-        What::Map | What::SortBy => sum.values.push(evaluate(&fold.body, scope)?),
-        What::TransformMap => {
+        FoldKind::Map | FoldKind::SortBy => sum.values.push(evaluate(&fold.body, scope)?),
+        FoldKind::TransformMap => {
             let value = evaluate(&fold.body, scope)?;
             insert(&mut sum.map, first.clone().sound()?.key()?, value)?;
         }
-        What::TransformMapEntry => {
+        FoldKind::TransformMapEntry => {
             let Val::Map(entries) = evaluate(&fold.body, scope)? else { return no_overload() };
             for key in entries.keys() {
                 let value = entries.find(&key)?.unwrap_or(Val::Null);

@@ -1,6 +1,7 @@
 //! `format`: values in a text, as the second version of cel-go's string library writes them in American English.
 
 use super::convert;
+use super::types::CelType;
 use super::value::{Fail, List, Map, Val, error};
 use crate::golang::quote;
 
@@ -32,6 +33,40 @@ pub fn format(text: &str, args: &List<'_>) -> Written {
     }
     filled.push_str(rest);
     Ok(filled)
+}
+
+/// The clauses of a text, in order.
+pub fn clauses(text: &str) -> Result<Vec<char>, Fail> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('%') {
+        if let Some(later) = after.strip_prefix('%') {
+            rest = later;
+            continue;
+        }
+        let (_, after) = precision(after)?;
+        let mut chars = after.chars();
+        match chars.next() {
+            Some(clause @ ('s' | 'd' | 'f' | 'e' | 'b' | 'x' | 'X' | 'o')) => found.push(clause),
+            Some(other) => return error(format!("unrecognized formatting clause \"{other}\"")),
+            None => return error("unexpected end of string"),
+        }
+        rest = chars.as_str();
+    }
+    Ok(found)
+}
+
+/// Whether a clause takes values of a type.
+pub fn takes(clause: char, kind: &CelType<'_>) -> bool {
+    use CelType::{Bool, Bytes, Double, Dyn, Int, Library, Object, Optional, String, Uint};
+    match clause {
+        _ if matches!(kind, Dyn) => true,
+        's' => !matches!(kind, Library(_) | Object(_) | Optional(_)),
+        'f' | 'e' => matches!(kind, Double | String),
+        'b' => matches!(kind, Int | Uint | Bool),
+        'x' | 'X' => matches!(kind, Int | Uint | String | Bytes),
+        _ => matches!(kind, Int | Uint),
+    }
 }
 
 fn precision(text: &str) -> Result<(Option<usize>, &str), Fail> {

@@ -115,7 +115,7 @@ fn parts(text: &str) -> Option<Parts<'_>> {
 }
 
 impl Parts<'_> {
-    /// As 64 bits and a power of ten, where the server takes the short path.
+    /// As 64 bits and a power of ten, where the server takes the short way.
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "of lengths that are small")]
     fn short(&self, suffix: Suffix) -> Option<Amount> {
         let length = self.whole.len() + self.decimals.len();

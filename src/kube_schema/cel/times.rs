@@ -5,7 +5,7 @@ use crate::golang::time::{Civil, Moment};
 
 /// A part of a time or a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum TimePart {
     FullYear,
     Month,
     Date,
@@ -19,16 +19,16 @@ pub enum Part {
 }
 
 /// A part of a time at a place, or at UTC where none is given; of a duration, all of it in that unit.
-pub fn part<'v>(part: Part, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome<'v> {
+pub fn part<'v>(part: TimePart, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome<'v> {
     match (of, zone) {
         (Val::Time(time), None) => Ok(Val::Int(shown(part, *time, 0))),
         (Val::Time(time), Some(Val::Text(zone))) => Ok(Val::Int(shown(part, *time, offset(*time, zone)?))),
         (Val::Duration(nanoseconds), None) => {
             let unit = match part {
-                Part::Hours => 3_600_000_000_000,
-                Part::Minutes => 60_000_000_000,
-                Part::Seconds => 1_000_000_000,
-                Part::Milliseconds => 1_000_000,
+                TimePart::Hours => 3_600_000_000_000,
+                TimePart::Minutes => 60_000_000_000,
+                TimePart::Seconds => 1_000_000_000,
+                TimePart::Milliseconds => 1_000_000,
                 _ => return no_overload(),
             };
             Ok(Val::Int(nanoseconds / unit))
@@ -37,19 +37,19 @@ pub fn part<'v>(part: Part, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome<'v>
     }
 }
 
-fn shown(part: Part, time: Moment, offset: i64) -> i64 {
+fn shown(part: TimePart, time: Moment, offset: i64) -> i64 {
     let Civil { year, month, day, day_of_year, weekday, hour, minute, second } = time.civil(offset);
     match part {
-        Part::FullYear => year,
-        Part::Month => month - 1,
-        Part::Date => day,
-        Part::DayOfMonth => day - 1,
-        Part::DayOfWeek => weekday,
-        Part::DayOfYear => day_of_year,
-        Part::Hours => hour,
-        Part::Minutes => minute,
-        Part::Seconds => second,
-        Part::Milliseconds => i64::from(time.nanos / 1_000_000),
+        TimePart::FullYear => year,
+        TimePart::Month => month - 1,
+        TimePart::Date => day,
+        TimePart::DayOfMonth => day - 1,
+        TimePart::DayOfWeek => weekday,
+        TimePart::DayOfYear => day_of_year,
+        TimePart::Hours => hour,
+        TimePart::Minutes => minute,
+        TimePart::Seconds => second,
+        TimePart::Milliseconds => i64::from(time.nanos / 1_000_000),
     }
 }
 

@@ -1,4 +1,4 @@
-//! An expression, ready to be evaluated: macros are expanded, names resolved, and every function is known.
+//! An expression, ready to be checked and evaluated: macros are expanded, names resolved, and every function is known.
 
 use super::functions::Function;
 use super::value::Val;
@@ -17,9 +17,9 @@ pub enum Tree {
     /// A variable, by its place: `self` is the first, `oldSelf` the second.
     Variable(usize),
     /// `base.name`, `base[index]` and what follows it.
-    Chain(Box<Tree>, Vec<Step>),
+    Chain(Box<Tree>, Vec<Access>),
     /// `has(base.name)`.
-    Has(Box<Tree>, Vec<Step>),
+    Has(Box<Tree>, Vec<Access>),
     /// Elements, and whether each is optional.
     List(Vec<(Tree, bool)>),
     Map(Vec<(Tree, Tree, bool)>),
@@ -29,23 +29,27 @@ pub enum Tree {
     If(Box<Tree>, Box<Tree>, Box<Tree>),
     /// `or` and `orValue` of optionals; the flag tells the second.
     Else(Box<Tree>, Box<Tree>, bool),
-    Call(Function, Vec<Tree>),
+    Call(&'static Function, Vec<Tree>),
+    /// `value in []`, which is false without a look at the value.
+    InNothing(Box<Tree>),
     Fold(Box<Fold>),
     /// `optMap` and `optFlatMap`; the flag tells the second.
     Within(Box<Tree>, Box<Tree>, bool),
 }
 
-/// A step along a chain.
+/// An access to what is within a value.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct Access {
     pub key: Tree,
+    /// `.name`, not `[key]`.
+    pub field: bool,
     pub optional: bool,
 }
 
 /// A macro over a list or a map, with one or two variables that follow those around it.
 #[derive(Clone, Debug)]
 pub struct Fold {
-    pub what: What,
+    pub kind: FoldKind,
     pub range: Tree,
     /// An index or key and a value, not one value or key.
     pub two: bool,
@@ -53,8 +57,9 @@ pub struct Fold {
     pub body: Tree,
 }
 
+/// What a macro makes of a list or a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum FoldKind {
     All,
     Exists,
     ExistsOne,
@@ -65,16 +70,50 @@ pub enum What {
     TransformMapEntry,
 }
 
+/// A macro over a list or a map.
+#[derive(Debug)]
+pub struct Macro {
+    pub name: &'static str,
+    /// Numbers of arguments that it takes.
+    pub counts: std::ops::RangeInclusive<usize>,
+    /// Variables among the arguments.
+    pub variables: usize,
+    pub kind: FoldKind,
+}
+
+const fn fold(name: &'static str, least: usize, most: usize, variables: usize, kind: FoldKind) -> Macro {
+    Macro { name, counts: least..=most, variables, kind }
+}
+
+/// All macros over lists and maps.
+pub const FOLDS: [Macro; 13] = [
+    fold("all", 2, 2, 1, FoldKind::All),
+    fold("all", 3, 3, 2, FoldKind::All),
+    fold("exists", 2, 2, 1, FoldKind::Exists),
+    fold("exists", 3, 3, 2, FoldKind::Exists),
+    fold("exists_one", 2, 2, 1, FoldKind::ExistsOne),
+    fold("exists_one", 3, 3, 2, FoldKind::ExistsOne),
+    fold("existsOne", 3, 3, 2, FoldKind::ExistsOne),
+    fold("map", 2, 3, 1, FoldKind::Map),
+    fold("filter", 2, 2, 1, FoldKind::Filter),
+    fold("sortBy", 2, 2, 1, FoldKind::SortBy),
+    fold("transformList", 3, 4, 2, FoldKind::Map),
+    fold("transformMap", 3, 4, 2, FoldKind::TransformMap),
+    fold("transformMapEntry", 3, 4, 2, FoldKind::TransformMapEntry),
+];
+
+/// The other macros.
+pub const OTHER_MACROS: [&str; 3] = ["has", "optMap", "optFlatMap"];
+
 impl Tree {
-    /// Adds a step to a chain. Of a choice both sides get it, as they do in the server.
-    pub fn step(self, step: Step) -> Self {
+    /// Adds an access to a chain.
+    pub fn access(self, access: Access) -> Self {
         match self {
-            Self::Chain(base, mut steps) => {
-                steps.push(step);
-                Self::Chain(base, steps)
+            Self::Chain(base, mut accesses) => {
+                accesses.push(access);
+                Self::Chain(base, accesses)
             }
-            Self::If(test, yes, no) => Self::If(test, yes.step(step.clone()).into(), no.step(step).into()),
-            base => Self::Chain(base.into(), vec![step]),
+            base => Self::Chain(base.into(), vec![access]),
         }
     }
 
@@ -89,7 +128,49 @@ impl Tree {
             Self::Text(text) => Val::text(text.as_str()),
             Self::Bytes(bytes) => Val::Bytes(bytes.as_slice().into()),
             Self::Type(name) => Val::Type(name),
+            Self::InNothing(_) => Val::Bool(false),
             _ => return None,
         })
+    }
+
+    /// The trees right below.
+    pub fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Chain(base, accesses) | Self::Has(base, accesses) => {
+                let keys = accesses.iter().map(|access| &access.key);
+                std::iter::once(&**base).chain(keys).collect()
+            }
+            Self::List(items) => items.iter().map(|(item, _)| item).collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(key, value, _)| [key, value]).collect(),
+            Self::Not(inner) | Self::InNothing(inner) => vec![inner],
+            Self::And(one, other) | Self::Or(one, other) | Self::Else(one, other, _) | Self::Within(one, other, _) => {
+                vec![one, other]
+            }
+            Self::If(test, yes, no) => vec![test, yes, no],
+            Self::Call(_, args) => args.iter().collect(),
+            Self::Fold(fold) => {
+                [Some(&fold.range), fold.filter.as_ref(), Some(&fold.body)].into_iter().flatten().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Paths of fields below `self` and `oldSelf` that the expression reads, by the names that rules use.
+    pub fn paths(&self, found: &mut Vec<Vec<String>>) {
+        if let Self::Variable(0 | 1) = self {
+            return found.push(Vec::new());
+        }
+        let mut children = self.children().into_iter();
+        if let Self::Chain(base, accesses) | Self::Has(base, accesses) = self
+            && let Self::Variable(0 | 1) = **base
+        {
+            let names = accesses.iter().map_while(|access| match &access.key {
+                Self::Text(name) if access.field && !access.optional => Some(name.clone()),
+                _ => None,
+            });
+            found.push(names.collect());
+            children.next();
+        }
+        children.for_each(|child| child.paths(found));
     }
 }

@@ -77,7 +77,7 @@ pub enum Val<'v> {
 
 /// What a list is to the operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort<'v> {
+pub enum ListSemantics<'v> {
     /// Made by the expression.
     Plain,
     /// Made of two lists by `+`.
@@ -92,7 +92,7 @@ pub enum Sort<'v> {
 
 #[derive(Clone, Debug)]
 pub struct List<'v> {
-    pub sort: Sort<'v>,
+    pub semantics: ListSemantics<'v>,
     pub items: Items<'v>,
 }
 
@@ -145,7 +145,7 @@ impl<'v> Val<'v> {
     }
 
     pub fn list(items: Vec<Val<'v>>) -> Self {
-        Self::List(List { sort: Sort::Plain, items: Items::Made(Rc::new(items)) })
+        Self::List(List { semantics: ListSemantics::Plain, items: Items::Made(Rc::new(items)) })
     }
 
     pub fn texts(items: impl IntoIterator<Item = String>) -> Self {
@@ -208,10 +208,10 @@ impl<'v> Val<'v> {
             }
             Self::Map(Map::Data(map, _)) => Self::Map(Map::Data(map, None)),
             Self::List(List { items: Items::Data(items, _), .. }) => {
-                Self::List(List { sort: Sort::Plain, items: Items::Data(items, None) })
+                Self::List(List { semantics: ListSemantics::Plain, items: Items::Data(items, None) })
             }
             Self::List(List { items: Items::Mixed(items, _), .. }) => {
-                Self::List(List { sort: Sort::Plain, items: Items::Mixed(items, None) })
+                Self::List(List { semantics: ListSemantics::Plain, items: Items::Mixed(items, None) })
             }
             Self::Opaque(value) => json(value),
             Self::Type(name) => Self::text(name),
@@ -277,7 +277,7 @@ pub fn json(value: &Value) -> Val<'_> {
             Some(whole) => Val::Int(whole),
             None => Val::Double(number.as_f64().unwrap_or_default()),
         },
-        Value::Array(items) => Val::List(List { sort: Sort::Plain, items: Items::Data(items, None) }),
+        Value::Array(items) => Val::List(List { semantics: ListSemantics::Plain, items: Items::Data(items, None) }),
         Value::Object(map) => Val::Map(Map::Data(map, None)),
     }
 }
@@ -294,7 +294,7 @@ impl<'v> List<'v> {
 
     /// Whether it is made by the expression.
     pub fn is_made(&self) -> bool {
-        matches!(self.sort, Sort::Plain | Sort::Joined)
+        matches!(self.semantics, ListSemantics::Plain | ListSemantics::Joined)
     }
 
     /// The item at an index; `None` where there is none.

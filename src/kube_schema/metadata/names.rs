@@ -45,7 +45,7 @@ pub fn subdomain(text: &str) -> Option<String> {
 /// What a name may begin with, where the rest is generated.
 #[must_use]
 pub fn prefix(text: &str) -> Option<String> {
-    // Go's maskTrailingDash, bytes and all: the dash and what stands before it give path to one letter
+    // Go's maskTrailingDash, bytes and all: the dash and what stands before it give way to one letter
     match text.len().checked_sub(2).filter(|_| text.ends_with('-')) {
         Some(left) => {
             text.get(..left).map_or_else(|| Some(SUBDOMAIN.to_owned()), |left| subdomain(&format!("{left}a")))

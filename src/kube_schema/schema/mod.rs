@@ -16,8 +16,8 @@ use super::cel::CelRule;
 use crate::golang::regexp::matcher;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use formats::Format;
-use rules::ListSort;
-pub use rules::Shape;
+pub use rules::DeclaredType;
+use rules::ListType;
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,7 @@ pub struct SchemaViolation {
 pub struct SchemaNode {
     expected: Option<Expected>,
     nullable: bool,
+    has_default: bool,
     preserve: bool,
     /// Of an object's fields, sorted by name.
     properties: BTreeMap<String, SchemaNode>,
@@ -98,11 +99,11 @@ pub struct SchemaNode {
     rules: Vec<CelRule>,
     /// A rule here or below.
     has_rules: bool,
-    shape: Shape,
+    declared_type: DeclaredType,
     /// Here or below is something whose type for rules is not that of JSON.
     has_formats: bool,
     /// Of a list, for rules: what it is to operators.
-    list: ListSort,
+    list: ListType,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +213,7 @@ impl SchemaNode {
         let mut node = Self {
             expected: Expected::of(map),
             nullable: map.get("nullable") == Some(&Value::Bool(true)),
+            has_default: map.get("default").is_some_and(|default| !default.is_null()),
             preserve: map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)),
             additional: map.get("additionalProperties").map(|inner| child(inner, unsupported)),
             items: map.get("items").map(|inner| child(inner, unsupported)),
@@ -230,9 +232,8 @@ impl SchemaNode {
         node.values = words("enum").cloned().collect();
         node.compile_texts(map, unsupported);
         node.compile_for_rules(map);
-        node.rules = words("x-kubernetes-validations")
-            .filter_map(|rule| CelRule::compile(rule).map_err(|problem| unsupported.extend(problem)).ok())
-            .collect();
+        node.rules = words("x-kubernetes-validations").filter_map(CelRule::compile).collect();
+        unsupported.extend(node.rules.iter().filter_map(CelRule::unsupported));
         node.has_rules = !node.rules.is_empty()
             || node.properties.values().any(|inner| inner.has_rules)
             || [&node.additional, &node.items].into_iter().flatten().any(|inner| inner.has_rules);
