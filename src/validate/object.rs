@@ -173,6 +173,8 @@ fn unknown_field(violation: SchemaViolation) -> Draft {
 fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rules::Violation]) -> Draft {
     let SchemaViolation { path: mut way, mismatch } = violation;
     let path = field_path::text(&way);
+    // findings of all stages name a place in one way; their texts are those of who would say them
+    way.iter_mut().for_each(PathSegment::forget_map);
     let value = at(object, &way);
     let draft = |rule: &'static Rule, way: FieldPath, text: String| Draft::new(rule, way, text);
     match mismatch {
@@ -225,9 +227,7 @@ fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules
     // a step may have dropped items before this one: then the index differs, and the rest of the way does not
     let same = |other: &rules::Violation| other.way == inner;
     let alike = |other: &rules::Violation| {
-        let keys = |way: &[PathSegment]| {
-            way.iter().filter(|step| matches!(step, PathSegment::Key(_))).cloned().collect::<Vec<_>>()
-        };
+        let keys = |way: &[PathSegment]| way.iter().filter(|step| step.name().is_some()).cloned().collect::<Vec<_>>();
         keys(&other.way) == keys(inner)
     };
     let refusal = refusals.iter().find(|other| same(other)).or_else(|| refusals.iter().find(|other| alike(other)));
@@ -244,7 +244,9 @@ fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules
 /// What the kind's file says of a field.
 fn described(kind: &Kind, way: &[PathSegment]) -> Option<String> {
     let node = way.iter().try_fold(&kind.schema, |node, step| match step {
-        PathSegment::Key(name) => node.properties.get(name).or(node.additional_properties.as_deref()),
+        PathSegment::Key(name) | PathSegment::MapKey(name) => {
+            node.properties.get(name).or(node.additional_properties.as_deref())
+        }
         PathSegment::Index(_) => node.items.as_deref(),
     })?;
     node.description.clone()
@@ -308,7 +310,7 @@ fn rule_of(class: InvalidClass) -> &'static Rule {
 #[must_use]
 pub fn at<'v>(value: &'v Value, way: &[PathSegment]) -> Option<&'v Value> {
     way.iter().try_fold(value, |value, step| match step {
-        PathSegment::Key(name) => value.get(name),
+        PathSegment::Key(name) | PathSegment::MapKey(name) => value.get(name),
         PathSegment::Index(index) => value.get(index),
     })
 }

@@ -318,6 +318,15 @@ impl SchemaNode {
         self.properties.get(name).or(self.additional.as_deref())
     }
 
+    /// How the server shows a field, or an entry of a map.
+    fn segment(&self, name: &str) -> PathSegment {
+        if self.properties.contains_key(name) {
+            PathSegment::Key(name.to_owned())
+        } else {
+            PathSegment::MapKey(name.to_owned())
+        }
+    }
+
     fn drops_null(&self, name: &str) -> bool {
         self.field(name).is_some_and(|node| !node.nullable)
     }
@@ -366,7 +375,7 @@ impl SchemaNode {
         }
         for (name, inner) in map {
             if let Some(node) = self.field(name) {
-                path.push(PathSegment::Key(name.clone()));
+                path.push(self.segment(name));
                 node.check(inner, path, found);
                 path.pop();
             }

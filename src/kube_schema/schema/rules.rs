@@ -141,7 +141,7 @@ impl SchemaNode {
             Value::Object(map) => {
                 for (name, inner) in map {
                     if let Some(node) = self.field(name) {
-                        path.push(PathSegment::Key(name.clone()));
+                        path.push(self.segment(name));
                         node.check_rules(inner, path, found);
                         path.pop();
                     }

@@ -98,7 +98,7 @@ pub fn find(source: &Source, place: &Place, way: &[Step]) -> Option<Position> {
 pub fn names(place: &Place, way: &[Step]) -> Vec<String> {
     let lists = place.items.iter().flat_map(|index| ["items".to_owned(), index.to_string()]);
     let way = way.iter().map(|step| match step {
-        Step::Key(name) => name.clone(),
+        Step::Key(name) | Step::MapKey(name) => name.clone(),
         Step::Index(index) => index.to_string(),
     });
     lists.chain(way).collect()

@@ -8,9 +8,10 @@ mod cases;
 mod formats;
 mod generate;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
+use orloj_operator::kube_schema::field_path::{self, PathSegment};
 use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -253,6 +254,36 @@ async fn expressions_come_to_what_they_come_to_in_a_real_server() {
         comparison.group(group, &answers);
     }
     comparison.end(seed);
+}
+
+#[test]
+fn paths_are_those_of_the_server() {
+    let refuse = json!([{"rule": "false", "message": "no"}]);
+    let leaf = json!({"type": "string", "x-kubernetes-validations": refuse});
+    let node = json!({
+        "type": "object",
+        "properties": {
+            "graph": {"type": "object", "additionalProperties": {
+                "type": "object", "x-kubernetes-validations": refuse,
+                "properties": {"edges": {"type": "array", "items": {"type": "object", "properties": {"to": leaf}}}},
+            }},
+            "labels": {"type": "object", "additionalProperties": leaf},
+        },
+    });
+    let object = json!({
+        "graph": {"n1": {"edges": [{}, {"to": "x"}]}, "1": {}, "a.b": {}}, "labels": {"a/b": "x", "c": "y"},
+    });
+    let answer = &judge([json!({"schema": node, "object": object})])[0]["refusals"];
+    let theirs = answer.as_array().unwrap().iter().map(|refusal| refusal["field"].as_str().unwrap().to_owned());
+    let mut found = Vec::new();
+    SchemaNode::compile(&node, &mut Vec::new()).check_rules(
+        &object,
+        &mut vec![PathSegment::Key("value".to_owned())],
+        &mut found,
+    );
+    let ours = found.iter().map(|violation| field_path::text(&violation.path));
+    assert_eq!(ours.collect::<BTreeSet<_>>(), theirs.collect::<BTreeSet<_>>());
+    assert_eq!(found.len(), 6);
 }
 
 /// A function that no case names would be one that nobody compared.
