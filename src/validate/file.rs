@@ -16,7 +16,7 @@ use super::rule::{self, Rule, Severity};
 use super::{FieldValidation, advice, ignore};
 use crate::kube_schema::field_path::{FieldPath, field_path};
 use crate::kube_schema::json_type_name;
-use crate::kube_schema::schema::Unsupported;
+use crate::kube_schema::schema::UnsupportedConstraint;
 use crate::kube_schema::suggest::suggest;
 use crate::registry::{Kind, Registry};
 use crate::source::manifest::{Entry, ManifestError, Part, Place, Reader, STDIN, Trouble, misnamed};
@@ -344,10 +344,10 @@ fn shown(kind: &Kind) -> Shown {
 fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl Iterator<Item = Finding> + 's {
     schema.unsupported.iter().map(|one| {
         let (rule, text) = match one {
-            Unsupported::Cel { rule: text, why } => {
+            UnsupportedConstraint::Cel { rule: text, why } => {
                 (&rule::CEL_UNSUPPORTED, format!("the rule `{text}` of {} is not checked: {why}", kind.names.kind))
             }
-            Unsupported::Pattern { pattern, why } => (
+            UnsupportedConstraint::Pattern { pattern, why } => (
                 &rule::SCHEMA_UNSUPPORTED,
                 format!("the pattern `{pattern}` of {} is not checked: {why}", kind.names.kind),
             ),

@@ -9,7 +9,7 @@ use crate::desired::{Desired, Invalid, InvalidClass};
 use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
 use crate::kube_schema::json_type_name;
 use crate::kube_schema::metadata::check::{self as metadata, MetadataMismatch, MetadataRule};
-use crate::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation, Unsupported};
+use crate::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
 use crate::kube_schema::suggest::suggest;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -20,7 +20,7 @@ use crate::source::manifest::locate::way_in;
 #[derive(Debug)]
 pub struct Schema {
     root: SchemaNode,
-    pub unsupported: Vec<Unsupported>,
+    pub unsupported: Vec<UnsupportedConstraint>,
 }
 
 /// An object's findings, and what would be stored, where all is well.

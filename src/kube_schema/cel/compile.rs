@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use cel::Env;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
+use super::expression::{Expression, FOLDS, Fold, FoldKind, MemberAccess, OTHER_MACROS};
 use super::functions::{self, FUNCTIONS};
-use super::tree::{Access, FOLDS, Fold, FoldKind, OTHER_MACROS, Tree};
 use crate::kube_schema::suggest::suggest;
 
 /// Without any macro.
@@ -38,8 +38,8 @@ pub const OLD_SELF: &str = "oldSelf";
 
 /// A compiled expression.
 #[derive(Debug)]
-pub struct Compiled {
-    pub tree: Tree,
+pub struct CompiledExpression {
+    pub tree: Expression,
     pub uses_old_self: bool,
 }
 
@@ -54,7 +54,7 @@ pub enum CompileError {
     Unresolved { message: String, help: Option<String> },
 }
 
-fn unresolved<T>(message: String) -> Compiling<T> {
+fn unresolved<T>(message: String) -> Compilation<T> {
     Err(CompileError::Unresolved { message, help: None })
 }
 
@@ -65,19 +65,19 @@ pub fn parse(text: &str) -> Result<IdedExpr, CompileError> {
 }
 
 /// Compiles an expression.
-pub fn compile(text: &str) -> Result<Compiled, CompileError> {
-    let mut compiler = Compiler { names: vec![SELF.to_owned(), OLD_SELF.to_owned()], uses_old_self: false };
+pub fn compile(text: &str) -> Result<CompiledExpression, CompileError> {
+    let mut compiler = ExpressionCompiler { names: vec![SELF.to_owned(), OLD_SELF.to_owned()], uses_old_self: false };
     let tree = compiler.tree(&parse(text)?)?;
-    Ok(Compiled { tree, uses_old_self: compiler.uses_old_self })
+    Ok(CompiledExpression { tree, uses_old_self: compiler.uses_old_self })
 }
 
-struct Compiler {
+struct ExpressionCompiler {
     /// Variables in reach, outer ones first.
     names: Vec<String>,
     uses_old_self: bool,
 }
 
-type Compiling<T = Tree> = Result<T, CompileError>;
+type Compilation<T = Expression> = Result<T, CompileError>;
 
 /// `a.b.c`.
 fn qualified(expression: &IdedExpr) -> Option<String> {
@@ -88,20 +88,20 @@ fn qualified(expression: &IdedExpr) -> Option<String> {
     }
 }
 
-fn text(name: &str) -> Tree {
-    Tree::Text(name.to_owned())
+fn text(name: &str) -> Expression {
+    Expression::Text(name.to_owned())
 }
 
-impl Compiler {
-    fn tree(&mut self, expression: &IdedExpr) -> Compiling {
+impl ExpressionCompiler {
+    fn tree(&mut self, expression: &IdedExpr) -> Compilation {
         match &expression.expr {
             Expr::Literal(literal) => Ok(constant(literal)),
             Expr::Ident(name) => self.variable(name),
             Expr::Select(select) => {
                 if let Some(kind) = self.type_name(expression) {
-                    return Ok(Tree::Type(kind));
+                    return Ok(Expression::Type(kind));
                 }
-                Ok(self.tree(&select.operand)?.access(Access {
+                Ok(self.tree(&select.operand)?.access(MemberAccess {
                     key: text(&select.field),
                     field: true,
                     optional: false,
@@ -111,7 +111,10 @@ impl Compiler {
             Expr::List(list) => {
                 let optional = |at: &usize| list.optional_indices.contains(at);
                 let items = list.elements.iter().enumerate();
-                items.map(|(at, item)| Ok((self.tree(item)?, optional(&at)))).collect::<Compiling<_>>().map(Tree::List)
+                items
+                    .map(|(at, item)| Ok((self.tree(item)?, optional(&at))))
+                    .collect::<Compilation<_>>()
+                    .map(Expression::List)
             }
             Expr::Map(map) => {
                 let entry = |entry: &cel::common::ast::IdedEntryExpr| match &entry.expr {
@@ -120,7 +123,7 @@ impl Compiler {
                     }
                     EntryExpr::StructField(_) => unresolved("a rule cannot make a message".to_owned()),
                 };
-                map.entries.iter().map(entry).collect::<Compiling<_>>().map(Tree::Map)
+                map.entries.iter().map(entry).collect::<Compilation<_>>().map(Expression::Map)
             }
             Expr::Struct(made) => unresolved(format!("there is no message `{}`", made.type_name)),
             Expr::Comprehension(_) | Expr::Unspecified => unresolved("it cannot be read".to_owned()),
@@ -135,24 +138,24 @@ impl Compiler {
         TYPES.into_iter().find(|known| *known == name && !shadowed)
     }
 
-    fn variable(&mut self, name: &str) -> Compiling {
+    fn variable(&mut self, name: &str) -> Compilation {
         if let Some(place) = self.names.iter().rposition(|known| known == name) {
             self.uses_old_self |= place == 1;
-            return Ok(Tree::Variable(place));
+            return Ok(Expression::Variable(place));
         }
         if let Some(kind) = TYPES.into_iter().find(|known| *known == name) {
-            return Ok(Tree::Type(kind));
+            return Ok(Expression::Type(kind));
         }
         let help = suggest(name, self.names.iter().map(String::as_str));
         let help = help.or_else(|| Some("fields are reached by `self`".to_owned()));
         Err(CompileError::Unresolved { message: format!("there is nothing of the name `{name}` here"), help })
     }
 
-    fn trees(&mut self, expressions: &[IdedExpr]) -> Compiling<Vec<Tree>> {
+    fn trees(&mut self, expressions: &[IdedExpr]) -> Compilation<Vec<Expression>> {
         expressions.iter().map(|expression| self.tree(expression)).collect()
     }
 
-    fn call(&mut self, call: &CallExpr) -> Compiling {
+    fn call(&mut self, call: &CallExpr) -> Compilation {
         let name = call.func_name.as_str();
         let Some(target) = &call.target else {
             return match self.special(name, &call.args) {
@@ -173,13 +176,13 @@ impl Compiler {
         }
         let target = self.tree(target)?;
         if let ("or" | "orValue", [other]) = (name, &call.args[..]) {
-            return Ok(Tree::Else(target.into(), self.tree(other)?.into(), name == "orValue"));
+            return Ok(Expression::Else(target.into(), self.tree(other)?.into(), name == "orValue"));
         }
         self.function(name, name, vec![target], &call.args)
     }
 
     /// A call of a function, on a target if there is one.
-    fn function(&mut self, name: &str, last: &str, mut args: Vec<Tree>, more: &[IdedExpr]) -> Compiling {
+    fn function(&mut self, name: &str, last: &str, mut args: Vec<Expression>, more: &[IdedExpr]) -> Compilation {
         let method = !args.is_empty();
         let count = args.len() + more.len();
         let Some(function) = functions::find_by_count(name, method, count) else {
@@ -188,36 +191,36 @@ impl Compiler {
         args.extend(self.trees(more)?);
         match &mut args[..] {
             // the server folds it, whatever the value comes to
-            [value, Tree::List(items)] if name == operators::IN && items.is_empty() => {
-                Ok(Tree::InNothing(std::mem::replace(value, Tree::Null).into()))
+            [value, Expression::List(items)] if name == operators::IN && items.is_empty() => {
+                Ok(Expression::InNothing(std::mem::replace(value, Expression::Null).into()))
             }
-            _ => Ok(Tree::Call(function, args)),
+            _ => Ok(Expression::Call(function, args)),
         }
     }
 
     /// What does not evaluate all of its arguments, or not in order.
-    fn special(&mut self, name: &str, args: &[IdedExpr]) -> Option<Compiling> {
+    fn special(&mut self, name: &str, args: &[IdedExpr]) -> Option<Compilation> {
         let mut tree = |expression: &IdedExpr| self.tree(expression).map(Box::new);
         Some(match (name, args) {
-            (operators::LOGICAL_AND, [one, other]) => tree(one).and_then(|one| Ok(Tree::And(one, tree(other)?))),
-            (operators::LOGICAL_OR, [one, other]) => tree(one).and_then(|one| Ok(Tree::Or(one, tree(other)?))),
-            (operators::LOGICAL_NOT, [one]) => tree(one).map(Tree::Not),
+            (operators::LOGICAL_AND, [one, other]) => tree(one).and_then(|one| Ok(Expression::And(one, tree(other)?))),
+            (operators::LOGICAL_OR, [one, other]) => tree(one).and_then(|one| Ok(Expression::Or(one, tree(other)?))),
+            (operators::LOGICAL_NOT, [one]) => tree(one).map(Expression::Not),
             (operators::CONDITIONAL, [test, yes, no]) => {
-                tree(test).and_then(|test| Ok(Tree::If(test, tree(yes)?, tree(no)?)))
+                tree(test).and_then(|test| Ok(Expression::If(test, tree(yes)?, tree(no)?)))
             }
             (operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT, [from, at]) => {
                 let (field, optional) = (name == operators::OPT_SELECT, name != operators::INDEX);
-                tree(from).and_then(|from| Ok(from.access(Access { key: *tree(at)?, field, optional })))
+                tree(from).and_then(|from| Ok(from.access(MemberAccess { key: *tree(at)?, field, optional })))
             }
             (operators::HAS, [field]) => match &field.expr {
                 Expr::Select(select) => tree(&select.operand).map(|operand| {
-                    let access = Access { key: text(&select.field), field: true, optional: false };
+                    let access = MemberAccess { key: text(&select.field), field: true, optional: false };
                     match *operand {
-                        Tree::Chain(base, mut accesses) => {
+                        Expression::Chain(base, mut accesses) => {
                             accesses.push(access);
-                            Tree::Has(base, accesses)
+                            Expression::Has(base, accesses)
                         }
-                        base => Tree::Has(base.into(), vec![access]),
+                        base => Expression::Has(base.into(), vec![access]),
                     }
                 }),
                 _ => unresolved("`has` takes a field".to_owned()),
@@ -227,7 +230,7 @@ impl Compiler {
     }
 
     /// Macros that are called on a value; `None` where the name and the number of arguments are of none.
-    fn target_macro(&mut self, target: &IdedExpr, name: &str, args: &[IdedExpr]) -> Option<Compiling> {
+    fn target_macro(&mut self, target: &IdedExpr, name: &str, args: &[IdedExpr]) -> Option<Compilation> {
         let variable = |at: usize| match args.get(at).map(|arg| &arg.expr) {
             Some(Expr::Ident(name)) => Some(name.clone()),
             _ => None,
@@ -237,7 +240,7 @@ impl Compiler {
             let Some(variable) = variable(0) else { return Some(takes_a_name()) };
             return Some(self.tree(target).and_then(|target| {
                 let body = self.inside(vec![variable], |compiler| compiler.tree(&args[1]))?;
-                Ok(Tree::Within(target.into(), body.into(), name == "optFlatMap"))
+                Ok(Expression::Within(target.into(), body.into(), name == "optFlatMap"))
             }));
         }
         let found = FOLDS.iter().find(|known| known.name == name && known.counts.contains(&args.len()))?;
@@ -246,7 +249,7 @@ impl Compiler {
         Some(self.fold(found.kind, target, names, &args[found.variables..]))
     }
 
-    fn fold(&mut self, kind: FoldKind, target: &IdedExpr, names: Vec<String>, rest: &[IdedExpr]) -> Compiling {
+    fn fold(&mut self, kind: FoldKind, target: &IdedExpr, names: Vec<String>, rest: &[IdedExpr]) -> Compilation {
         let two = names.len() == 2;
         let range = self.tree(target)?;
         self.inside(names, |compiler| {
@@ -256,7 +259,7 @@ impl Compiler {
                 _ => return unresolved("a macro has too many arguments".to_owned()),
             };
             let body = compiler.tree(body)?;
-            Ok(Tree::Fold(Fold { kind, range, two, filter, body }.into()))
+            Ok(Expression::Fold(Fold { kind, range, two, filter, body }.into()))
         })
     }
 
@@ -284,14 +287,14 @@ fn no_function(name: &str, last: &str, method: bool) -> CompileError {
     CompileError::Unresolved { message: format!("there is no function `{plain}`"), help }
 }
 
-fn constant(literal: &LiteralValue) -> Tree {
+fn constant(literal: &LiteralValue) -> Expression {
     match literal {
-        LiteralValue::Boolean(flag) => Tree::Bool(*flag.inner()),
-        LiteralValue::Bytes(bytes) => Tree::Bytes(bytes.inner().to_vec()),
-        LiteralValue::Double(number) => Tree::Double(*number.inner()),
-        LiteralValue::Int(number) => Tree::Int(*number.inner()),
-        LiteralValue::Null => Tree::Null,
-        LiteralValue::String(text) => Tree::Text(text.inner().to_owned()),
-        LiteralValue::UInt(number) => Tree::Uint(*number.inner()),
+        LiteralValue::Boolean(flag) => Expression::Bool(*flag.inner()),
+        LiteralValue::Bytes(bytes) => Expression::Bytes(bytes.inner().to_vec()),
+        LiteralValue::Double(number) => Expression::Double(*number.inner()),
+        LiteralValue::Int(number) => Expression::Int(*number.inner()),
+        LiteralValue::Null => Expression::Null,
+        LiteralValue::String(text) => Expression::Text(text.inner().to_owned()),
+        LiteralValue::UInt(number) => Expression::Uint(*number.inner()),
     }
 }

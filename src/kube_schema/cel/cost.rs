@@ -17,16 +17,16 @@ const FORMAT_PATTERN: f64 = 128.0;
 /// The length of the longest text of a format.
 const FORMAT_TEXT: u64 = 64;
 /// Most bytes of an IP address.
-const ADDRESS: Size = Size { min: 4, max: 16 };
+const ADDRESS: SizeBounds = SizeBounds { min: 4, max: 16 };
 
 /// Bounds of a string's, list's or map's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub struct SizeBounds {
     pub min: u64,
     pub max: u64,
 }
 
-impl Size {
+impl SizeBounds {
     pub const UNKNOWN: Self = Self { min: 0, max: u64::MAX };
 
     pub const fn fixed(size: u64) -> Self {
@@ -55,8 +55,8 @@ impl Size {
 #[derive(Clone, Copy, Debug)]
 pub struct EntrySizes {
     pub list: bool,
-    pub key: Size,
-    pub value: Size,
+    pub key: SizeBounds,
+    pub value: SizeBounds,
 }
 
 impl EntrySizes {
@@ -72,17 +72,17 @@ impl EntrySizes {
 pub struct CallSizes<'c> {
     pub params: &'c [CelType<'static>],
     /// As far as they are known.
-    pub sizes: &'c [Option<Size>],
+    pub sizes: &'c [Option<SizeBounds>],
     /// Arguments that are integers in the rule itself.
     pub literals: &'c [Option<i64>],
     pub types: &'c [CelType<'c>],
     /// The size of each item of the first argument.
-    pub item: Size,
+    pub item: SizeBounds,
 }
 
 impl CallSizes<'_> {
-    fn size(&self, at: usize) -> Size {
-        self.sizes.get(at).copied().flatten().unwrap_or(Size::UNKNOWN)
+    fn size(&self, at: usize) -> SizeBounds {
+        self.sizes.get(at).copied().flatten().unwrap_or(SizeBounds::UNKNOWN)
     }
 
     fn literal(&self, at: usize) -> Option<i64> {
@@ -98,7 +98,7 @@ impl CallSizes<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct CallCost {
     pub cost: u64,
-    pub size: Option<Size>,
+    pub size: Option<SizeBounds>,
 }
 
 impl CallCost {
@@ -106,7 +106,7 @@ impl CallCost {
         Self { cost, size: None }
     }
 
-    fn sized(cost: u64, size: Size) -> Self {
+    fn sized(cost: u64, size: SizeBounds) -> Self {
         Self { cost, size: Some(size) }
     }
 }
@@ -161,22 +161,22 @@ pub fn matches(call: &CallSizes<'_>) -> CallCost {
 
 /// A regular expression that is looked for.
 pub fn find(call: &CallSizes<'_>) -> CallCost {
-    CallCost::sized(searched(call), Size { min: 0, max: call.size(0).max })
+    CallCost::sized(searched(call), SizeBounds { min: 0, max: call.size(0).max })
 }
 
 fn searched(call: &CallSizes<'_>) -> u64 {
-    call.size(0).plus(Size::fixed(1)).cost(STRING).saturating_mul(call.size(1).cost(REGEX))
+    call.size(0).plus(SizeBounds::fixed(1)).cost(STRING).saturating_mul(call.size(1).cost(REGEX))
 }
 
 pub fn split(call: &CallSizes<'_>) -> CallCost {
     // -1 is no limit, and becomes the largest number there is, as in Go
     let most = call.literal(2).map_or(call.size(0).max, i64::cast_unsigned);
-    CallCost::sized(call.size(0).cost(2.0 * STRING), Size { min: 0, max: most })
+    CallCost::sized(call.size(0).cost(2.0 * STRING), SizeBounds { min: 0, max: most })
 }
 
 pub fn replace(call: &CallSizes<'_>) -> CallCost {
     let (text, old, new) = (call.size(0), call.size(1), call.size(2));
-    let (mut count, mut kept) = (Size::fixed(0), Size::fixed(0));
+    let (mut count, mut kept) = (SizeBounds::fixed(0), SizeBounds::fixed(0));
     if old.min == 0 {
         count.max = text.max.saturating_add(1);
         kept.max = text.max;
@@ -200,7 +200,7 @@ pub fn join(call: &CallSizes<'_>) -> CallCost {
     let size = call.size(0);
     let mut joined = size.times(call.item);
     if call.sizes.len() > 1 {
-        let between = Size { min: size.min.saturating_sub(1), max: size.max.saturating_sub(1) };
+        let between = SizeBounds { min: size.min.saturating_sub(1), max: size.max.saturating_sub(1) };
         joined = joined.plus(call.size(1).times(between));
     }
     CallCost::sized(joined.cost(STRING), joined)
@@ -227,10 +227,10 @@ pub fn add(call: &CallSizes<'_>) -> CallCost {
 pub fn equal(call: &CallSizes<'_>) -> CallCost {
     let [one, other] = call.types else { return different(call) };
     match Some(one).filter(|one| one.is(other)) {
-        Some(CelType::Library(LibraryType::Format)) => CallCost::new(Size::fixed(FORMAT_TEXT).cost(STRING)),
+        Some(CelType::Library(LibraryType::Format)) => CallCost::new(SizeBounds::fixed(FORMAT_TEXT).cost(STRING)),
         Some(CelType::Library(LibraryType::Url)) => {
             // the server looks at the second twice
-            let size = call.sizes.get(1).copied().flatten().unwrap_or(Size::fixed(1));
+            let size = call.sizes.get(1).copied().flatten().unwrap_or(SizeBounds::fixed(1));
             CallCost::new(size.cost(STRING))
         }
         Some(CelType::Library(_)) => CallCost::new(1),
@@ -240,7 +240,7 @@ pub fn equal(call: &CallSizes<'_>) -> CallCost {
 
 /// `!=`, which goes over what it compares whatever its type.
 pub fn different(call: &CallSizes<'_>) -> CallCost {
-    CallCost::new(Size::fixed(call.size(0).max.min(call.size(1).max)).cost(STRING))
+    CallCost::new(SizeBounds::fixed(call.size(0).max.min(call.size(1).max)).cost(STRING))
 }
 
 /// `<` and the like.
@@ -262,7 +262,7 @@ pub fn string(call: &CallSizes<'_>) -> CallCost {
         return CallCost::new(1);
     }
     let size = call.size(0);
-    CallCost::sized(size.cost(STRING), Size { min: size.min / 4, max: size.max })
+    CallCost::sized(size.cost(STRING), SizeBounds { min: size.min / 4, max: size.max })
 }
 
 /// `bytes()`.
@@ -272,17 +272,17 @@ pub fn bytes(call: &CallSizes<'_>) -> CallCost {
     }
     let size = call.size(0);
     // wraps around as Go's product does
-    CallCost::sized(size.cost(STRING), Size { min: size.min, max: size.max.wrapping_mul(4) })
+    CallCost::sized(size.cost(STRING), SizeBounds { min: size.min, max: size.max.wrapping_mul(4) })
 }
 
 pub fn quote(call: &CallSizes<'_>) -> CallCost {
     let size = call.size(0);
     // wraps around as Go's sum does
-    let quoted = Size { min: size.min.wrapping_add(2), max: size.max.wrapping_mul(2).wrapping_add(2) };
+    let quoted = SizeBounds { min: size.min.wrapping_add(2), max: size.max.wrapping_mul(2).wrapping_add(2) };
     CallCost::sized(size.cost(STRING), quoted)
 }
 
-fn new_list(factor: f64, size: Size) -> CallCost {
+fn new_list(factor: f64, size: SizeBounds) -> CallCost {
     CallCost::sized(size.cost(factor).saturating_add(1 + NEW_LIST), size)
 }
 
@@ -294,11 +294,11 @@ fn literal_or(call: &CallSizes<'_>, at: usize, otherwise: u64) -> u64 {
 pub fn slice(call: &CallSizes<'_>) -> CallCost {
     // wraps around as Go's difference does
     let count = literal_or(call, 2, call.size(0).max).wrapping_sub(literal_or(call, 1, 0));
-    new_list(1.0, Size::fixed(count))
+    new_list(1.0, SizeBounds::fixed(count))
 }
 
 pub fn range(call: &CallSizes<'_>) -> CallCost {
-    new_list(1.0, Size::fixed(literal_or(call, 0, u64::MAX)))
+    new_list(1.0, SizeBounds::fixed(literal_or(call, 0, u64::MAX)))
 }
 
 pub fn reverse(call: &CallSizes<'_>) -> CallCost {
@@ -383,7 +383,10 @@ mod tests {
         assert_eq!([0, 1, 10, 11].map(|size| times_factor(size, STRING)), [0, 1, 1, 2]);
         assert_eq!(times_factor(u64::MAX, 1.0), u64::MAX);
         assert_eq!(times_factor(u64::MAX, 2.0), u64::MAX);
-        assert_eq!(Size::UNKNOWN.plus(Size::fixed(1)).times(Size::fixed(2)), Size { min: 2, max: u64::MAX });
+        assert_eq!(
+            SizeBounds::UNKNOWN.plus(SizeBounds::fixed(1)).times(SizeBounds::fixed(2)),
+            SizeBounds { min: 2, max: u64::MAX }
+        );
         assert_eq!([quotient(10, 3), quotient(u64::MAX, 1)], [4, u64::MAX]);
     }
 }

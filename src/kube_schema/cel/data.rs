@@ -4,90 +4,91 @@ use serde_json::{Map as JsonMap, Value};
 
 use super::names::{escape, unescape};
 use super::number;
-use super::value::{Items, List, Map, Val, Zero};
+use super::value::{CelList, CelMap, CelValue, ListItems, NumberType};
 use crate::golang::{base64, time};
 use crate::kube_schema::schema::{DeclaredType, SchemaNode};
 
 /// A value by its schema; what does not fit is an error once it is used.
-pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> Val<'v> {
+pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> CelValue<'v> {
     match (node.declared_type(), value) {
-        (_, Value::Null) if node.is_nullable() => Val::Null,
-        (_, Value::Null) => Val::broken("invalid data, got null for schema with nullable=false"),
-        (DeclaredType::IntOrString | DeclaredType::Text, Value::String(text)) => Val::text(text.as_str()),
+        (_, Value::Null) if node.is_nullable() => CelValue::Null,
+        (_, Value::Null) => CelValue::broken("invalid data, got null for schema with nullable=false"),
+        (DeclaredType::IntOrString | DeclaredType::Text, Value::String(text)) => CelValue::text(text.as_str()),
         (DeclaredType::IntOrString | DeclaredType::Integer, Value::Number(number)) if number.is_i64() => {
-            Val::Int(number.as_i64().unwrap_or_default())
+            CelValue::Int(number.as_i64().unwrap_or_default())
         }
         (DeclaredType::Object | DeclaredType::Map | DeclaredType::Empty, Value::Object(map)) => {
-            Val::Map(Map::Data(map, Some(node)))
+            CelValue::Map(CelMap::Data(map, Some(node)))
         }
         (DeclaredType::List, Value::Array(items)) => {
-            Val::List(List { semantics: node.list_semantics(), items: Items::Data(items, node.item()) })
+            CelValue::List(CelList { semantics: node.list_semantics(), items: ListItems::Data(items, node.item()) })
         }
         (
             DeclaredType::Duration | DeclaredType::Date | DeclaredType::DateTime | DeclaredType::Bytes,
             Value::String(text),
         ) => formatted(node.declared_type(), text),
-        (DeclaredType::Number, Value::Number(number)) => Val::Double(number.as_f64().unwrap_or_default()),
-        (DeclaredType::Boolean, Value::Bool(flag)) => Val::Bool(*flag),
-        (DeclaredType::Preserved, value) => Val::Opaque(value),
-        (declared, _) => Val::broken(format!("invalid data, expected {declared:?}")),
+        (DeclaredType::Number, Value::Number(number)) => CelValue::Double(number.as_f64().unwrap_or_default()),
+        (DeclaredType::Boolean, Value::Bool(flag)) => CelValue::Bool(*flag),
+        (DeclaredType::Preserved, value) => CelValue::Opaque(value),
+        (declared, _) => CelValue::broken(format!("invalid data, expected {declared:?}")),
     }
 }
 
 /// A text whose format gives it another type.
-fn formatted(declared: DeclaredType, text: &str) -> Val<'static> {
+fn formatted(declared: DeclaredType, text: &str) -> CelValue<'static> {
     let found = match declared {
-        DeclaredType::Duration => crate::kube_schema::schema::formats::duration(text).map(Val::Duration),
-        DeclaredType::Date => {
-            time::parse_date(text).map(|days| Val::Time(time::Moment { seconds: days * 86_400, nanos: 0, offset: 0 }))
-        }
-        DeclaredType::DateTime => time::parse_rfc3339(text).map(Val::Time),
-        _ => base64::decode_url(text).map(|bytes| Val::Bytes(bytes.into())),
+        DeclaredType::Duration => crate::kube_schema::schema::formats::duration(text).map(CelValue::Duration),
+        DeclaredType::Date => time::parse_date(text)
+            .map(|days| CelValue::Time(time::Moment { seconds: days * 86_400, nanos: 0, offset: 0 })),
+        DeclaredType::DateTime => time::parse_rfc3339(text).map(CelValue::Time),
+        _ => base64::decode_url(text).map(|bytes| CelValue::Bytes(bytes.into())),
     };
-    found.unwrap_or_else(|| Val::broken(format!("invalid {declared:?} formatted string")))
+    found.unwrap_or_else(|| CelValue::broken(format!("invalid {declared:?} formatted string")))
 }
 
 /// An object by its schema.
-pub fn object<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Val<'v> {
+pub fn object<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> CelValue<'v> {
     match node.declared_type() {
-        DeclaredType::Object | DeclaredType::Map | DeclaredType::Empty => Val::Map(Map::Data(map, Some(node))),
-        _ => Val::broken("invalid data, got a map"),
+        DeclaredType::Object | DeclaredType::Map | DeclaredType::Empty => CelValue::Map(CelMap::Data(map, Some(node))),
+        _ => CelValue::broken("invalid data, got a map"),
     }
 }
 
 /// Whether a value of an expression passes for one of that schema.
-pub fn takes(node: &SchemaNode, value: &Val<'_>) -> bool {
+pub fn takes(node: &SchemaNode, value: &CelValue<'_>) -> bool {
     match value {
-        Val::Text(_) => matches!(node.declared_type(), DeclaredType::Text | DeclaredType::IntOrString),
-        Val::Int(_) => {
+        CelValue::Text(_) => matches!(node.declared_type(), DeclaredType::Text | DeclaredType::IntOrString),
+        CelValue::Int(_) => {
             matches!(node.declared_type(), DeclaredType::Integer | DeclaredType::IntOrString | DeclaredType::Number)
         }
-        Val::Double(_) => node.declared_type() == DeclaredType::Number,
-        Val::Bool(_) => node.declared_type() == DeclaredType::Boolean,
+        CelValue::Double(_) => node.declared_type() == DeclaredType::Number,
+        CelValue::Bool(_) => node.declared_type() == DeclaredType::Boolean,
         _ => false,
     }
 }
 
 /// The value, as a double where the schema wants one.
-pub fn number<'v>(node: &SchemaNode, value: &Val<'v>) -> Val<'v> {
+pub fn number<'v>(node: &SchemaNode, value: &CelValue<'v>) -> CelValue<'v> {
     match value {
-        Val::Int(int) if node.declared_type() == DeclaredType::Number => Val::Double(number::int_to_double(*int)),
+        CelValue::Int(int) if node.declared_type() == DeclaredType::Number => {
+            CelValue::Double(number::int_to_double(*int))
+        }
         other => other.clone(),
     }
 }
 
 /// The sum of no values of that schema; `None` where they cannot be summed up.
-pub fn zero(node: &SchemaNode) -> Option<Zero> {
+pub fn zero(node: &SchemaNode) -> Option<NumberType> {
     match node.declared_type() {
-        DeclaredType::Integer => Some(Zero::Int),
-        DeclaredType::Number => Some(Zero::Double),
-        DeclaredType::Duration => Some(Zero::Duration),
+        DeclaredType::Integer => Some(NumberType::Int),
+        DeclaredType::Number => Some(NumberType::Double),
+        DeclaredType::Duration => Some(NumberType::Duration),
         _ => None,
     }
 }
 
 /// A field or entry by the name that rules use.
-pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &str) -> Option<Val<'v>> {
+pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &str) -> Option<CelValue<'v>> {
     if node.declared_type() != DeclaredType::Object {
         let inner = node.additional()?;
         return map.get(name).map(|found| value(inner, found));
@@ -99,12 +100,12 @@ pub fn field<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>, name: &s
 }
 
 /// The names of what rules see in a map.
-pub fn keys<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Vec<Val<'v>> {
+pub fn keys<'v>(node: &'v SchemaNode, map: &'v JsonMap<String, Value>) -> Vec<CelValue<'v>> {
     let object = node.declared_type() == DeclaredType::Object;
     let seen = |name: &&String| node.sees(name);
     let key = |name: &'v String| match escape(name).filter(|_| object) {
-        Some(escaped) => Val::text(escaped),
-        None => Val::text(name.as_str()),
+        Some(escaped) => CelValue::text(escaped),
+        None => CelValue::text(name.as_str()),
     };
     map.keys().filter(seen).map(key).collect()
 }

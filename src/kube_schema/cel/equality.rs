@@ -8,79 +8,91 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::number::{int_with_double, int_with_uint, uint_with_double};
-use super::value::{Fail, Items, List, ListSemantics, Map, Raw, Val, error, no_overload, unknown};
+use super::value::{
+    CelList, CelMap, CelValue, EvaluationError, HeldItem, ListItems, ListSemantics, error, no_overload, unknown,
+};
 use super::{data, names};
 
 /// `==`.
-pub fn equal<'v>(one: &Val<'v>, other: &Val<'v>) -> Result<bool, Fail> {
+pub fn equal<'v>(one: &CelValue<'v>, other: &CelValue<'v>) -> Result<bool, EvaluationError> {
     match (one, other) {
-        (Val::Null, _) | (_, Val::Null) => Ok(matches!((one, other), (Val::Null, Val::Null))),
+        (CelValue::Null, _) | (_, CelValue::Null) => Ok(matches!((one, other), (CelValue::Null, CelValue::Null))),
         _ => same(one, other),
     }
 }
 
 /// Equality without the exception for null.
-fn same<'v>(one: &Val<'v>, other: &Val<'v>) -> Result<bool, Fail> {
+fn same<'v>(one: &CelValue<'v>, other: &CelValue<'v>) -> Result<bool, EvaluationError> {
     Ok(match (one, other) {
-        (Val::Broken(why), _) => return error(why.to_string()),
-        (Val::Unknown, _) | (_, Val::Unknown) => return unknown(),
-        (Val::Null, Val::Null) => true,
-        (Val::Bool(one), Val::Bool(other)) => one == other,
-        (Val::Text(one), Val::Text(other)) => one == other,
-        (Val::Bytes(one), Val::Bytes(other)) => one == other,
-        (Val::Type(one), Val::Type(other)) => one == other,
-        (Val::Duration(one), Val::Duration(other)) => one == other,
-        (Val::Zero, Val::Duration(other)) | (Val::Duration(other), Val::Zero) => *other == 0,
-        (Val::Time(one), Val::Time(other)) => (one.seconds, one.nanos) == (other.seconds, other.nanos),
-        (Val::Optional(one), Val::Optional(other)) => match (one, other) {
+        (CelValue::Broken(why), _) => return error(why.to_string()),
+        (CelValue::Unknown, _) | (_, CelValue::Unknown) => return unknown(),
+        (CelValue::Null, CelValue::Null) => true,
+        (CelValue::Bool(one), CelValue::Bool(other)) => one == other,
+        (CelValue::Text(one), CelValue::Text(other)) => one == other,
+        (CelValue::Bytes(one), CelValue::Bytes(other)) => one == other,
+        (CelValue::Type(one), CelValue::Type(other)) => one == other,
+        (CelValue::Duration(one), CelValue::Duration(other)) => one == other,
+        (CelValue::Zero, CelValue::Duration(other)) | (CelValue::Duration(other), CelValue::Zero) => *other == 0,
+        (CelValue::Time(one), CelValue::Time(other)) => (one.seconds, one.nanos) == (other.seconds, other.nanos),
+        (CelValue::Optional(one), CelValue::Optional(other)) => match (one, other) {
             (Some(one), Some(other)) => return same(one, other),
             (one, other) => one.is_none() && other.is_none(),
         },
-        (Val::List(one), other) => return list(one, other),
-        (Val::Map(one), other) => return map(one, other),
-        (Val::Quantity(one), Val::Quantity(other)) => one.compare(other)? == Ordering::Equal,
-        (Val::Ip(one), Val::Ip(other)) => one == other,
-        (Val::Cidr(one), Val::Cidr(other)) => one == other,
-        (Val::Url(one), Val::Url(other)) => one.text() == other.text(),
-        (Val::Version(one), Val::Version(other)) => one.compare(other) == Ordering::Equal,
-        (Val::Format(one), Val::Format(other)) => one.name == other.name,
-        (Val::Quantity(_) | Val::Ip(_) | Val::Cidr(_) | Val::Url(_) | Val::Version(_) | Val::Format(_), _) => {
+        (CelValue::List(one), other) => return list(one, other),
+        (CelValue::Map(one), other) => return map(one, other),
+        (CelValue::Quantity(one), CelValue::Quantity(other)) => one.compare(other)? == Ordering::Equal,
+        (CelValue::Ip(one), CelValue::Ip(other)) => one == other,
+        (CelValue::Cidr(one), CelValue::Cidr(other)) => one == other,
+        (CelValue::Url(one), CelValue::Url(other)) => one.text() == other.text(),
+        (CelValue::Version(one), CelValue::Version(other)) => one.compare(other) == Ordering::Equal,
+        (CelValue::Format(one), CelValue::Format(other)) => one.name == other.name,
+        (
+            CelValue::Quantity(_)
+            | CelValue::Ip(_)
+            | CelValue::Cidr(_)
+            | CelValue::Url(_)
+            | CelValue::Version(_)
+            | CelValue::Format(_),
+            _,
+        ) => {
             return no_overload();
         }
-        (Val::Opaque(one), other) => opaque(one, other),
+        (CelValue::Opaque(one), other) => opaque(one, other),
         (one, other) => numbers(one, other) == Some(Ordering::Equal),
     })
 }
 
 /// Numbers of any type; `None` where one is none, or not a number.
-fn numbers(one: &Val<'_>, other: &Val<'_>) -> Option<Ordering> {
+fn numbers(one: &CelValue<'_>, other: &CelValue<'_>) -> Option<Ordering> {
     match (one, other) {
-        (Val::Zero, other) => numbers(&Val::Int(0), other),
-        (one, Val::Zero) => numbers(one, &Val::Int(0)),
-        (Val::Int(one), Val::Int(other)) => Some(one.cmp(other)),
-        (Val::Uint(one), Val::Uint(other)) => Some(one.cmp(other)),
-        (Val::Double(one), Val::Double(other)) => one.partial_cmp(other),
-        (Val::Int(one), Val::Uint(other)) => Some(int_with_uint(*one, *other)),
-        (Val::Uint(one), Val::Int(other)) => Some(int_with_uint(*other, *one).reverse()),
-        (Val::Int(one), Val::Double(other)) => int_with_double(*one, *other),
-        (Val::Double(one), Val::Int(other)) => int_with_double(*other, *one).map(Ordering::reverse),
-        (Val::Uint(one), Val::Double(other)) => uint_with_double(*one, *other),
-        (Val::Double(one), Val::Uint(other)) => uint_with_double(*other, *one).map(Ordering::reverse),
+        (CelValue::Zero, other) => numbers(&CelValue::Int(0), other),
+        (one, CelValue::Zero) => numbers(one, &CelValue::Int(0)),
+        (CelValue::Int(one), CelValue::Int(other)) => Some(one.cmp(other)),
+        (CelValue::Uint(one), CelValue::Uint(other)) => Some(one.cmp(other)),
+        (CelValue::Double(one), CelValue::Double(other)) => one.partial_cmp(other),
+        (CelValue::Int(one), CelValue::Uint(other)) => Some(int_with_uint(*one, *other)),
+        (CelValue::Uint(one), CelValue::Int(other)) => Some(int_with_uint(*other, *one).reverse()),
+        (CelValue::Int(one), CelValue::Double(other)) => int_with_double(*one, *other),
+        (CelValue::Double(one), CelValue::Int(other)) => int_with_double(*other, *one).map(Ordering::reverse),
+        (CelValue::Uint(one), CelValue::Double(other)) => uint_with_double(*one, *other),
+        (CelValue::Double(one), CelValue::Uint(other)) => uint_with_double(*other, *one).map(Ordering::reverse),
         _ => None,
     }
 }
 
 /// `<` and the like.
-pub fn order(one: &Val<'_>, other: &Val<'_>) -> Result<Ordering, Fail> {
-    let number = |value: &Val<'_>| matches!(value, Val::Int(_) | Val::Uint(_) | Val::Double(_) | Val::Zero);
+pub fn order(one: &CelValue<'_>, other: &CelValue<'_>) -> Result<Ordering, EvaluationError> {
+    let number = |value: &CelValue<'_>| {
+        matches!(value, CelValue::Int(_) | CelValue::Uint(_) | CelValue::Double(_) | CelValue::Zero)
+    };
     Ok(match (one, other) {
-        (Val::Bool(one), Val::Bool(other)) => one.cmp(other),
-        (Val::Text(one), Val::Text(other)) => one.cmp(other),
-        (Val::Bytes(one), Val::Bytes(other)) => one.cmp(other),
-        (Val::Duration(one), Val::Duration(other)) => one.cmp(other),
-        (Val::Zero, Val::Duration(other)) => 0.cmp(other),
-        (Val::Duration(one), Val::Zero) => one.cmp(&0),
-        (Val::Time(one), Val::Time(other)) => (one.seconds, one.nanos).cmp(&(other.seconds, other.nanos)),
+        (CelValue::Bool(one), CelValue::Bool(other)) => one.cmp(other),
+        (CelValue::Text(one), CelValue::Text(other)) => one.cmp(other),
+        (CelValue::Bytes(one), CelValue::Bytes(other)) => one.cmp(other),
+        (CelValue::Duration(one), CelValue::Duration(other)) => one.cmp(other),
+        (CelValue::Zero, CelValue::Duration(other)) => 0.cmp(other),
+        (CelValue::Duration(one), CelValue::Zero) => one.cmp(&0),
+        (CelValue::Time(one), CelValue::Time(other)) => (one.seconds, one.nanos).cmp(&(other.seconds, other.nanos)),
         (one, other) if number(one) && number(other) => match numbers(one, other) {
             Some(order) => order,
             None => return error("NaN values cannot be ordered"),
@@ -89,8 +101,8 @@ pub fn order(one: &Val<'_>, other: &Val<'_>) -> Result<Ordering, Fail> {
     })
 }
 
-fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
-    let Val::List(other) = other else { return if one.is_made() { Ok(false) } else { no_overload() } };
+fn list<'v>(one: &CelList<'v>, other: &CelValue<'v>) -> Result<bool, EvaluationError> {
+    let CelValue::List(other) = other else { return if one.is_made() { Ok(false) } else { no_overload() } };
     if one.len() != other.len() {
         return Ok(false);
     }
@@ -101,7 +113,7 @@ fn list<'v>(one: &List<'v>, other: &Val<'v>) -> Result<bool, Fail> {
                 match equal(&one_item, &item) {
                     Ok(false) => return Ok(false),
                     Ok(true) => {}
-                    Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
+                    Err(not_checked @ EvaluationError::NotChecked(_)) => return Err(not_checked),
                     Err(problem) => failed = failed.or(Some(problem)),
                 }
             }
@@ -150,24 +162,24 @@ fn scalar_of_data(value: &Value) -> Scalar<'_> {
     }
 }
 
-fn scalar_of<'v>(value: &Val<'v>) -> Scalar<'v> {
+fn scalar_of<'v>(value: &CelValue<'v>) -> Scalar<'v> {
     match value {
-        Val::Bool(flag) => Scalar::Bool(*flag),
-        Val::Int(int) => Scalar::Int(*int),
-        Val::Double(double) => Scalar::Double(*double),
-        Val::Text(text) => Scalar::Text(text.clone()),
+        CelValue::Bool(flag) => Scalar::Bool(*flag),
+        CelValue::Int(int) => Scalar::Int(*int),
+        CelValue::Double(double) => Scalar::Double(*double),
+        CelValue::Text(text) => Scalar::Text(text.clone()),
         _ => Scalar::Other,
     }
 }
 
-impl<'v> List<'v> {
+impl<'v> CelList<'v> {
     /// Its items as they are in the manifest.
     fn raw_scalars(&self) -> Vec<Scalar<'v>> {
         let raw = self.raw();
         raw.iter()
             .map(|item| match item {
-                Raw::Data(value) => scalar_of_data(value),
-                Raw::Made(value) => scalar_of(value),
+                HeldItem::Data(value) => scalar_of_data(value),
+                HeldItem::Made(value) => scalar_of(value),
             })
             .collect()
     }
@@ -178,18 +190,18 @@ impl<'v> List<'v> {
     }
 
     /// `+` on a list of the manifest: a set takes what it does not have, a map list replaces what has the same key.
-    pub fn plus(&self, other: &List<'v>) -> List<'v> {
+    pub fn plus(&self, other: &CelList<'v>) -> CelList<'v> {
         let mut raw = self.raw();
         match self.semantics {
             ListSemantics::Plain | ListSemantics::Joined => {}
-            ListSemantics::Atomic => raw.extend(other.iter().map(Raw::Made)),
+            ListSemantics::Atomic => raw.extend(other.iter().map(HeldItem::Made)),
             ListSemantics::Set => {
                 let mut known = self.raw_scalars();
                 for item in other.iter() {
                     let scalar = scalar_of(&item);
                     if scalar == Scalar::Other || !known.contains(&scalar) {
                         known.push(scalar);
-                        raw.push(Raw::Made(item));
+                        raw.push(HeldItem::Made(item));
                     }
                 }
             }
@@ -198,21 +210,21 @@ impl<'v> List<'v> {
                 for item in other.iter() {
                     let key = key_of(&item, names);
                     if let Some(at) = keys.iter().position(|known| key.is_some() && *known == key) {
-                        raw[at] = Raw::Made(item);
+                        raw[at] = HeldItem::Made(item);
                     } else {
                         keys.push(key);
-                        raw.push(Raw::Made(item));
+                        raw.push(HeldItem::Made(item));
                     }
                 }
             }
         }
-        List { semantics: self.semantics, items: Items::Mixed(raw.into(), self.node()) }
+        CelList { semantics: self.semantics, items: ListItems::Mixed(raw.into(), self.node()) }
     }
 }
 
 /// The key of an item of a map list; `None` where it is no object of the manifest.
-fn key_of<'v>(item: &Val<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
-    let Val::Map(Map::Data(map, _)) = item else { return None };
+fn key_of<'v>(item: &CelValue<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
+    let CelValue::Map(CelMap::Data(map, _)) = item else { return None };
     // the server looks for the escaped name in the plain object
     let scalar = |name: &String| {
         let found = names::escape(name).map_or_else(|| map.get(name), |escaped| map.get(&escaped));
@@ -221,15 +233,15 @@ fn key_of<'v>(item: &Val<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
     Some(names.iter().map(scalar).collect())
 }
 
-fn raw_key<'v>(item: &Raw<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
+fn raw_key<'v>(item: &HeldItem<'v>, names: &[String]) -> Option<Vec<Scalar<'v>>> {
     match item {
-        Raw::Data(Value::Object(map)) => key_of(&Val::Map(Map::Data(map, None)), names),
-        Raw::Data(_) => None,
-        Raw::Made(value) => key_of(value, names),
+        HeldItem::Data(Value::Object(map)) => key_of(&CelValue::Map(CelMap::Data(map, None)), names),
+        HeldItem::Data(_) => None,
+        HeldItem::Made(value) => key_of(value, names),
     }
 }
 
-fn keyed<'v>(one: &List<'v>, other: &List<'v>, names: &[String]) -> Result<bool, Fail> {
+fn keyed<'v>(one: &CelList<'v>, other: &CelList<'v>, names: &[String]) -> Result<bool, EvaluationError> {
     let keys: Vec<_> = one.raw().iter().map(|item| raw_key(item, names)).collect();
     for item in other.iter() {
         let key = key_of(&item, names);
@@ -243,19 +255,19 @@ fn keyed<'v>(one: &List<'v>, other: &List<'v>, names: &[String]) -> Result<bool,
     Ok(true)
 }
 
-fn map<'v>(one: &Map<'v>, other: &Val<'v>) -> Result<bool, Fail> {
-    let typed = matches!(one, Map::Data(_, Some(_)));
-    let Val::Map(other) = other else { return if typed { no_overload() } else { Ok(false) } };
+fn map<'v>(one: &CelMap<'v>, other: &CelValue<'v>) -> Result<bool, EvaluationError> {
+    let typed = matches!(one, CelMap::Data(_, Some(_)));
+    let CelValue::Map(other) = other else { return if typed { no_overload() } else { Ok(false) } };
     if one.len() != other.len() {
         return Ok(false);
     }
-    if let Map::Data(entries, Some(node)) = one {
+    if let CelMap::Data(entries, Some(node)) = one {
         for (name, value) in *entries {
-            let key = Val::text(name.as_str());
+            let key = CelValue::text(name.as_str());
             if !node.sees(name) {
                 match other {
-                    Map::Data(others, Some(_)) if others.get(name).is_none_or(|other| other == value) => continue,
-                    Map::Data(_, Some(_)) => return Ok(false),
+                    CelMap::Data(others, Some(_)) if others.get(name).is_none_or(|other| other == value) => continue,
+                    CelMap::Data(_, Some(_)) => return Ok(false),
                     _ => return no_overload(),
                 }
             }
@@ -273,19 +285,21 @@ fn map<'v>(one: &Map<'v>, other: &Val<'v>) -> Result<bool, Fail> {
         // what cannot be compared does not count
         match equal(&value, &found) {
             Ok(false) => return Ok(false),
-            Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
-            Ok(true) | Err(Fail::Error(_)) => {}
+            Err(not_checked @ EvaluationError::NotChecked(_)) => return Err(not_checked),
+            Ok(true) | Err(EvaluationError::Error(_)) => {}
         }
     }
     Ok(true)
 }
 
-fn opaque(one: &Value, other: &Val<'_>) -> bool {
+fn opaque(one: &Value, other: &CelValue<'_>) -> bool {
     match other {
-        Val::Opaque(other) => one == *other,
-        Val::Null => one.is_null(),
-        Val::Map(Map::Data(map, _)) => one.as_object() == Some(*map),
-        Val::List(List { items: Items::Data(items, _), .. }) => one.as_array().is_some_and(|one| one[..] == items[..]),
+        CelValue::Opaque(other) => one == *other,
+        CelValue::Null => one.is_null(),
+        CelValue::Map(CelMap::Data(map, _)) => one.as_object() == Some(*map),
+        CelValue::List(CelList { items: ListItems::Data(items, _), .. }) => {
+            one.as_array().is_some_and(|one| one[..] == items[..])
+        }
         other => {
             !matches!(one, Value::Null) && scalar_of(other) != Scalar::Other && scalar_of_data(one) == scalar_of(other)
         }
@@ -293,22 +307,22 @@ fn opaque(one: &Value, other: &Val<'_>) -> bool {
 }
 
 /// `in`.
-pub fn contains<'v>(within: &Val<'v>, value: &Val<'v>) -> Result<bool, Fail> {
+pub fn contains<'v>(within: &CelValue<'v>, value: &CelValue<'v>) -> Result<bool, EvaluationError> {
     match within {
-        Val::List(list) => {
+        CelValue::List(list) => {
             let mut failed = None;
             for item in list.iter() {
                 let found = if list.is_made() { same(value, &item) } else { same(&item, value) };
                 match found {
                     Ok(true) => return Ok(true),
                     Ok(false) => {}
-                    Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
+                    Err(not_checked @ EvaluationError::NotChecked(_)) => return Err(not_checked),
                     Err(problem) => failed = failed.or(Some(problem)),
                 }
             }
             failed.filter(|_| !list.is_made()).map_or(Ok(false), Err)
         }
-        Val::Map(map) => Ok(map.find(value)?.is_some()),
+        CelValue::Map(map) => Ok(map.find(value)?.is_some()),
         _ => no_overload(),
     }
 }

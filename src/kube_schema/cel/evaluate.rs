@@ -4,53 +4,56 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::expression::{Expression, Fold, FoldKind, MemberAccess};
 use super::lists;
 use super::number::whole;
-use super::tree::{Access, Fold, FoldKind, Tree};
-use super::value::{Fail, Items, Key, List, ListSemantics, Map, Outcome, Val, Zero, error, no_overload};
+use super::value::{
+    CelKey, CelList, CelMap, CelValue, Evaluated, EvaluationError, ListItems, ListSemantics, NumberType, error,
+    no_overload,
+};
 
 /// Variables in reach, by their place.
-pub type Scope<'v> = Vec<Val<'v>>;
+pub type Variables<'v> = Vec<CelValue<'v>>;
 
 /// Evaluates a tree.
-pub fn evaluate<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Outcome<'v> {
+pub fn evaluate<'v>(tree: &'v Expression, scope: &mut Variables<'v>) -> Evaluated<'v> {
     if let Some(literal) = tree.literal() {
         return Ok(literal);
     }
     match tree {
-        Tree::Variable(place) => variable(scope, *place),
-        Tree::Chain(base, accesses) => chain(base, accesses, scope),
-        Tree::Has(base, accesses) => has(base, accesses, scope),
-        Tree::List(items) => list(items, scope),
-        Tree::Map(entries) => map(entries, scope),
-        Tree::Not(inner) => match evaluate(inner, scope)? {
-            Val::Bool(flag) => Ok(Val::Bool(!flag)),
+        Expression::Variable(place) => variable(scope, *place),
+        Expression::Chain(base, accesses) => chain(base, accesses, scope),
+        Expression::Has(base, accesses) => has(base, accesses, scope),
+        Expression::List(items) => list(items, scope),
+        Expression::Map(entries) => map(entries, scope),
+        Expression::Not(inner) => match evaluate(inner, scope)? {
+            CelValue::Bool(flag) => Ok(CelValue::Bool(!flag)),
             _ => no_overload(),
         },
-        Tree::And(one, other) => either(one, other, scope, false),
-        Tree::Or(one, other) => either(one, other, scope, true),
-        Tree::If(test, yes, no) => match evaluate(test, scope)? {
-            Val::Bool(true) => evaluate(yes, scope),
-            Val::Bool(false) => evaluate(no, scope),
+        Expression::And(one, other) => either(one, other, scope, false),
+        Expression::Or(one, other) => either(one, other, scope, true),
+        Expression::If(test, yes, no) => match evaluate(test, scope)? {
+            CelValue::Bool(true) => evaluate(yes, scope),
+            CelValue::Bool(false) => evaluate(no, scope),
             _ => no_overload(),
         },
-        Tree::Else(optional, other, plain) => match evaluate(optional, scope)? {
-            Val::Optional(None) => evaluate(other, scope),
-            Val::Optional(Some(value)) if *plain => Rc::unwrap_or_clone(value).sound(),
+        Expression::Else(optional, other, plain) => match evaluate(optional, scope)? {
+            CelValue::Optional(None) => evaluate(other, scope),
+            CelValue::Optional(Some(value)) if *plain => Rc::unwrap_or_clone(value).sound(),
             found => Ok(found),
         },
-        Tree::Call(function, args) => {
-            let args: Vec<Val<'v>> = args.iter().map(|arg| evaluate(arg, scope)).collect::<Result<_, _>>()?;
+        Expression::Call(function, args) => {
+            let args: Vec<CelValue<'v>> = args.iter().map(|arg| evaluate(arg, scope)).collect::<Result<_, _>>()?;
             function.call(args)
         }
-        Tree::Fold(inner) => fold(inner, scope),
-        Tree::Within(optional, body, flat) => match evaluate(optional, scope)? {
-            Val::Optional(None) => Ok(Val::Optional(None)),
-            Val::Optional(Some(value)) => {
+        Expression::Fold(inner) => fold(inner, scope),
+        Expression::Within(optional, body, flat) => match evaluate(optional, scope)? {
+            CelValue::Optional(None) => Ok(CelValue::Optional(None)),
+            CelValue::Optional(Some(value)) => {
                 scope.push(Rc::unwrap_or_clone(value));
                 let value = evaluate(body, scope);
                 scope.pop();
-                if *flat { value } else { value.map(Val::some) }
+                if *flat { value } else { value.map(CelValue::some) }
             }
             _ => no_overload(),
         },
@@ -59,88 +62,92 @@ pub fn evaluate<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Outcome<'v> {
 }
 
 /// A variable's value. An optional one loses its schema on the way, as it does in the server.
-fn variable<'v>(scope: &Scope<'v>, place: usize) -> Outcome<'v> {
-    match scope.get(place).cloned().map(Val::sound) {
-        Some(Ok(Val::Optional(Some(value)))) => Ok(Val::some(Rc::unwrap_or_clone(value).untyped())),
+fn variable<'v>(scope: &Variables<'v>, place: usize) -> Evaluated<'v> {
+    match scope.get(place).cloned().map(CelValue::sound) {
+        Some(Ok(CelValue::Optional(Some(value)))) => Ok(CelValue::some(Rc::unwrap_or_clone(value).untyped())),
         Some(value) => value,
         None => error("no such attribute"),
     }
 }
 
 /// What a chain begins with, and whether that was an optional with a value; `None` where it was one without.
-fn start<'v>(base: &'v Tree, scope: &mut Scope<'v>) -> Result<Option<(Val<'v>, bool)>, Fail> {
+fn start<'v>(base: &'v Expression, scope: &mut Variables<'v>) -> Result<Option<(CelValue<'v>, bool)>, EvaluationError> {
     let value = match base {
-        Tree::Variable(place) => scope.get(*place).cloned().unwrap_or(Val::Null).sound()?,
+        Expression::Variable(place) => scope.get(*place).cloned().unwrap_or(CelValue::Null).sound()?,
         base => evaluate(base, scope)?,
     };
     Ok(match value {
-        Val::Optional(None) => None,
-        Val::Optional(Some(value)) => Some((Rc::unwrap_or_clone(value).untyped().sound()?, true)),
+        CelValue::Optional(None) => None,
+        CelValue::Optional(Some(value)) => Some((Rc::unwrap_or_clone(value).untyped().sound()?, true)),
         value => Some((value, false)),
     })
 }
 
-fn chain<'v>(base: &'v Tree, accesses: &'v [Access], scope: &mut Scope<'v>) -> Outcome<'v> {
+fn chain<'v>(base: &'v Expression, accesses: &'v [MemberAccess], scope: &mut Variables<'v>) -> Evaluated<'v> {
     follow(base, &mut vec![accesses], scope)
 }
 
 /// Follows accesses, of which the last ones come first. Of a choice they belong to both sides, as in the server.
-fn follow<'v>(base: &'v Tree, accesses: &mut Vec<&'v [Access]>, scope: &mut Scope<'v>) -> Outcome<'v> {
+fn follow<'v>(
+    base: &'v Expression,
+    accesses: &mut Vec<&'v [MemberAccess]>,
+    scope: &mut Variables<'v>,
+) -> Evaluated<'v> {
     match base {
-        Tree::If(test, yes, no) => match evaluate(test, scope)? {
-            Val::Bool(test) => return follow(if test { yes } else { no }, accesses, scope),
+        Expression::If(test, yes, no) => match evaluate(test, scope)? {
+            CelValue::Bool(test) => return follow(if test { yes } else { no }, accesses, scope),
             _ => return no_overload(),
         },
-        Tree::Chain(base, first) => {
+        Expression::Chain(base, first) => {
             accesses.push(first);
             return follow(base, accesses, scope);
         }
         _ => {}
     }
-    let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(Val::Optional(None)) };
+    let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(CelValue::Optional(None)) };
     for access in accesses.iter().rev().copied().flatten() {
         optional |= access.optional;
         let key = evaluate(&access.key, scope)?;
         value = match (qualify(&value, &key, optional)?, optional) {
             (Some(found), _) => found,
-            (None, true) => return Ok(Val::Optional(None)),
+            (None, true) => return Ok(CelValue::Optional(None)),
             (None, false) => return error(missing(&value, &key)),
         };
     }
-    Ok(if optional { Val::some(value) } else { value })
+    Ok(if optional { CelValue::some(value) } else { value })
 }
 
-fn has<'v>(base: &'v Tree, accesses: &'v [Access], scope: &mut Scope<'v>) -> Outcome<'v> {
-    if let Tree::If(test, yes, no) = base {
+fn has<'v>(base: &'v Expression, accesses: &'v [MemberAccess], scope: &mut Variables<'v>) -> Evaluated<'v> {
+    if let Expression::If(test, yes, no) = base {
         return match evaluate(test, scope)? {
-            Val::Bool(test) => has(if test { yes } else { no }, accesses, scope),
+            CelValue::Bool(test) => has(if test { yes } else { no }, accesses, scope),
             _ => no_overload(),
         };
     }
-    let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(Val::Bool(false)) };
+    let Some((mut value, mut optional)) = start(base, scope)? else { return Ok(CelValue::Bool(false)) };
     for (at, access) in accesses.iter().enumerate() {
         let last = at + 1 == accesses.len();
         optional |= access.optional;
         let key = evaluate(&access.key, scope)?;
         value = match qualify(&value, &key, optional || last)? {
             Some(found) => found,
-            None if optional || last => return Ok(Val::Bool(false)),
+            None if optional || last => return Ok(CelValue::Bool(false)),
             None => return error(missing(&value, &key)),
         };
     }
-    Ok(Val::Bool(true))
+    Ok(CelValue::Bool(true))
 }
 
 /// What is at a key or index; what has none is an error only where nobody asks whether it is there.
-fn qualify<'v>(value: &Val<'v>, key: &Val<'v>, asked: bool) -> Result<Option<Val<'v>>, Fail> {
+fn qualify<'v>(value: &CelValue<'v>, key: &CelValue<'v>, asked: bool) -> Result<Option<CelValue<'v>>, EvaluationError> {
     let found = match value {
-        Val::Map(map) => map.find(key)?,
-        Val::List(list) => {
+        CelValue::Map(map) => map.find(key)?,
+        CelValue::List(list) => {
             let index = index(key)?;
             let found = usize::try_from(index).ok().and_then(|index| list.get(index));
             // items of the manifest are found by an int alone
             match key {
-                Val::Int(_) => found,
+                CelValue::Int(_) => found,
                 _ if list.is_made() => found,
                 _ if found.is_some() => return error("unsupported index"),
                 _ => found,
@@ -149,79 +156,79 @@ fn qualify<'v>(value: &Val<'v>, key: &Val<'v>, asked: bool) -> Result<Option<Val
         _ if asked => None,
         _ => return error(missing(value, key)),
     };
-    found.map(Val::sound).transpose()
+    found.map(CelValue::sound).transpose()
 }
 
 /// A number that passes for an index.
-fn index(key: &Val<'_>) -> Result<i64, Fail> {
+fn index(key: &CelValue<'_>) -> Result<i64, EvaluationError> {
     let index = match key {
-        Val::Int(index) => Some(*index),
-        Val::Uint(index) => i64::try_from(*index).ok(),
-        Val::Double(index) => whole(*index),
+        CelValue::Int(index) => Some(*index),
+        CelValue::Uint(index) => i64::try_from(*index).ok(),
+        CelValue::Double(index) => whole(*index),
         _ => None,
     };
     index.map_or_else(|| error("unsupported index"), Ok)
 }
 
-fn missing(value: &Val<'_>, key: &Val<'_>) -> String {
+fn missing(value: &CelValue<'_>, key: &CelValue<'_>) -> String {
     match (value, key) {
-        (Val::List(_), Val::Int(index)) => format!("index out of bounds: {index}"),
-        (_, Val::Text(name)) => format!("no such key: {name}"),
+        (CelValue::List(_), CelValue::Int(index)) => format!("index out of bounds: {index}"),
+        (_, CelValue::Text(name)) => format!("no such key: {name}"),
         _ => "no such key".to_owned(),
     }
 }
 
-fn list<'v>(items: &'v [(Tree, bool)], scope: &mut Scope<'v>) -> Outcome<'v> {
+fn list<'v>(items: &'v [(Expression, bool)], scope: &mut Variables<'v>) -> Evaluated<'v> {
     let mut made = Vec::with_capacity(items.len());
     for (item, optional) in items {
         match (evaluate(item, scope)?, optional) {
             (value, false) => made.push(value),
-            (Val::Optional(None), true) => {}
-            (Val::Optional(Some(value)), true) => made.push(Rc::unwrap_or_clone(value)),
+            (CelValue::Optional(None), true) => {}
+            (CelValue::Optional(Some(value)), true) => made.push(Rc::unwrap_or_clone(value)),
             _ => return error("cannot initialize optional list element from non-optional value"),
         }
     }
-    Ok(Val::list(made))
+    Ok(CelValue::list(made))
 }
 
-fn map<'v>(entries: &'v [(Tree, Tree, bool)], scope: &mut Scope<'v>) -> Outcome<'v> {
+fn map<'v>(entries: &'v [(Expression, Expression, bool)], scope: &mut Variables<'v>) -> Evaluated<'v> {
     let mut made = BTreeMap::new();
     for (key, value, optional) in entries {
         let key = evaluate(key, scope)?.key()?;
         match (evaluate(value, scope)?, optional) {
             (value, false) => drop(made.insert(key, value)),
-            (Val::Optional(None), true) => drop(made.remove(&key)),
-            (Val::Optional(Some(value)), true) => drop(made.insert(key, Rc::unwrap_or_clone(value))),
+            (CelValue::Optional(None), true) => drop(made.remove(&key)),
+            (CelValue::Optional(Some(value)), true) => drop(made.insert(key, Rc::unwrap_or_clone(value))),
             _ => return error("cannot initialize optional entry from non-optional value"),
         }
     }
-    Ok(Val::Map(Map::Made(Rc::new(made))))
+    Ok(CelValue::Map(CelMap::Made(Rc::new(made))))
 }
 
 /// `&&` and `||`: the one side that settles it does so whatever the other comes to.
-fn either<'v>(one: &'v Tree, other: &'v Tree, scope: &mut Scope<'v>, settles: bool) -> Outcome<'v> {
-    let flag = |outcome: Outcome<'v>| match outcome? {
-        Val::Bool(flag) => Ok(flag),
+fn either<'v>(one: &'v Expression, other: &'v Expression, scope: &mut Variables<'v>, settles: bool) -> Evaluated<'v> {
+    let flag = |outcome: Evaluated<'v>| match outcome? {
+        CelValue::Bool(flag) => Ok(flag),
         _ => no_overload(),
     };
     let first = flag(evaluate(one, scope));
-    if first == Ok(settles) || matches!(first, Err(Fail::NotChecked(_))) {
-        return first.map(Val::Bool);
+    if first == Ok(settles) || matches!(first, Err(EvaluationError::NotChecked(_))) {
+        return first.map(CelValue::Bool);
     }
     let second = flag(evaluate(other, scope));
-    if second == Ok(settles) || matches!(second, Err(Fail::NotChecked(_))) {
-        return second.map(Val::Bool);
+    if second == Ok(settles) || matches!(second, Err(EvaluationError::NotChecked(_))) {
+        return second.map(CelValue::Bool);
     }
-    first.and(second).map(Val::Bool)
+    first.and(second).map(CelValue::Bool)
 }
 
 /// What a macro goes over: one or two values each time.
-fn range<'v>(value: Val<'v>, two: bool) -> Result<Vec<(Val<'v>, Option<Val<'v>>)>, Fail> {
+fn range<'v>(value: CelValue<'v>, two: bool) -> Result<Vec<(CelValue<'v>, Option<CelValue<'v>>)>, EvaluationError> {
     match value {
-        Val::List(list) if two => Ok((0_i64..).map(Val::Int).zip(list.iter().map(Some)).collect()),
-        Val::List(list) => Ok(list.iter().map(|item| (item, None)).collect()),
-        Val::Map(map) => {
-            let value = |key: &Val<'v>| if two { map.find(key) } else { Ok(None) };
+        CelValue::List(list) if two => Ok((0_i64..).map(CelValue::Int).zip(list.iter().map(Some)).collect()),
+        CelValue::List(list) => Ok(list.iter().map(|item| (item, None)).collect()),
+        CelValue::Map(map) => {
+            let value = |key: &CelValue<'v>| if two { map.find(key) } else { Ok(None) };
             map.keys().into_iter().map(|key| value(&key).map(|value| (key, value))).collect()
         }
         _ => no_overload(),
@@ -229,28 +236,28 @@ fn range<'v>(value: Val<'v>, two: bool) -> Result<Vec<(Val<'v>, Option<Val<'v>>)
 }
 
 /// What a macro has come to.
-struct Sum<'v> {
-    values: Vec<Val<'v>>,
-    map: BTreeMap<Key<'v>, Val<'v>>,
+struct FoldState<'v> {
+    values: Vec<CelValue<'v>>,
+    map: BTreeMap<CelKey<'v>, CelValue<'v>>,
     count: usize,
     /// The first error of `all` and `exists`, which a later value may settle nevertheless.
-    failed: Option<Fail>,
+    failed: Option<EvaluationError>,
 }
 
-fn fold<'v>(fold: &'v Fold, scope: &mut Scope<'v>) -> Outcome<'v> {
+fn fold<'v>(fold: &'v Fold, scope: &mut Variables<'v>) -> Evaluated<'v> {
     let over = evaluate(&fold.range, scope)?;
     let zero = match (&over, fold.kind) {
-        (Val::List(list), FoldKind::Filter) => list.zero(),
-        (Val::List(list), FoldKind::Map) => zero_of(&fold.body, scope.len(), list),
+        (CelValue::List(list), FoldKind::Filter) => list.zero(),
+        (CelValue::List(list), FoldKind::Map) => zero_of(&fold.body, scope.len(), list),
         (_, FoldKind::Map) => zero_of(
             &fold.body,
             usize::MAX,
-            &List { semantics: ListSemantics::Plain, items: Items::Made(Rc::default()) },
+            &CelList { semantics: ListSemantics::Plain, items: ListItems::Made(Rc::default()) },
         ),
         _ => None,
     };
     let sorted = (fold.kind == FoldKind::SortBy).then(|| over.clone());
-    let mut sum = Sum { values: Vec::new(), map: BTreeMap::new(), count: 0, failed: None };
+    let mut sum = FoldState { values: Vec::new(), map: BTreeMap::new(), count: 0, failed: None };
     for (first, second) in range(over, fold.two)? {
         let before = scope.len();
         scope.push(first.clone());
@@ -265,16 +272,16 @@ fn fold<'v>(fold: &'v Fold, scope: &mut Scope<'v>) -> Outcome<'v> {
         return Err(failed);
     }
     Ok(match fold.kind {
-        FoldKind::All => Val::Bool(true),
-        FoldKind::Exists => Val::Bool(false),
-        FoldKind::ExistsOne => Val::Bool(sum.count == 1),
+        FoldKind::All => CelValue::Bool(true),
+        FoldKind::Exists => CelValue::Bool(false),
+        FoldKind::ExistsOne => CelValue::Bool(sum.count == 1),
         FoldKind::Map | FoldKind::Filter => match zero.filter(|_| sum.values.is_empty()) {
-            Some(zero) => Val::List(List { semantics: ListSemantics::Plain, items: Items::Empty(zero) }),
-            None => Val::list(sum.values),
+            Some(zero) => CelValue::List(CelList { semantics: ListSemantics::Plain, items: ListItems::Empty(zero) }),
+            None => CelValue::list(sum.values),
         },
-        FoldKind::TransformMap | FoldKind::TransformMapEntry => Val::Map(Map::Made(Rc::new(sum.map))),
+        FoldKind::TransformMap | FoldKind::TransformMapEntry => CelValue::Map(CelMap::Made(Rc::new(sum.map))),
         FoldKind::SortBy => match sorted {
-            Some(Val::List(list)) => return lists::sort_by(&list, sum.values),
+            Some(CelValue::List(list)) => return lists::sort_by(&list, sum.values),
             _ => return no_overload(),
         },
     })
@@ -282,30 +289,30 @@ fn fold<'v>(fold: &'v Fold, scope: &mut Scope<'v>) -> Outcome<'v> {
 
 /// The type of numbers that an expression gives, as far as that can be told without any. `place` is that of the variable
 /// that stands for an item of the list.
-fn zero_of(tree: &Tree, place: usize, list: &List<'_>) -> Option<Zero> {
+fn zero_of(tree: &Expression, place: usize, list: &CelList<'_>) -> Option<NumberType> {
     match tree {
-        Tree::Int(_) => Some(Zero::Int),
-        Tree::Uint(_) => Some(Zero::Uint),
-        Tree::Double(_) => Some(Zero::Double),
-        Tree::Variable(variable) if *variable == place => list.zero(),
-        Tree::Chain(base, accesses) if matches!(**base, Tree::Variable(variable) if variable == place) => {
+        Expression::Int(_) => Some(NumberType::Int),
+        Expression::Uint(_) => Some(NumberType::Uint),
+        Expression::Double(_) => Some(NumberType::Double),
+        Expression::Variable(variable) if *variable == place => list.zero(),
+        Expression::Chain(base, accesses) if matches!(**base, Expression::Variable(variable) if variable == place) => {
             let mut node = list.node()?;
             for access in accesses {
                 node = match &access.key {
-                    Tree::Text(name) if !access.optional => node.property(&super::names::unescape(name)?)?,
+                    Expression::Text(name) if !access.optional => node.property(&super::names::unescape(name)?)?,
                     _ => return None,
                 };
             }
             super::data::zero(node)
         }
-        Tree::If(_, yes, no) => zero_of(yes, place, list).or_else(|| zero_of(no, place, list)),
-        Tree::Call(function, args) => match function.name {
+        Expression::If(_, yes, no) => zero_of(yes, place, list).or_else(|| zero_of(no, place, list)),
+        Expression::Call(function, args) => match function.name {
             "size" | "int" | "indexOf" | "lastIndexOf" | "asInteger" | "compareTo" | "major" | "minor" | "patch" => {
-                Some(Zero::Int)
+                Some(NumberType::Int)
             }
-            "uint" => Some(Zero::Uint),
-            "double" | "asApproximateFloat" => Some(Zero::Double),
-            "duration" => Some(Zero::Duration),
+            "uint" => Some(NumberType::Uint),
+            "double" | "asApproximateFloat" => Some(NumberType::Double),
+            "duration" => Some(NumberType::Duration),
             "_+_" | "_-_" | "_*_" | "_/_" | "_%_" | "-_" => args.iter().find_map(|arg| zero_of(arg, place, list)),
             _ => None,
         },
@@ -313,9 +320,9 @@ fn zero_of(tree: &Tree, place: usize, list: &List<'_>) -> Option<Zero> {
     }
 }
 
-fn test<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Result<bool, Fail> {
+fn test<'v>(tree: &'v Expression, scope: &mut Variables<'v>) -> Result<bool, EvaluationError> {
     match evaluate(tree, scope)? {
-        Val::Bool(flag) => Ok(flag),
+        CelValue::Bool(flag) => Ok(flag),
         _ => no_overload(),
     }
 }
@@ -323,10 +330,10 @@ fn test<'v>(tree: &'v Tree, scope: &mut Scope<'v>) -> Result<bool, Fail> {
 /// One turn of a macro; a value where no other turn is needed.
 fn turn<'v>(
     fold: &'v Fold,
-    first: &Val<'v>,
-    scope: &mut Scope<'v>,
-    sum: &mut Sum<'v>,
-) -> Result<Option<Val<'v>>, Fail> {
+    first: &CelValue<'v>,
+    scope: &mut Variables<'v>,
+    sum: &mut FoldState<'v>,
+) -> Result<Option<CelValue<'v>>, EvaluationError> {
     if let Some(filter) = &fold.filter
         && !test(filter, scope)?
     {
@@ -336,9 +343,9 @@ fn turn<'v>(
         FoldKind::All | FoldKind::Exists => {
             let settles = fold.kind == FoldKind::Exists;
             match test(&fold.body, scope) {
-                Ok(flag) if flag == settles => return Ok(Some(Val::Bool(settles))),
+                Ok(flag) if flag == settles => return Ok(Some(CelValue::Bool(settles))),
                 Ok(_) => {}
-                Err(not_checked @ Fail::NotChecked(_)) => return Err(not_checked),
+                Err(not_checked @ EvaluationError::NotChecked(_)) => return Err(not_checked),
                 Err(problem) => sum.failed = sum.failed.take().or(Some(problem)),
             }
         }
@@ -354,9 +361,9 @@ fn turn<'v>(
             insert(&mut sum.map, first.clone().sound()?.key()?, value)?;
         }
         FoldKind::TransformMapEntry => {
-            let Val::Map(entries) = evaluate(&fold.body, scope)? else { return no_overload() };
+            let CelValue::Map(entries) = evaluate(&fold.body, scope)? else { return no_overload() };
             for key in entries.keys() {
-                let value = entries.find(&key)?.unwrap_or(Val::Null);
+                let value = entries.find(&key)?.unwrap_or(CelValue::Null);
                 insert(&mut sum.map, key.key()?, value)?;
             }
         }
@@ -364,7 +371,11 @@ fn turn<'v>(
     Ok(None)
 }
 
-fn insert<'v>(map: &mut BTreeMap<Key<'v>, Val<'v>>, key: Key<'v>, value: Val<'v>) -> Result<(), Fail> {
+fn insert<'v>(
+    map: &mut BTreeMap<CelKey<'v>, CelValue<'v>>,
+    key: CelKey<'v>,
+    value: CelValue<'v>,
+) -> Result<(), EvaluationError> {
     if map.insert(key, value).is_some() {
         return error("insert failed: the key already exists");
     }

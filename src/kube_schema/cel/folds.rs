@@ -1,9 +1,9 @@
 //! Types and costs of macros. cel-go expands them into loops; the costs here are those of the expansions.
 
-use super::check::{Checked, Checker, Checking, Rejection, sum};
-use super::cost::{EntrySizes, NEW_LIST, NEW_MAP, Size};
+use super::check::{CheckError, CheckResult, CheckedExpression, TypeChecker, sum};
+use super::cost::{EntrySizes, NEW_LIST, NEW_MAP, SizeBounds};
+use super::expression::{Expression, Fold, FoldKind};
 use super::functions::SORT_BY_KEYS;
-use super::tree::{Fold, FoldKind, Tree};
 use super::types::CelType;
 
 /// Cost of a variable.
@@ -14,7 +14,7 @@ const CALL: u64 = 1;
 const APPEND: u64 = CALL + VARIABLE + NEW_LIST;
 
 /// A macro over a list or a map.
-pub fn fold<'s>(checker: &mut Checker<'s>, fold: &Fold) -> Checking<'s> {
+pub fn fold<'s>(checker: &mut TypeChecker<'s>, fold: &Fold) -> CheckResult<'s> {
     let range = checker.check(&fold.range)?;
     match fold.kind {
         FoldKind::SortBy => sort_by(checker, fold, &range),
@@ -23,7 +23,11 @@ pub fn fold<'s>(checker: &mut Checker<'s>, fold: &Fold) -> Checking<'s> {
 }
 
 /// Variables of a loop over a value.
-fn variables<'s>(checker: &mut Checker<'s>, range: &Checked<'s>, two: bool) -> Result<Vec<Checked<'s>>, Rejection> {
+fn variables<'s>(
+    checker: &mut TypeChecker<'s>,
+    range: &CheckedExpression<'s>,
+    two: bool,
+) -> Result<Vec<CheckedExpression<'s>>, CheckError> {
     let kind = checker.types.substitute(&range.kind);
     let (key, value) = match &kind {
         CelType::List(item) => (CelType::Int, (**item).clone()),
@@ -34,15 +38,15 @@ fn variables<'s>(checker: &mut Checker<'s>, range: &Checked<'s>, two: bool) -> R
         }
         other => {
             let message = format!("a macro goes over a list or a map, this is {}", other.told());
-            return Err(Rejection::refused(message));
+            return Err(CheckError::refused(message));
         }
     };
     let of_list = matches!(kind, CelType::List(_));
     let list = range.entry.map_or(of_list, |entry| entry.list);
-    let variable = |kind: CelType<'s>, part: &str, size: Option<Size>| {
+    let variable = |kind: CelType<'s>, part: &str, size: Option<SizeBounds>| {
         let path = range.path.iter().cloned().chain([part.to_owned()]).collect();
-        let own = Checked::new(kind, VARIABLE);
-        Checked { path, size: own.size.or(size), ..own }
+        let own = CheckedExpression::new(kind, VARIABLE);
+        CheckedExpression { path, size: own.size.or(size), ..own }
     };
     let keys = range.entry.map(|entry| entry.key);
     let values = range.entry.map(|entry| entry.value);
@@ -54,7 +58,7 @@ fn variables<'s>(checker: &mut Checker<'s>, range: &Checked<'s>, two: bool) -> R
     })
 }
 
-fn over<'s>(checker: &mut Checker<'s>, fold: &Fold, range: &Checked<'s>) -> Checking<'s> {
+fn over<'s>(checker: &mut TypeChecker<'s>, fold: &Fold, range: &CheckedExpression<'s>) -> CheckResult<'s> {
     let variables = variables(checker, range, fold.two)?;
     let first = variables[0].clone();
     let (filter, body) = checker.with(variables, |checker| {
@@ -66,14 +70,15 @@ fn over<'s>(checker: &mut Checker<'s>, fold: &Fold, range: &Checked<'s>) -> Chec
     }
     // the start, one turn and the result of the loop
     let turn = |cost: u64| sum([cost, body.cost, filter.as_ref().map_or(0, |filter| filter.cost)]);
-    let appended =
-        |item: Size| Some(EntrySizes { list: true, key: Size::fixed(1), value: Size { min: 0, max: item.max } });
+    let appended = |item: SizeBounds| {
+        Some(EntrySizes { list: true, key: SizeBounds::fixed(1), value: SizeBounds { min: 0, max: item.max } })
+    };
     let count = range.size_or_unknown();
     let cost = |start: u64, turn: u64, result: u64| sum([range.cost, start, result, count.max.saturating_mul(turn)]);
-    let made = |kind: CelType<'s>, cost: u64, entry: Option<EntrySizes>| Checked {
+    let made = |kind: CelType<'s>, cost: u64, entry: Option<EntrySizes>| CheckedExpression {
         size: Some(count),
         entry,
-        ..Checked::new(kind, cost)
+        ..CheckedExpression::new(kind, cost)
     };
     Ok(match fold.kind {
         FoldKind::All => flag(checker, &body, cost(0, turn(VARIABLE + CALL + VARIABLE), VARIABLE))?,
@@ -97,48 +102,53 @@ fn over<'s>(checker: &mut Checker<'s>, fold: &Fold, range: &Checked<'s>) -> Chec
         FoldKind::TransformMapEntry => {
             let kind = CelType::map(checker.types.fresh(), checker.types.fresh());
             if !checker.types.assign(&body.kind, &kind) {
-                return Err(Rejection::refused(format!("an entry is a map, this is {}", body.kind.told())));
+                return Err(CheckError::refused(format!("an entry is a map, this is {}", body.kind.told())));
             }
             made(kind, cost(NEW_MAP, turn(CALL + VARIABLE), VARIABLE), None)
         }
-        FoldKind::SortBy => return Err(Rejection::NotChecked("`sortBy`".to_owned())),
+        FoldKind::SortBy => return Err(CheckError::NotChecked("`sortBy`".to_owned())),
     })
 }
 
-fn condition<'s>(checker: &mut Checker<'s>, body: &Checked<'s>) -> Result<(), Rejection> {
+fn condition<'s>(checker: &mut TypeChecker<'s>, body: &CheckedExpression<'s>) -> Result<(), CheckError> {
     if checker.types.assign(&body.kind, &CelType::Bool) {
         return Ok(());
     }
     let told = checker.types.substitute(&body.kind).told();
-    Err(Rejection::refused(format!("a condition is true or false, this one is {told}")))
+    Err(CheckError::refused(format!("a condition is true or false, this one is {told}")))
 }
 
-fn flag<'s>(checker: &mut Checker<'s>, body: &Checked<'s>, cost: u64) -> Checking<'s> {
+fn flag<'s>(checker: &mut TypeChecker<'s>, body: &CheckedExpression<'s>, cost: u64) -> CheckResult<'s> {
     condition(checker, body)?;
-    Ok(Checked::new(CelType::Bool, cost))
+    Ok(CheckedExpression::new(CelType::Bool, cost))
 }
 
 /// `list.sortBy(item, key)`: a list of keys is made, and both are put in order together.
-fn sort_by<'s>(checker: &mut Checker<'s>, fold: &Fold, range: &Checked<'s>) -> Checking<'s> {
-    let list = Checked { cost: VARIABLE, ..range.clone() };
+fn sort_by<'s>(checker: &mut TypeChecker<'s>, fold: &Fold, range: &CheckedExpression<'s>) -> CheckResult<'s> {
+    let list = CheckedExpression { cost: VARIABLE, ..range.clone() };
     let keys = Fold { kind: FoldKind::Map, ..fold.clone() };
     let keys = over(checker, &keys, &list)?;
     let sorted = checker.named_call(SORT_BY_KEYS, true, &[list, keys])?;
-    Ok(Checked { cost: sum([sorted.cost, range.cost, NEW_LIST]), ..sorted })
+    Ok(CheckedExpression { cost: sum([sorted.cost, range.cost, NEW_LIST]), ..sorted })
 }
 
 /// `optMap` and `optFlatMap`: a choice by `hasValue()`, of which one side binds the value to a name.
-pub fn within<'s>(checker: &mut Checker<'s>, target: &Tree, body: &Tree, flat: bool) -> Checking<'s> {
+pub fn within<'s>(
+    checker: &mut TypeChecker<'s>,
+    target: &Expression,
+    body: &Expression,
+    flat: bool,
+) -> CheckResult<'s> {
     let target = checker.check(target)?;
     let test = checker.named_call("hasValue", true, std::slice::from_ref(&target))?;
     let value = checker.named_call("value", true, std::slice::from_ref(&target))?;
     let value_cost = value.cost;
     let body = checker.with(vec![value], |checker| checker.check(body))?;
-    let bound = Checked { cost: sum([NEW_LIST, value_cost, body.cost]), path: Vec::new(), ..body };
+    let bound = CheckedExpression { cost: sum([NEW_LIST, value_cost, body.cost]), path: Vec::new(), ..body };
     let yes = if flat { bound } else { checker.named_call("optional.of", false, &[bound])? };
     let no = checker.named_call("optional.none", false, &[])?;
     let cost = test.cost.saturating_add(yes.cost.max(no.cost));
     let entry = EntrySizes::union(yes.entry, no.entry);
     let found = checker.named_call("_?_:_", false, &[test, yes, no])?;
-    Ok(Checked { cost, entry, ..found })
+    Ok(CheckedExpression { cost, entry, ..found })
 }

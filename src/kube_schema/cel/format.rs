@@ -2,16 +2,16 @@
 
 use super::convert;
 use super::types::CelType;
-use super::value::{Fail, List, Map, Val, error};
+use super::value::{CelList, CelMap, CelValue, EvaluationError, error};
 use crate::golang::quote;
 
 /// Decimals where none are asked for.
 const DECIMALS: usize = 6;
 
-type Written = Result<String, Fail>;
+type Formatted = Result<String, EvaluationError>;
 
 /// Fills the clauses of a text, such as `%s` and `%.2f`, with the items of a list.
-pub fn format(text: &str, args: &List<'_>) -> Written {
+pub fn format(text: &str, args: &CelList<'_>) -> Formatted {
     let mut filled = String::new();
     let mut rest = text;
     let mut used = 0;
@@ -36,7 +36,7 @@ pub fn format(text: &str, args: &List<'_>) -> Written {
 }
 
 /// The clauses of a text, in order.
-pub fn clauses(text: &str) -> Result<Vec<char>, Fail> {
+pub fn clauses(text: &str) -> Result<Vec<char>, EvaluationError> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('%') {
@@ -69,51 +69,51 @@ pub fn takes(clause: char, kind: &CelType<'_>) -> bool {
     }
 }
 
-fn precision(text: &str) -> Result<(Option<usize>, &str), Fail> {
+fn precision(text: &str) -> Result<(Option<usize>, &str), EvaluationError> {
     let Some(digits) = text.strip_prefix('.') else { return Ok((None, text)) };
     let end = digits.find(|c: char| !c.is_ascii_digit());
     let Some(end) = end else { return error("could not find end of precision specifier") };
     match digits[..end].parse() {
         Ok(precision) if precision < 100_000 => Ok((Some(precision), &digits[end..])),
-        Ok(_) => Err(Fail::NotChecked("a number with so many decimals is too long".to_owned())),
+        Ok(_) => Err(EvaluationError::NotChecked("a number with so many decimals is too long".to_owned())),
         Err(_) => error("error while converting precision to integer"),
     }
 }
 
-fn write(clause: char, precision: Option<usize>, value: &Val<'_>) -> Written {
+fn write(clause: char, precision: Option<usize>, value: &CelValue<'_>) -> Formatted {
     let refused = || error(format!("error during formatting: %{clause} was given {}", value.kind()));
     match (clause, value) {
         ('s', value) => plain(value),
-        ('d' | 'b' | 'x' | 'X' | 'o', Val::Zero) => Ok("0".to_owned()),
-        ('d', Val::Int(number)) => Ok(number.to_string()),
-        ('d', Val::Uint(number)) => Ok(number.to_string()),
+        ('d' | 'b' | 'x' | 'X' | 'o', CelValue::Zero) => Ok("0".to_owned()),
+        ('d', CelValue::Int(number)) => Ok(number.to_string()),
+        ('d', CelValue::Uint(number)) => Ok(number.to_string()),
         ('f' | 'e', value) => {
             let number = match value {
-                Val::Double(number) => *number,
-                Val::Text(text) => match &**text {
+                CelValue::Double(number) => *number,
+                CelValue::Text(text) => match &**text {
                     "NaN" => f64::NAN,
                     "Infinity" => f64::INFINITY,
                     "-Infinity" => f64::NEG_INFINITY,
                     _ => return refused(),
                 },
-                Val::Zero => return convert::string(Val::Zero).map(|_| String::new()),
+                CelValue::Zero => return convert::string(CelValue::Zero).map(|_| String::new()),
                 _ => return refused(),
             };
             let precision = precision.unwrap_or(DECIMALS);
             // of `%e` the server takes the precision for a width
             Ok(if clause == 'f' { fixed(number, precision) } else { format!("{:>precision$}", scientific(number)) })
         }
-        ('b', Val::Bool(flag)) => Ok(if *flag { "1" } else { "0" }.to_owned()),
-        ('b', Val::Int(number)) => Ok(signed(*number, &format!("{:b}", number.unsigned_abs()))),
-        ('b', Val::Uint(number)) => Ok(format!("{number:b}")),
-        ('o', Val::Int(number)) => Ok(signed(*number, &format!("{:o}", number.unsigned_abs()))),
-        ('o', Val::Uint(number)) => Ok(format!("{number:o}")),
+        ('b', CelValue::Bool(flag)) => Ok(if *flag { "1" } else { "0" }.to_owned()),
+        ('b', CelValue::Int(number)) => Ok(signed(*number, &format!("{:b}", number.unsigned_abs()))),
+        ('b', CelValue::Uint(number)) => Ok(format!("{number:b}")),
+        ('o', CelValue::Int(number)) => Ok(signed(*number, &format!("{:o}", number.unsigned_abs()))),
+        ('o', CelValue::Uint(number)) => Ok(format!("{number:o}")),
         ('x' | 'X', value) => {
             let digits = match value {
-                Val::Int(number) => signed(*number, &format!("{:x}", number.unsigned_abs())),
-                Val::Uint(number) => format!("{number:x}"),
-                Val::Text(text) => hex(text.as_bytes()),
-                Val::Bytes(bytes) => hex(bytes),
+                CelValue::Int(number) => signed(*number, &format!("{:x}", number.unsigned_abs())),
+                CelValue::Uint(number) => format!("{number:x}"),
+                CelValue::Text(text) => hex(text.as_bytes()),
+                CelValue::Bytes(bytes) => hex(bytes),
                 _ => return refused(),
             };
             Ok(if clause == 'X' { digits.to_uppercase() } else { digits })
@@ -180,48 +180,50 @@ fn scientific(number: f64) -> String {
 }
 
 /// `%s`.
-fn plain(value: &Val<'_>) -> Written {
+fn plain(value: &CelValue<'_>) -> Formatted {
     match value {
-        Val::Null => Ok("null".to_owned()),
-        Val::List(list) => inner_list(list),
-        Val::Map(map) => inner_map(map),
-        Val::Type(name) => Ok((*name).to_owned()),
-        Val::Ip(_) | Val::Cidr(_) => error(format!("error during formatting: %s was given {}", value.kind())),
+        CelValue::Null => Ok("null".to_owned()),
+        CelValue::List(list) => inner_list(list),
+        CelValue::Map(map) => inner_map(map),
+        CelValue::Type(name) => Ok((*name).to_owned()),
+        CelValue::Ip(_) | CelValue::Cidr(_) => error(format!("error during formatting: %s was given {}", value.kind())),
         other => match convert::string(other.clone())? {
-            Val::Text(text) => Ok(text.into_owned()),
+            CelValue::Text(text) => Ok(text.into_owned()),
             _ => error("error during formatting"),
         },
     }
 }
 
 /// Within a list or a map values look as they do in an expression.
-fn inner(value: &Val<'_>) -> Written {
+fn inner(value: &CelValue<'_>) -> Formatted {
     Ok(match value {
-        Val::Text(text) => quote::quote(text),
-        Val::Bytes(_) => format!("b{}", quote::quote(&plain(value)?)),
-        Val::Time(_) => format!("timestamp({})", quote::quote(&plain(value)?)),
-        Val::Duration(_) => format!("duration({})", quote::quote(&plain(value)?)),
-        Val::Double(number) if number.is_nan() => "\"NaN\"".to_owned(),
-        Val::Double(number) if number.is_infinite() => if *number > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" }.to_owned(),
-        Val::Double(number) => format!("{number:.DECIMALS$}"),
-        Val::Int(_)
-        | Val::Uint(_)
-        | Val::Bool(_)
-        | Val::Null
-        | Val::Type(_)
-        | Val::List(_)
-        | Val::Map(_)
-        | Val::Zero => plain(value)?,
+        CelValue::Text(text) => quote::quote(text),
+        CelValue::Bytes(_) => format!("b{}", quote::quote(&plain(value)?)),
+        CelValue::Time(_) => format!("timestamp({})", quote::quote(&plain(value)?)),
+        CelValue::Duration(_) => format!("duration({})", quote::quote(&plain(value)?)),
+        CelValue::Double(number) if number.is_nan() => "\"NaN\"".to_owned(),
+        CelValue::Double(number) if number.is_infinite() => {
+            if *number > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" }.to_owned()
+        }
+        CelValue::Double(number) => format!("{number:.DECIMALS$}"),
+        CelValue::Int(_)
+        | CelValue::Uint(_)
+        | CelValue::Bool(_)
+        | CelValue::Null
+        | CelValue::Type(_)
+        | CelValue::List(_)
+        | CelValue::Map(_)
+        | CelValue::Zero => plain(value)?,
         other => return error(format!("no formatting function for {}", other.kind())),
     })
 }
 
-fn inner_list(list: &List<'_>) -> Written {
+fn inner_list(list: &CelList<'_>) -> Formatted {
     let items: Vec<String> = list.iter().map(|item| inner(&item.sound()?)).collect::<Result<_, _>>()?;
     Ok(format!("[{}]", items.join(", ")))
 }
 
-fn inner_map(map: &Map<'_>) -> Written {
+fn inner_map(map: &CelMap<'_>) -> Formatted {
     let mut entries = Vec::new();
     for key in map.keys() {
         let Some(value) = map.find(&key)? else { return error("could not find key") };
@@ -236,27 +238,40 @@ fn inner_map(map: &Map<'_>) -> Written {
 mod tests {
     use super::*;
 
-    fn filled(text: &str, args: Vec<Val<'_>>) -> Written {
-        let Val::List(list) = Val::list(args) else { unreachable!() };
+    fn filled(text: &str, args: Vec<CelValue<'_>>) -> Formatted {
+        let CelValue::List(list) = CelValue::list(args) else { unreachable!() };
         format(text, &list)
     }
 
     #[test]
     fn clauses_are_filled() {
-        let double = |number: f64| vec![Val::Double(number)];
+        let double = |number: f64| vec![CelValue::Double(number)];
         assert_eq!(filled("%f", double(1_234.567_8)).unwrap(), "1,234.567800");
         assert_eq!(filled("%.15e|%%", double(1234.5)).unwrap(), "  1.234500×10⁰³|%");
         assert_eq!(filled("%.0e", double(1e-5)).unwrap(), "1.000000×10⁻⁰⁵");
         assert_eq!(filled("%f", double(f64::NEG_INFINITY)).unwrap(), "-∞");
         assert_eq!(
-            filled("%x %X %b %o", vec![Val::Int(-255), Val::text("ab"), Val::Bool(true), Val::Uint(8)]).unwrap(),
+            filled(
+                "%x %X %b %o",
+                vec![CelValue::Int(-255), CelValue::text("ab"), CelValue::Bool(true), CelValue::Uint(8)]
+            )
+            .unwrap(),
             "-ff 6162 1 10"
         );
-        let list = Val::list(vec![Val::text("a\"b"), Val::Double(1.5), Val::Duration(1_500_000_000), Val::Null]);
+        let list = CelValue::list(vec![
+            CelValue::text("a\"b"),
+            CelValue::Double(1.5),
+            CelValue::Duration(1_500_000_000),
+            CelValue::Null,
+        ]);
         assert_eq!(filled("%s", vec![list]).unwrap(), r#"["a\"b", 1.500000, duration("1.5s"), null]"#);
-        for (text, args) in
-            [("%s", vec![]), ("%", vec![Val::Int(1)]), ("%d", double(1.0)), ("%.f", double(1.0)), ("%y", double(1.0))]
-        {
+        for (text, args) in [
+            ("%s", vec![]),
+            ("%", vec![CelValue::Int(1)]),
+            ("%d", double(1.0)),
+            ("%.f", double(1.0)),
+            ("%y", double(1.0)),
+        ] {
             assert!(filled(text, args).is_err(), "{text}");
         }
     }

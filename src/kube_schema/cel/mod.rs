@@ -12,6 +12,7 @@ mod cost;
 mod data;
 mod equality;
 mod evaluate;
+mod expression;
 mod folds;
 mod format;
 mod functions;
@@ -23,7 +24,6 @@ mod number;
 mod quantity;
 mod texts;
 mod times;
-mod tree;
 pub(in crate::kube_schema) mod types;
 pub(in crate::kube_schema) mod value;
 mod version;
@@ -31,13 +31,13 @@ mod version;
 use serde_json::Value;
 
 use super::field_path::{FieldPath, PathSegment};
-use super::schema::{SchemaMismatch, SchemaNode, Unsupported};
-use check::Rejection;
+use super::schema::{SchemaMismatch, SchemaNode, UnsupportedConstraint};
+use check::CheckError;
 pub use compile::CompileError;
-use compile::{Compiled, compile};
+use compile::{CompiledExpression, compile};
 use evaluate::evaluate;
-use tree::Tree;
-use value::{Fail, Val};
+use expression::Expression;
+use value::{CelValue, EvaluationError};
 
 /// Most bytes of a message that an expression makes.
 const MAX_MESSAGE: usize = 5 * 1024;
@@ -61,11 +61,11 @@ pub enum RuleVerdict {
 
 /// A rule of `x-kubernetes-validations`.
 pub struct CelRule {
-    compiled: Result<Compiled, CompileError>,
+    compiled: Result<CompiledExpression, CompileError>,
     text: String,
     message: String,
     /// Makes the message, where it can.
-    message_expression: Option<Result<Tree, CompileError>>,
+    message_expression: Option<Result<Expression, CompileError>>,
     field: Option<FieldPath>,
     /// `oldSelf` is an optional, and none on a creation.
     optional_old_self: bool,
@@ -99,11 +99,11 @@ impl CelRule {
 
     /// Why the rule cannot be evaluated here.
     #[must_use]
-    pub fn unsupported(&self) -> Option<Unsupported> {
+    pub fn unsupported(&self) -> Option<UnsupportedConstraint> {
         let errors =
             [self.compiled.as_ref().err(), self.message_expression.as_ref().and_then(|made| made.as_ref().err())];
         let error = errors.into_iter().flatten().next()?;
-        Some(Unsupported::Cel { rule: self.text.clone(), why: error.to_string() })
+        Some(UnsupportedConstraint::Cel { rule: self.text.clone(), why: error.to_string() })
     }
 
     /// What the API server says of the rule, whose value has a schema and occurs so often at most.
@@ -123,33 +123,35 @@ impl CelRule {
                 help: None,
             },
             Ok(cost) => RuleVerdict::Cost { cost: cost.saturating_mul(times) },
-            Err(Rejection::Refused { message, help }) => RuleVerdict::Refused { message, help },
-            Err(Rejection::NotChecked(what)) => RuleVerdict::NotChecked { what },
+            Err(CheckError::Refused { message, help }) => RuleVerdict::Refused { message, help },
+            Err(CheckError::NotChecked(what)) => RuleVerdict::NotChecked { what },
         }
     }
 
     /// What the rule has against a value.
     #[must_use]
-    pub fn check(&self, itself: &Itself<'_>) -> Option<SchemaMismatch> {
+    pub fn check(&self, itself: &SelfValue<'_>) -> Option<SchemaMismatch> {
         let Ok(compiled) = &self.compiled else { return None };
         // what compares with what was there before says nothing on a creation
         if compiled.uses_old_self && !self.optional_old_self {
             return None;
         }
         match itself.evaluate(&compiled.tree, self.optional_old_self) {
-            Ok(Val::Bool(true)) => None,
+            Ok(CelValue::Bool(true)) => None,
             Ok(_) => Some(SchemaMismatch::Cel { message: self.told(itself), field: self.field.clone() }),
-            Err(Fail::Error(error)) => Some(SchemaMismatch::CelError { rule: self.text.trim().to_owned(), error }),
-            Err(Fail::NotChecked(why)) => {
+            Err(EvaluationError::Error(error)) => {
+                Some(SchemaMismatch::CelError { rule: self.text.trim().to_owned(), error })
+            }
+            Err(EvaluationError::NotChecked(why)) => {
                 Some(SchemaMismatch::CelNotChecked { rule: self.text.trim().to_owned(), why })
             }
         }
     }
 
     /// The message: what the expression comes to, where that is a text of one line.
-    fn told(&self, itself: &Itself<'_>) -> String {
+    fn told(&self, itself: &SelfValue<'_>) -> String {
         let Some(Ok(tree)) = &self.message_expression else { return self.message.clone() };
-        let Ok(Val::Text(made)) = itself.evaluate(tree, false) else { return self.message.clone() };
+        let Ok(CelValue::Text(made)) = itself.evaluate(tree, false) else { return self.message.clone() };
         let made = crate::golang::text::trim(&made);
         let fits = !made.is_empty() && made.len() <= MAX_MESSAGE && !made.contains('\n');
         if fits { made.to_owned() } else { self.message.clone() }
@@ -164,28 +166,28 @@ fn field_way(path: &str) -> FieldPath {
 
 /// What `self` is, ready for any number of rules.
 #[derive(Debug)]
-pub struct Itself<'v> {
+pub struct SelfValue<'v> {
     node: &'v SchemaNode,
     value: &'v Value,
 }
 
-impl<'v> Itself<'v> {
-    fn evaluate(&self, tree: &'v Tree, old_self: bool) -> value::Outcome<'v> {
+impl<'v> SelfValue<'v> {
+    fn evaluate(&self, tree: &'v Expression, old_self: bool) -> value::Evaluated<'v> {
         let mut scope = Vec::with_capacity(4);
         scope.push(data::value(self.node, self.value));
-        scope.push(if old_self { Val::Optional(None) } else { no_old_self() });
+        scope.push(if old_self { CelValue::Optional(None) } else { no_old_self() });
         evaluate(tree, &mut scope)
     }
 }
 
-fn no_old_self<'v>() -> Val<'v> {
-    Val::broken("no such attribute(s): oldSelf")
+fn no_old_self<'v>() -> CelValue<'v> {
+    CelValue::broken("no such attribute(s): oldSelf")
 }
 
 /// A value as `self`, typed by its schema.
 #[must_use]
-pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> Itself<'v> {
-    Itself { node, value }
+pub fn value<'v>(node: &'v SchemaNode, value: &'v Value) -> SelfValue<'v> {
+    SelfValue { node, value }
 }
 
 /// Whether a rule can be parsed.
@@ -195,7 +197,7 @@ pub fn parse(rule: &str) -> Result<(), CompileError> {
 
 /// A rule that is evaluated without a schema: values have the types of JSON.
 #[derive(Debug)]
-pub struct SchemalessRule(Tree);
+pub struct SchemalessRule(Expression);
 
 impl SchemalessRule {
     pub fn compile(rule: &str) -> Result<Self, CompileError> {
@@ -206,7 +208,7 @@ impl SchemalessRule {
     #[must_use]
     pub fn takes(&self, itself: &Value) -> Option<bool> {
         match evaluate(&self.0, &mut vec![value::json(itself), no_old_self()]) {
-            Ok(Val::Bool(takes)) => Some(takes),
+            Ok(CelValue::Bool(takes)) => Some(takes),
             _ => None,
         }
     }
@@ -234,7 +236,7 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 
 /// All names of macros.
 pub fn macro_names() -> impl Iterator<Item = &'static str> {
-    tree::FOLDS.iter().map(|known| known.name).chain(tree::OTHER_MACROS)
+    expression::FOLDS.iter().map(|known| known.name).chain(expression::OTHER_MACROS)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The formats that rules call by name: `format.dns1123Label()` and its like.
 
 use crate::golang::url;
-use crate::kube_schema::schema::formats::{Format, fits};
+use crate::kube_schema::schema::formats::{StringFormat, fits};
 
 /// A format and what it has against a text.
 #[derive(Debug)]
-pub struct Named {
+pub struct NamedFormat {
     /// As rules call it.
     pub word: &'static str,
     /// As the server tells formats apart.
@@ -22,23 +22,27 @@ const SUBDOMAIN: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 const KEY: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
 /// All of them.
-pub static NAMED: [Named; 13] = [
-    Named { word: "dns1123Label", name: "DNS1123Label", check: label },
-    Named { word: "dns1123Subdomain", name: "DNS1123Subdomain", check: subdomain },
-    Named { word: "dns1035Label", name: "DNS1035Label", check: old_label },
-    Named { word: "qualifiedName", name: "QualifiedName", check: qualified_name },
-    Named { word: "dns1123LabelPrefix", name: "DNS1123LabelPrefix", check: |text| label(&masked(text)) },
-    Named { word: "dns1123SubdomainPrefix", name: "DNS1123SubdomainPrefix", check: |text| subdomain(&masked(text)) },
-    Named { word: "dns1035LabelPrefix", name: "DNS1035LabelPrefix", check: |text| old_label(&masked(text)) },
-    Named { word: "labelValue", name: "LabelValue", check: label_value },
-    Named { word: "uri", name: "URI", check: |text| if url::is_request_uri(text) { vec![] } else { vec![None] } },
-    Named { word: "uuid", name: "uuid", check: |text| schema("uuid", text, "does not match the UUID format") },
-    Named { word: "byte", name: "byte", check: |text| schema("byte", text, "invalid base64") },
-    Named { word: "date", name: "date", check: |text| schema("date", text, "invalid date") },
-    Named { word: "datetime", name: "datetime", check: |text| schema("datetime", text, "invalid datetime") },
+pub static NAMED: [NamedFormat; 13] = [
+    NamedFormat { word: "dns1123Label", name: "DNS1123Label", check: label },
+    NamedFormat { word: "dns1123Subdomain", name: "DNS1123Subdomain", check: subdomain },
+    NamedFormat { word: "dns1035Label", name: "DNS1035Label", check: old_label },
+    NamedFormat { word: "qualifiedName", name: "QualifiedName", check: qualified_name },
+    NamedFormat { word: "dns1123LabelPrefix", name: "DNS1123LabelPrefix", check: |text| label(&masked(text)) },
+    NamedFormat {
+        word: "dns1123SubdomainPrefix",
+        name: "DNS1123SubdomainPrefix",
+        check: |text| subdomain(&masked(text)),
+    },
+    NamedFormat { word: "dns1035LabelPrefix", name: "DNS1035LabelPrefix", check: |text| old_label(&masked(text)) },
+    NamedFormat { word: "labelValue", name: "LabelValue", check: label_value },
+    NamedFormat { word: "uri", name: "URI", check: |text| if url::is_request_uri(text) { vec![] } else { vec![None] } },
+    NamedFormat { word: "uuid", name: "uuid", check: |text| schema("uuid", text, "does not match the UUID format") },
+    NamedFormat { word: "byte", name: "byte", check: |text| schema("byte", text, "invalid base64") },
+    NamedFormat { word: "date", name: "date", check: |text| schema("date", text, "invalid date") },
+    NamedFormat { word: "datetime", name: "datetime", check: |text| schema("datetime", text, "invalid datetime") },
 ];
 
-impl Named {
+impl NamedFormat {
     pub fn find(word: &str) -> Option<&'static Self> {
         NAMED.iter().find(|one| one.word == word)
     }
@@ -55,7 +59,7 @@ fn told(text: impl Into<String>) -> Complaint {
 }
 
 fn schema(format: &str, text: &str, complaint: &str) -> Vec<Complaint> {
-    if Format::of(format).is_none_or(|format| format.fits(text)) { Vec::new() } else { vec![told(complaint)] }
+    if StringFormat::of(format).is_none_or(|format| format.fits(text)) { Vec::new() } else { vec![told(complaint)] }
 }
 
 /// A prefix may end with a dash, since something follows.
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn names_are_judged() {
-        let good = |word: &str, text: &str| Named::find(word).unwrap().check(text).is_empty();
+        let good = |word: &str, text: &str| NamedFormat::find(word).unwrap().check(text).is_empty();
         assert!(good("dns1123Label", "a-1") && !good("dns1123Label", "a.b") && !good("dns1123Label", "a-"));
         assert!(good("dns1123LabelPrefix", "a-") && !good("dns1123LabelPrefix", "-"));
         assert!(good("dns1035Label", "a1") && !good("dns1035Label", "1a"));

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use num_bigint::{BigInt, Sign};
 
-use super::value::{Fail, error};
+use super::value::{EvaluationError, error};
 
 /// Highest power of ten that is written out. The server has no limit here, but its memory.
 const MOST_DIGITS: i64 = 20_000;
@@ -40,7 +40,7 @@ struct Decimal {
 }
 
 /// The parts of a quantity's text.
-struct Parts<'t> {
+struct QuantityParts<'t> {
     positive: bool,
     /// Sign and number.
     value: &'t str,
@@ -50,54 +50,54 @@ struct Parts<'t> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Suffix {
+enum QuantitySuffix {
     /// A power of two.
     Binary(u32),
     /// A power of ten.
     Decimal(i32),
 }
 
-fn power(exponent: i64) -> Result<BigInt, Fail> {
+fn power(exponent: i64) -> Result<BigInt, EvaluationError> {
     match u32::try_from(exponent) {
         Ok(exponent) if i64::from(exponent) <= MOST_DIGITS => Ok(BigInt::from(10).pow(exponent)),
-        _ => Err(Fail::NotChecked("a quantity is too large to be written out".to_owned())),
+        _ => Err(EvaluationError::NotChecked("a quantity is too large to be written out".to_owned())),
     }
 }
 
-fn suffix(text: &str) -> Option<Suffix> {
+fn suffix(text: &str) -> Option<QuantitySuffix> {
     Some(match text {
-        "" => Suffix::Decimal(0),
-        "n" => Suffix::Decimal(-9),
-        "u" => Suffix::Decimal(-6),
-        "m" => Suffix::Decimal(-3),
-        "k" => Suffix::Decimal(3),
-        "M" => Suffix::Decimal(6),
-        "G" => Suffix::Decimal(9),
-        "T" => Suffix::Decimal(12),
-        "P" => Suffix::Decimal(15),
-        "E" => Suffix::Decimal(18),
-        "Ki" => Suffix::Binary(10),
-        "Mi" => Suffix::Binary(20),
-        "Gi" => Suffix::Binary(30),
-        "Ti" => Suffix::Binary(40),
-        "Pi" => Suffix::Binary(50),
-        "Ei" => Suffix::Binary(60),
+        "" => QuantitySuffix::Decimal(0),
+        "n" => QuantitySuffix::Decimal(-9),
+        "u" => QuantitySuffix::Decimal(-6),
+        "m" => QuantitySuffix::Decimal(-3),
+        "k" => QuantitySuffix::Decimal(3),
+        "M" => QuantitySuffix::Decimal(6),
+        "G" => QuantitySuffix::Decimal(9),
+        "T" => QuantitySuffix::Decimal(12),
+        "P" => QuantitySuffix::Decimal(15),
+        "E" => QuantitySuffix::Decimal(18),
+        "Ki" => QuantitySuffix::Binary(10),
+        "Mi" => QuantitySuffix::Binary(20),
+        "Gi" => QuantitySuffix::Binary(30),
+        "Ti" => QuantitySuffix::Binary(40),
+        "Pi" => QuantitySuffix::Binary(50),
+        "Ei" => QuantitySuffix::Binary(60),
         other => {
             let exponent = other.strip_prefix(['e', 'E'])?.parse::<i64>().ok()?;
             #[expect(clippy::cast_possible_truncation, reason = "as in Go")]
             let exponent = exponent as i32;
-            Suffix::Decimal(exponent)
+            QuantitySuffix::Decimal(exponent)
         }
     })
 }
 
 /// Takes a text apart; what has no digits is zero.
-fn parts(text: &str) -> Option<Parts<'_>> {
+fn parts(text: &str) -> Option<QuantityParts<'_>> {
     let positive = !text.starts_with('-');
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let trimmed = unsigned.trim_start_matches('0');
     if trimmed.is_empty() {
-        return Some(Parts { positive, value: "0", whole: "0", decimals: "", suffix: "" });
+        return Some(QuantityParts { positive, value: "0", whole: "0", decimals: "", suffix: "" });
     }
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let (whole, rest) = trimmed.split_at(digits(trimmed));
@@ -111,17 +111,17 @@ fn parts(text: &str) -> Option<Parts<'_>> {
     let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
     let fits = exponent.bytes().all(|byte| byte.is_ascii_digit());
     let whole = if whole.is_empty() { "0" } else { whole };
-    fits.then_some(Parts { positive, value, whole, decimals, suffix: rest })
+    fits.then_some(QuantityParts { positive, value, whole, decimals, suffix: rest })
 }
 
-impl Parts<'_> {
+impl QuantityParts<'_> {
     /// As 64 bits and a power of ten, where the server takes the short way.
     #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "of lengths that are small")]
-    fn short(&self, suffix: Suffix) -> Option<Amount> {
+    fn short(&self, suffix: QuantitySuffix) -> Option<Amount> {
         let length = self.whole.len() + self.decimals.len();
         let (mantissa, scale) = match suffix {
-            Suffix::Decimal(exponent) => (i64::from(length <= INT_DIGITS), exponent),
-            Suffix::Binary(exponent) => {
+            QuantitySuffix::Decimal(exponent) => (i64::from(length <= INT_DIGITS), exponent),
+            QuantitySuffix::Binary(exponent) => {
                 let fits = self.decimals.is_empty() && self.whole.len() + 1 + exponent as usize * 3 / 10 <= 15;
                 (if fits { 1_i64 << exponent } else { 0 }, 0)
             }
@@ -134,13 +134,13 @@ impl Parts<'_> {
         Some(Amount::Int { value: if self.positive { value } else { -value }, scale })
     }
 
-    fn long(&self, suffix: Suffix) -> Result<Option<Decimal>, Fail> {
+    fn long(&self, suffix: QuantitySuffix) -> Result<Option<Decimal>, EvaluationError> {
         let digits: String = self.value.chars().filter(|c| *c != '.').collect();
         let Ok(mut unscaled) = digits.parse::<BigInt>() else { return Ok(None) };
         let mut scale = i64::try_from(self.decimals.len()).unwrap_or(i64::MAX);
         match suffix {
-            Suffix::Decimal(exponent) => scale -= i64::from(exponent),
-            Suffix::Binary(exponent) => unscaled <<= exponent,
+            QuantitySuffix::Decimal(exponent) => scale -= i64::from(exponent),
+            QuantitySuffix::Binary(exponent) => unscaled <<= exponent,
         }
         let negative = unscaled.sign() == Sign::Minus;
         if negative {
@@ -151,7 +151,7 @@ impl Parts<'_> {
             decimal.round_up_to_nanos()?;
         }
         let most = Decimal { unscaled: BigInt::from(i64::MAX), scale: 0 };
-        if matches!(suffix, Suffix::Binary(_)) && decimal.compare(&most)? == Ordering::Greater {
+        if matches!(suffix, QuantitySuffix::Binary(_)) && decimal.compare(&most)? == Ordering::Greater {
             decimal = most;
         }
         if negative {
@@ -162,7 +162,7 @@ impl Parts<'_> {
 }
 
 impl Decimal {
-    fn round_up_to_nanos(&mut self) -> Result<(), Fail> {
+    fn round_up_to_nanos(&mut self) -> Result<(), EvaluationError> {
         let nanos = i64::from(-NANO);
         if self.scale <= nanos {
             self.unscaled *= power(nanos - self.scale)?;
@@ -176,13 +176,13 @@ impl Decimal {
     }
 
     /// Both unscaled numbers at one scale, which is the larger.
-    fn aligned(&self, other: &Self) -> Result<(BigInt, BigInt, i64), Fail> {
+    fn aligned(&self, other: &Self) -> Result<(BigInt, BigInt, i64), EvaluationError> {
         let scale = self.scale.max(other.scale);
-        let raised = |one: &Self| Ok::<_, Fail>(&one.unscaled * power(scale - one.scale)?);
+        let raised = |one: &Self| Ok::<_, EvaluationError>(&one.unscaled * power(scale - one.scale)?);
         Ok((raised(self)?, raised(other)?, scale))
     }
 
-    fn compare(&self, other: &Self) -> Result<Ordering, Fail> {
+    fn compare(&self, other: &Self) -> Result<Ordering, EvaluationError> {
         let (one, other, _) = self.aligned(other)?;
         Ok(one.cmp(&other))
     }
@@ -216,7 +216,7 @@ impl Amount {
 
 impl Quantity {
     /// `resource.ParseQuantity`; the error of a text that is none.
-    pub fn parse(text: &str) -> Result<Self, Fail> {
+    pub fn parse(text: &str) -> Result<Self, EvaluationError> {
         const WRONG: &str =
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
         if text.is_empty() {
@@ -239,7 +239,7 @@ impl Quantity {
     }
 
     /// Which is the larger.
-    pub fn compare(&self, other: &Self) -> Result<Ordering, Fail> {
+    pub fn compare(&self, other: &Self) -> Result<Ordering, EvaluationError> {
         let (one, other) = (self.0.borrow(), other.0.borrow());
         if let (Amount::Int { value: a, scale: one }, Amount::Int { value: b, scale: other }) = (&*one, &*other) {
             // signs tell, however large the scales are
@@ -251,7 +251,7 @@ impl Quantity {
     }
 
     /// [`Quantity::compare`] as a method, after which a short quantity is a long one where the other is.
-    pub fn compare_to(&self, other: &Self) -> Result<Ordering, Fail> {
+    pub fn compare_to(&self, other: &Self) -> Result<Ordering, EvaluationError> {
         let order = self.compare(other)?;
         if matches!(&*other.0.borrow(), Amount::Decimal(_)) {
             self.lengthen();
@@ -268,7 +268,7 @@ impl Quantity {
     }
 
     /// The sum; with `negative`, the difference.
-    pub fn plus(&self, other: &Self, negative: bool) -> Result<Self, Fail> {
+    pub fn plus(&self, other: &Self, negative: bool) -> Result<Self, EvaluationError> {
         let short = match (&*self.0.borrow(), &*other.0.borrow()) {
             (Amount::Int { value: a, scale: one }, Amount::Int { value: b, scale: other }) => {
                 plus((*a, *one), (if negative { b.wrapping_neg() } else { *b }, *other))
@@ -361,7 +361,7 @@ mod tests {
         }
         assert_eq!(order("1e100000", "-1"), Ordering::Greater);
         for wrong in ["", "1x", "1ki", "1 ", "1.2.3", "e", "1e", "1m5", "1e5.5", "--1"] {
-            assert!(matches!(Quantity::parse(wrong), Err(Fail::Error(_))), "{wrong}");
+            assert!(matches!(Quantity::parse(wrong), Err(EvaluationError::Error(_))), "{wrong}");
         }
     }
 

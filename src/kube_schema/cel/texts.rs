@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
-use super::value::{Fail, Outcome, Val, error};
+use super::value::{CelValue, Evaluated, EvaluationError, error};
 use crate::golang::{regexp::matcher, text};
 
-fn out_of_range<'v>(at: i64) -> Outcome<'v> {
+fn out_of_range<'v>(at: i64) -> Evaluated<'v> {
     error(format!("index out of range: {at}"))
 }
 
@@ -19,7 +19,7 @@ fn number(count: usize) -> i64 {
 }
 
 /// Does something with a text and a pattern, which is compiled once a thread.
-pub fn with_regex<T>(text: &str, pattern: &str, work: impl FnOnce(&str, &Regex) -> T) -> Result<T, Fail> {
+pub fn with_regex<T>(text: &str, pattern: &str, work: impl FnOnce(&str, &Regex) -> T) -> Result<T, EvaluationError> {
     const MOST: usize = 256;
     thread_local! {
         static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::default();
@@ -28,7 +28,7 @@ pub fn with_regex<T>(text: &str, pattern: &str, work: impl FnOnce(&str, &Regex) 
         if let Some(regex) = compiled.get(pattern) {
             return Ok(work(text, regex));
         }
-        let regex = matcher::compile(pattern).map_err(Fail::Error)?;
+        let regex = matcher::compile(pattern).map_err(EvaluationError::Error)?;
         if compiled.len() >= MOST {
             compiled.clear();
         }
@@ -45,17 +45,17 @@ pub fn find_all(regex: &Regex, text: &str, most: i64) -> Vec<String> {
     found.map(|found| found.as_str().to_owned()).collect()
 }
 
-pub fn char_at<'v>(text: &str, at: i64) -> Outcome<'v> {
+pub fn char_at<'v>(text: &str, at: i64) -> Evaluated<'v> {
     let Ok(index) = usize::try_from(at) else { return out_of_range(at) };
     match text.chars().nth(index) {
-        Some(found) => Ok(Val::text(found.to_string())),
-        None if text.chars().count() == index => Ok(Val::text("")),
+        Some(found) => Ok(CelValue::text(found.to_string())),
+        None if text.chars().count() == index => Ok(CelValue::text("")),
         None => out_of_range(at),
     }
 }
 
 /// From a character on, to another one or the end.
-pub fn substring<'v>(text: &str, start: i64, end: Option<i64>) -> Outcome<'v> {
+pub fn substring<'v>(text: &str, start: i64, end: Option<i64>) -> Evaluated<'v> {
     let length = number(text.chars().count());
     if end.is_some_and(|end| start > end) {
         return error("invalid substring range");
@@ -67,54 +67,54 @@ pub fn substring<'v>(text: &str, start: i64, end: Option<i64>) -> Outcome<'v> {
     let (Ok(skipped), Ok(taken)) = (usize::try_from(start), usize::try_from(end - start)) else {
         return out_of_range(start);
     };
-    Ok(Val::text(text.chars().skip(skipped).take(taken).collect::<String>()))
+    Ok(CelValue::text(text.chars().skip(skipped).take(taken).collect::<String>()))
 }
 
-pub fn index_of<'v>(text: &str, part: &str, from: i64) -> Outcome<'v> {
+pub fn index_of<'v>(text: &str, part: &str, from: i64) -> Evaluated<'v> {
     if part.is_empty() {
-        return Ok(Val::Int(from));
+        return Ok(CelValue::Int(from));
     }
     let Ok(skipped) = usize::try_from(from) else { return out_of_range(from) };
-    let Some((start, _)) = text.char_indices().nth(skipped) else { return Ok(Val::Int(-1)) };
+    let Some((start, _)) = text.char_indices().nth(skipped) else { return Ok(CelValue::Int(-1)) };
     let found = text[start..].find(part);
-    Ok(Val::Int(found.map_or(-1, |at| from + number(text[start..start + at].chars().count()))))
+    Ok(CelValue::Int(found.map_or(-1, |at| from + number(text[start..start + at].chars().count()))))
 }
 
 /// The last place at or before a character, which is the last one where none is given.
-pub fn last_index_of<'v>(text: &str, part: &str, from: Option<i64>) -> Outcome<'v> {
+pub fn last_index_of<'v>(text: &str, part: &str, from: Option<i64>) -> Evaluated<'v> {
     let chars: Vec<char> = text.chars().collect();
     let wanted: Vec<char> = part.chars().collect();
     let from = match from {
-        None if wanted.is_empty() => return Ok(Val::Int(number(chars.len()))),
-        None if text.len() < part.len() => return Ok(Val::Int(-1)),
+        None if wanted.is_empty() => return Ok(CelValue::Int(number(chars.len()))),
+        None if text.len() < part.len() => return Ok(CelValue::Int(-1)),
         None => number(chars.len()) - 1,
-        Some(from) if wanted.is_empty() => return Ok(Val::Int(from)),
+        Some(from) if wanted.is_empty() => return Ok(CelValue::Int(from)),
         Some(from) => from,
     };
     let Ok(most) = usize::try_from(from) else { return out_of_range(from) };
     if most >= chars.len() {
-        return Ok(Val::Int(-1));
+        return Ok(CelValue::Int(-1));
     }
     let mut starts = chars.windows(wanted.len()).take(most + 1);
-    Ok(Val::Int(starts.rposition(|window| window == wanted).map_or(-1, number)))
+    Ok(CelValue::Int(starts.rposition(|window| window == wanted).map_or(-1, number)))
 }
 
 /// Replaces at most so many, or all where that is negative.
-pub fn replace<'v>(text: &str, old: &str, new: &str, most: i64) -> Outcome<'v> {
-    Ok(Val::text(match usize::try_from(most) {
+pub fn replace<'v>(text: &str, old: &str, new: &str, most: i64) -> Evaluated<'v> {
+    Ok(CelValue::text(match usize::try_from(most) {
         Ok(most) => text.replacen(old, new, most),
         Err(_) => text.replace(old, new),
     }))
 }
 
 /// At most so many parts, or all where that is negative. Without a separator, the characters.
-pub fn split<'v>(text: &str, separator: &str, most: i64) -> Outcome<'v> {
+pub fn split<'v>(text: &str, separator: &str, most: i64) -> Evaluated<'v> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     if most == 0 {
-        return Ok(Val::list(Vec::new()));
+        return Ok(CelValue::list(Vec::new()));
     }
     if !separator.is_empty() {
-        return Ok(Val::texts(text.splitn(most, separator).map(str::to_owned)));
+        return Ok(CelValue::texts(text.splitn(most, separator).map(str::to_owned)));
     }
     let mut parts = Vec::new();
     let mut rest = text;
@@ -129,11 +129,11 @@ pub fn split<'v>(text: &str, separator: &str, most: i64) -> Outcome<'v> {
     if !rest.is_empty() {
         parts.push(rest.to_owned());
     }
-    Ok(Val::texts(parts))
+    Ok(CelValue::texts(parts))
 }
 
-pub fn trim(text: &str) -> Val<'static> {
-    Val::text(text::trim(text).to_owned())
+pub fn trim(text: &str) -> CelValue<'static> {
+    CelValue::text(text::trim(text).to_owned())
 }
 
 /// In double quotes, with the escapes of the language.
@@ -161,11 +161,11 @@ pub fn quote(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(outcome: Outcome<'_>) -> String {
+    fn shown(outcome: Evaluated<'_>) -> String {
         match outcome {
-            Ok(Val::Text(text)) => text.into_owned(),
-            Ok(Val::Int(number)) => number.to_string(),
-            Ok(Val::List(list)) => list.iter().map(|item| shown(Ok(item))).collect::<Vec<_>>().join("|"),
+            Ok(CelValue::Text(text)) => text.into_owned(),
+            Ok(CelValue::Int(number)) => number.to_string(),
+            Ok(CelValue::List(list)) => list.iter().map(|item| shown(Ok(item))).collect::<Vec<_>>().join("|"),
             _ => "error".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! What is read from times and durations.
 
-use super::value::{Fail, Outcome, Val, error, no_overload};
+use super::value::{CelValue, Evaluated, EvaluationError, error, no_overload};
 use crate::golang::time::{Civil, Moment};
 
 /// A part of a time or a duration.
@@ -19,11 +19,13 @@ pub enum TimePart {
 }
 
 /// A part of a time at a place, or at UTC where none is given; of a duration, all of it in that unit.
-pub fn part<'v>(part: TimePart, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome<'v> {
+pub fn part<'v>(part: TimePart, of: &CelValue<'v>, zone: Option<&CelValue<'v>>) -> Evaluated<'v> {
     match (of, zone) {
-        (Val::Time(time), None) => Ok(Val::Int(shown(part, *time, 0))),
-        (Val::Time(time), Some(Val::Text(zone))) => Ok(Val::Int(shown(part, *time, offset(*time, zone)?))),
-        (Val::Duration(nanoseconds), None) => {
+        (CelValue::Time(time), None) => Ok(CelValue::Int(shown(part, *time, 0))),
+        (CelValue::Time(time), Some(CelValue::Text(zone))) => {
+            Ok(CelValue::Int(shown(part, *time, offset(*time, zone)?)))
+        }
+        (CelValue::Duration(nanoseconds), None) => {
             let unit = match part {
                 TimePart::Hours => 3_600_000_000_000,
                 TimePart::Minutes => 60_000_000_000,
@@ -31,7 +33,7 @@ pub fn part<'v>(part: TimePart, of: &Val<'v>, zone: Option<&Val<'v>>) -> Outcome
                 TimePart::Milliseconds => 1_000_000,
                 _ => return no_overload(),
             };
-            Ok(Val::Int(nanoseconds / unit))
+            Ok(CelValue::Int(nanoseconds / unit))
         }
         _ => no_overload(),
     }
@@ -54,7 +56,7 @@ fn shown(part: TimePart, time: Moment, offset: i64) -> i64 {
 }
 
 /// Seconds east of UTC at a time in a zone: `+01:30`, or a name.
-fn offset(time: Moment, zone: &str) -> Result<i64, Fail> {
+fn offset(time: Moment, zone: &str) -> Result<i64, EvaluationError> {
     let Some((hours, minutes)) = zone.split_once(':') else { return named(time, zone) };
     match (hours.parse::<i64>(), minutes.parse::<i64>()) {
         // Go takes any number here, and wraps around
@@ -62,16 +64,16 @@ fn offset(time: Moment, zone: &str) -> Result<i64, Fail> {
             let sum = if zone.starts_with('-') { hours * 60 - minutes } else { hours * 60 + minutes };
             Ok(sum * 60)
         }
-        (Ok(_), Ok(_)) => Err(Fail::NotChecked("an offset that large is not known here".to_owned())),
+        (Ok(_), Ok(_)) => Err(EvaluationError::NotChecked("an offset that large is not known here".to_owned())),
         _ => error("the time zone is not known"),
     }
 }
 
 /// Zones are those of the machine, as they are for the server.
-fn named(time: Moment, zone: &str) -> Result<i64, Fail> {
+fn named(time: Moment, zone: &str) -> Result<i64, EvaluationError> {
     match zone {
         "" | "UTC" => return Ok(0),
-        "Local" => return Err(Fail::NotChecked("the time zone of the server is not known here".to_owned())),
+        "Local" => return Err(EvaluationError::NotChecked("the time zone of the server is not known here".to_owned())),
         name if name.contains("..") || name.starts_with(['/', '\\']) || name.contains('\\') => {
             return error("time: invalid location name");
         }
@@ -82,7 +84,7 @@ fn named(time: Moment, zone: &str) -> Result<i64, Fail> {
         return error(format!("unknown time zone {zone}"));
     }
     let zones = std::path::Path::new("/usr/share/zoneinfo");
-    let unknown = || Fail::NotChecked(format!("the time zone `{zone}` is not known on this machine"));
+    let unknown = || EvaluationError::NotChecked(format!("the time zone `{zone}` is not known on this machine"));
     let Ok(bytes) = std::fs::read(zones.join(zone)) else {
         return if zones.join("Europe/Berlin").is_file() {
             error(format!("unknown time zone {zone}"))

@@ -8,43 +8,43 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::named::Named;
+use super::named::NamedFormat;
 use super::network::Cidr;
 use super::quantity::Quantity;
-use super::version::Version;
+use super::version::SemanticVersion;
 use crate::golang::time::Moment;
 use crate::golang::url::Url;
 use crate::kube_schema::schema::SchemaNode;
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fail {
+pub enum EvaluationError {
     /// The server fails as well.
     Error(String),
     /// What the server would do is not known.
     NotChecked(String),
 }
 
-pub type Outcome<'v> = Result<Val<'v>, Fail>;
+pub type Evaluated<'v> = Result<CelValue<'v>, EvaluationError>;
 
 /// An error that the server has as well.
-pub fn error<T>(text: impl Into<String>) -> Result<T, Fail> {
-    Err(Fail::Error(text.into()))
+pub fn error<T>(text: impl Into<String>) -> Result<T, EvaluationError> {
+    Err(EvaluationError::Error(text.into()))
 }
 
 /// The types of the arguments fit no overload.
-pub fn no_overload<T>() -> Result<T, Fail> {
+pub fn no_overload<T>() -> Result<T, EvaluationError> {
     error("no such overload")
 }
 
 /// A value that only the server knows.
-pub fn unknown<T>() -> Result<T, Fail> {
-    Err(Fail::NotChecked("a value that the server makes is not known here".to_owned()))
+pub fn unknown<T>() -> Result<T, EvaluationError> {
+    Err(EvaluationError::NotChecked("a value that the server makes is not known here".to_owned()))
 }
 
 /// A value.
 #[derive(Clone, Debug)]
-pub enum Val<'v> {
+pub enum CelValue<'v> {
     Null,
     Bool(bool),
     Int(i64),
@@ -57,16 +57,16 @@ pub enum Val<'v> {
     /// In nanoseconds.
     Duration(i64),
     Time(Moment),
-    List(List<'v>),
-    Map(Map<'v>),
+    List(CelList<'v>),
+    Map(CelMap<'v>),
     Type(&'static str),
-    Optional(Option<Rc<Val<'v>>>),
+    Optional(Option<Rc<CelValue<'v>>>),
     Quantity(Quantity),
     Ip(IpAddr),
     Cidr(Cidr),
     Url(Rc<Url>),
-    Version(Rc<Version>),
-    Format(&'static Named),
+    Version(Rc<SemanticVersion>),
+    Format(&'static NamedFormat),
     /// Of a type that the schema leaves open: it can be compared and no more.
     Opaque(&'v Value),
     /// An error that stands in for a value until it is used.
@@ -91,25 +91,25 @@ pub enum ListSemantics<'v> {
 }
 
 #[derive(Clone, Debug)]
-pub struct List<'v> {
+pub struct CelList<'v> {
     pub semantics: ListSemantics<'v>,
-    pub items: Items<'v>,
+    pub items: ListItems<'v>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Items<'v> {
-    Made(Rc<Vec<Val<'v>>>),
+pub enum ListItems<'v> {
+    Made(Rc<Vec<CelValue<'v>>>),
     /// Made by a macro that got nothing, of which the zero of its items is known nevertheless.
-    Empty(Zero),
+    Empty(NumberType),
     /// Of the manifest, with the schema of each; without one they have the types of JSON.
     Data(&'v [Value], Option<&'v SchemaNode>),
     /// Items of the manifest and what was added to them, which then are taken for items of the manifest.
-    Mixed(Rc<Vec<Raw<'v>>>, Option<&'v SchemaNode>),
+    Mixed(Rc<Vec<HeldItem<'v>>>, Option<&'v SchemaNode>),
 }
 
 /// The type of numbers that can be summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Zero {
+pub enum NumberType {
     Int,
     Uint,
     Double,
@@ -118,48 +118,48 @@ pub enum Zero {
 
 /// An item as the server holds it.
 #[derive(Clone, Debug)]
-pub enum Raw<'v> {
+pub enum HeldItem<'v> {
     Data(&'v Value),
-    Made(Val<'v>),
+    Made(CelValue<'v>),
 }
 
 #[derive(Clone, Debug)]
-pub enum Map<'v> {
-    Made(Rc<BTreeMap<Key<'v>, Val<'v>>>),
+pub enum CelMap<'v> {
+    Made(Rc<BTreeMap<CelKey<'v>, CelValue<'v>>>),
     /// Of the manifest; without a schema its values have the types of JSON.
     Data(&'v serde_json::Map<String, Value>, Option<&'v SchemaNode>),
 }
 
 /// A key of a map that the expression makes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key<'v> {
+pub enum CelKey<'v> {
     Bool(bool),
     Int(i64),
     Uint(u64),
     Text(Cow<'v, str>),
 }
 
-impl<'v> Val<'v> {
+impl<'v> CelValue<'v> {
     pub fn text(text: impl Into<Cow<'v, str>>) -> Self {
         Self::Text(text.into())
     }
 
-    pub fn list(items: Vec<Val<'v>>) -> Self {
-        Self::List(List { semantics: ListSemantics::Plain, items: Items::Made(Rc::new(items)) })
+    pub fn list(items: Vec<CelValue<'v>>) -> Self {
+        Self::List(CelList { semantics: ListSemantics::Plain, items: ListItems::Made(Rc::new(items)) })
     }
 
     pub fn texts(items: impl IntoIterator<Item = String>) -> Self {
-        Self::list(items.into_iter().map(Val::text).collect())
+        Self::list(items.into_iter().map(CelValue::text).collect())
     }
 
-    pub fn some(value: Val<'v>) -> Self {
+    pub fn some(value: CelValue<'v>) -> Self {
         Self::Optional(Some(Rc::new(value)))
     }
 
     /// The value, where it is no error.
-    pub fn sound(self) -> Outcome<'v> {
+    pub fn sound(self) -> Evaluated<'v> {
         match self {
-            Self::Broken(why) => Err(Fail::Error(why.to_string())),
+            Self::Broken(why) => Err(EvaluationError::Error(why.to_string())),
             Self::Unknown => unknown(),
             sound => Ok(sound),
         }
@@ -200,18 +200,18 @@ impl<'v> Val<'v> {
     pub fn untyped(self) -> Self {
         match self {
             // a function for the type by the schema fails in the server on what there is then
-            Self::Map(Map::Data(_, Some(node))) if node.has_formats() => Self::Unknown,
-            Self::List(List { items: Items::Data(_, Some(node)) | Items::Mixed(_, Some(node)), .. })
+            Self::Map(CelMap::Data(_, Some(node))) if node.has_formats() => Self::Unknown,
+            Self::List(CelList { items: ListItems::Data(_, Some(node)) | ListItems::Mixed(_, Some(node)), .. })
                 if node.has_formats() =>
             {
                 Self::Unknown
             }
-            Self::Map(Map::Data(map, _)) => Self::Map(Map::Data(map, None)),
-            Self::List(List { items: Items::Data(items, _), .. }) => {
-                Self::List(List { semantics: ListSemantics::Plain, items: Items::Data(items, None) })
+            Self::Map(CelMap::Data(map, _)) => Self::Map(CelMap::Data(map, None)),
+            Self::List(CelList { items: ListItems::Data(items, _), .. }) => {
+                Self::List(CelList { semantics: ListSemantics::Plain, items: ListItems::Data(items, None) })
             }
-            Self::List(List { items: Items::Mixed(items, _), .. }) => {
-                Self::List(List { semantics: ListSemantics::Plain, items: Items::Mixed(items, None) })
+            Self::List(CelList { items: ListItems::Mixed(items, _), .. }) => {
+                Self::List(CelList { semantics: ListSemantics::Plain, items: ListItems::Mixed(items, None) })
             }
             Self::Opaque(value) => json(value),
             Self::Type(name) => Self::text(name),
@@ -223,72 +223,74 @@ impl<'v> Val<'v> {
     }
 
     /// As a key of a map that the expression makes.
-    pub fn key(self) -> Result<Key<'v>, Fail> {
+    pub fn key(self) -> Result<CelKey<'v>, EvaluationError> {
         Ok(match self {
-            Self::Bool(flag) => Key::Bool(flag),
-            Self::Int(number) => Key::Int(number),
-            Self::Uint(number) => Key::Uint(number),
-            Self::Text(text) => Key::Text(text),
+            Self::Bool(flag) => CelKey::Bool(flag),
+            Self::Int(number) => CelKey::Int(number),
+            Self::Uint(number) => CelKey::Uint(number),
+            Self::Text(text) => CelKey::Text(text),
             other => return error(format!("unsupported key type: {}", other.kind())),
         })
     }
 }
 
-impl Zero {
+impl NumberType {
     /// The type of a number.
-    pub fn of(value: &Val<'_>) -> Option<Self> {
+    pub fn of(value: &CelValue<'_>) -> Option<Self> {
         match value {
-            Val::Int(_) => Some(Self::Int),
-            Val::Uint(_) => Some(Self::Uint),
-            Val::Double(_) => Some(Self::Double),
-            Val::Duration(_) => Some(Self::Duration),
+            CelValue::Int(_) => Some(Self::Int),
+            CelValue::Uint(_) => Some(Self::Uint),
+            CelValue::Double(_) => Some(Self::Double),
+            CelValue::Duration(_) => Some(Self::Duration),
             _ => None,
         }
     }
 
-    pub fn value<'v>(self) -> Val<'v> {
+    pub fn value<'v>(self) -> CelValue<'v> {
         match self {
-            Self::Int => Val::Int(0),
-            Self::Uint => Val::Uint(0),
-            Self::Double => Val::Double(0.0),
-            Self::Duration => Val::Duration(0),
+            Self::Int => CelValue::Int(0),
+            Self::Uint => CelValue::Uint(0),
+            Self::Double => CelValue::Double(0.0),
+            Self::Duration => CelValue::Duration(0),
         }
     }
 }
 
-impl<'v> Key<'v> {
-    pub fn value(&self) -> Val<'v> {
+impl<'v> CelKey<'v> {
+    pub fn value(&self) -> CelValue<'v> {
         match self {
-            Self::Bool(flag) => Val::Bool(*flag),
-            Self::Int(number) => Val::Int(*number),
-            Self::Uint(number) => Val::Uint(*number),
-            Self::Text(text) => Val::Text(text.clone()),
+            Self::Bool(flag) => CelValue::Bool(*flag),
+            Self::Int(number) => CelValue::Int(*number),
+            Self::Uint(number) => CelValue::Uint(*number),
+            Self::Text(text) => CelValue::Text(text.clone()),
         }
     }
 }
 
 /// A value of the types of JSON.
-pub fn json(value: &Value) -> Val<'_> {
+pub fn json(value: &Value) -> CelValue<'_> {
     match value {
-        Value::Null => Val::Null,
-        Value::Bool(flag) => Val::Bool(*flag),
-        Value::String(text) => Val::text(text.as_str()),
+        Value::Null => CelValue::Null,
+        Value::Bool(flag) => CelValue::Bool(*flag),
+        Value::String(text) => CelValue::text(text.as_str()),
         Value::Number(number) => match number.as_i64() {
-            Some(whole) => Val::Int(whole),
-            None => Val::Double(number.as_f64().unwrap_or_default()),
+            Some(whole) => CelValue::Int(whole),
+            None => CelValue::Double(number.as_f64().unwrap_or_default()),
         },
-        Value::Array(items) => Val::List(List { semantics: ListSemantics::Plain, items: Items::Data(items, None) }),
-        Value::Object(map) => Val::Map(Map::Data(map, None)),
+        Value::Array(items) => {
+            CelValue::List(CelList { semantics: ListSemantics::Plain, items: ListItems::Data(items, None) })
+        }
+        Value::Object(map) => CelValue::Map(CelMap::Data(map, None)),
     }
 }
 
-impl<'v> List<'v> {
+impl<'v> CelList<'v> {
     pub fn len(&self) -> usize {
         match &self.items {
-            Items::Made(items) => items.len(),
-            Items::Empty(_) => 0,
-            Items::Data(items, _) => items.len(),
-            Items::Mixed(items, _) => items.len(),
+            ListItems::Made(items) => items.len(),
+            ListItems::Empty(_) => 0,
+            ListItems::Data(items, _) => items.len(),
+            ListItems::Mixed(items, _) => items.len(),
         }
     }
 
@@ -298,50 +300,50 @@ impl<'v> List<'v> {
     }
 
     /// The item at an index; `None` where there is none.
-    pub fn get(&self, at: usize) -> Option<Val<'v>> {
+    pub fn get(&self, at: usize) -> Option<CelValue<'v>> {
         match &self.items {
-            Items::Made(items) => items.get(at).cloned(),
-            Items::Empty(_) => None,
-            Items::Data(items, node) => items.get(at).map(|item| typed(*node, item)),
-            Items::Mixed(items, node) => items.get(at).map(|item| match item {
-                Raw::Data(item) => typed(*node, item),
-                Raw::Made(item) => retyped(*node, item),
+            ListItems::Made(items) => items.get(at).cloned(),
+            ListItems::Empty(_) => None,
+            ListItems::Data(items, node) => items.get(at).map(|item| typed(*node, item)),
+            ListItems::Mixed(items, node) => items.get(at).map(|item| match item {
+                HeldItem::Data(item) => typed(*node, item),
+                HeldItem::Made(item) => retyped(*node, item),
             }),
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Val<'v>> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = CelValue<'v>> + '_ {
         (0..self.len()).filter_map(|at| self.get(at))
     }
 
     /// The items as the server holds them.
-    pub fn raw(&self) -> Vec<Raw<'v>> {
+    pub fn raw(&self) -> Vec<HeldItem<'v>> {
         match &self.items {
-            Items::Made(items) => items.iter().cloned().map(Raw::Made).collect(),
-            Items::Empty(_) => Vec::new(),
-            Items::Data(items, _) => items.iter().map(Raw::Data).collect(),
-            Items::Mixed(items, _) => items.to_vec(),
+            ListItems::Made(items) => items.iter().cloned().map(HeldItem::Made).collect(),
+            ListItems::Empty(_) => Vec::new(),
+            ListItems::Data(items, _) => items.iter().map(HeldItem::Data).collect(),
+            ListItems::Mixed(items, _) => items.to_vec(),
         }
     }
 
     /// What the sum of none of its items would be.
-    pub fn zero(&self) -> Option<Zero> {
+    pub fn zero(&self) -> Option<NumberType> {
         match &self.items {
-            Items::Empty(zero) => Some(*zero),
-            Items::Made(items) => items.first().and_then(Zero::of),
-            Items::Data(_, node) | Items::Mixed(_, node) => node.and_then(super::data::zero),
+            ListItems::Empty(zero) => Some(*zero),
+            ListItems::Made(items) => items.first().and_then(NumberType::of),
+            ListItems::Data(_, node) | ListItems::Mixed(_, node) => node.and_then(super::data::zero),
         }
     }
 
     pub fn node(&self) -> Option<&'v SchemaNode> {
         match &self.items {
-            Items::Made(_) | Items::Empty(_) => None,
-            Items::Data(_, node) | Items::Mixed(_, node) => *node,
+            ListItems::Made(_) | ListItems::Empty(_) => None,
+            ListItems::Data(_, node) | ListItems::Mixed(_, node) => *node,
         }
     }
 }
 
-fn typed<'v>(node: Option<&'v SchemaNode>, value: &'v Value) -> Val<'v> {
+fn typed<'v>(node: Option<&'v SchemaNode>, value: &'v Value) -> CelValue<'v> {
     match node {
         Some(node) => super::data::value(node, value),
         None => json(value),
@@ -349,19 +351,21 @@ fn typed<'v>(node: Option<&'v SchemaNode>, value: &'v Value) -> Val<'v> {
 }
 
 /// A value of the expression that is taken for one of the manifest.
-fn retyped<'v>(node: Option<&'v SchemaNode>, value: &Val<'v>) -> Val<'v> {
+fn retyped<'v>(node: Option<&'v SchemaNode>, value: &CelValue<'v>) -> CelValue<'v> {
     let Some(node) = node else { return value.clone() };
     match value {
         // read from the manifest, as it now is again
-        Val::Map(Map::Data(map, _)) => super::data::object(node, map),
-        Val::Text(_) | Val::Bool(_) | Val::Int(_) | Val::Double(_) if super::data::takes(node, value) => {
+        CelValue::Map(CelMap::Data(map, _)) => super::data::object(node, map),
+        CelValue::Text(_) | CelValue::Bool(_) | CelValue::Int(_) | CelValue::Double(_)
+            if super::data::takes(node, value) =>
+        {
             super::data::number(node, value)
         }
-        other => Val::broken(format!("invalid data, got {}", other.kind())),
+        other => CelValue::broken(format!("invalid data, got {}", other.kind())),
     }
 }
 
-impl<'v> Map<'v> {
+impl<'v> CelMap<'v> {
     pub fn len(&self) -> usize {
         match self {
             Self::Made(map) => map.len(),
@@ -370,45 +374,45 @@ impl<'v> Map<'v> {
     }
 
     /// The value of a key; an error where no such key is possible.
-    pub fn find(&self, key: &Val<'v>) -> Result<Option<Val<'v>>, Fail> {
+    pub fn find(&self, key: &CelValue<'v>) -> Result<Option<CelValue<'v>>, EvaluationError> {
         match self {
             Self::Made(map) => Ok(find_made(map, key)),
             Self::Data(map, Some(node)) => match key {
-                Val::Text(name) => super::data::field(node, map, name).map(Val::sound).transpose(),
+                CelValue::Text(name) => super::data::field(node, map, name).map(CelValue::sound).transpose(),
                 _ => no_overload(),
             },
             Self::Data(map, None) => match key {
-                Val::Text(name) => Ok(map.get(&**name).map(json)),
+                CelValue::Text(name) => Ok(map.get(&**name).map(json)),
                 _ => Ok(None),
             },
         }
     }
 
     /// The keys, as an expression sees them.
-    pub fn keys(&self) -> Vec<Val<'v>> {
+    pub fn keys(&self) -> Vec<CelValue<'v>> {
         match self {
-            Self::Made(map) => map.keys().map(Key::value).collect(),
+            Self::Made(map) => map.keys().map(CelKey::value).collect(),
             Self::Data(map, Some(node)) => super::data::keys(node, map),
-            Self::Data(map, None) => map.keys().map(|name| Val::text(name.as_str())).collect(),
+            Self::Data(map, None) => map.keys().map(|name| CelValue::text(name.as_str())).collect(),
         }
     }
 }
 
 /// Numbers of all types are one key, where they are whole.
-fn find_made<'v>(map: &BTreeMap<Key<'v>, Val<'v>>, key: &Val<'v>) -> Option<Val<'v>> {
+fn find_made<'v>(map: &BTreeMap<CelKey<'v>, CelValue<'v>>, key: &CelValue<'v>) -> Option<CelValue<'v>> {
     let either = |int: Option<i64>, uint: Option<u64>| {
-        let found = int.and_then(|int| map.get(&Key::Int(int)));
-        found.or_else(|| uint.and_then(|uint| map.get(&Key::Uint(uint)))).cloned()
+        let found = int.and_then(|int| map.get(&CelKey::Int(int)));
+        found.or_else(|| uint.and_then(|uint| map.get(&CelKey::Uint(uint)))).cloned()
     };
     match key {
-        Val::Bool(flag) => map.get(&Key::Bool(*flag)).cloned(),
-        Val::Text(text) => map.get(&Key::Text(Cow::Borrowed(text))).cloned(),
-        Val::Int(int) => either(Some(*int), u64::try_from(*int).ok()),
-        Val::Uint(uint) => {
-            let found = map.get(&Key::Uint(*uint)).cloned();
+        CelValue::Bool(flag) => map.get(&CelKey::Bool(*flag)).cloned(),
+        CelValue::Text(text) => map.get(&CelKey::Text(Cow::Borrowed(text))).cloned(),
+        CelValue::Int(int) => either(Some(*int), u64::try_from(*int).ok()),
+        CelValue::Uint(uint) => {
+            let found = map.get(&CelKey::Uint(*uint)).cloned();
             found.or_else(|| either(i64::try_from(*uint).ok(), None))
         }
-        Val::Double(double) => either(super::number::whole(*double), super::number::whole_unsigned(*double)),
+        CelValue::Double(double) => either(super::number::whole(*double), super::number::whole_unsigned(*double)),
         _ => None,
     }
 }

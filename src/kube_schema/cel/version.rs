@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 /// A semantic version. What stands behind a `+` has been checked, and counts for nothing.
 #[derive(Clone, Debug)]
-pub struct Version {
+pub struct SemanticVersion {
     pub major: u64,
     pub minor: u64,
     pub patch: u64,
-    pre: Vec<Pre>,
+    pre: Vec<PreReleasePart>,
 }
 
 /// A part of a pre-release: numbers come before words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pre {
+enum PreReleasePart {
     Number(u64),
     Word(String),
 }
@@ -31,7 +31,7 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-impl Version {
+impl SemanticVersion {
     /// `major.minor.patch`, and what may follow.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '.');
@@ -43,8 +43,8 @@ impl Version {
         }
         let part = |text: &str| match text {
             "" => None,
-            text if is_number(text) => number(text).map(Pre::Number),
-            text => is_word(text).then(|| Pre::Word(text.to_owned())),
+            text if is_number(text) => number(text).map(PreReleasePart::Number),
+            text => is_word(text).then(|| PreReleasePart::Word(text.to_owned())),
         };
         let pre = pre.map_or(Some(Vec::new()), |pre| pre.split('.').map(part).collect())?;
         Some(Self { major: number(major)?, minor: number(minor)?, patch: number(patch)?, pre })
@@ -90,25 +90,26 @@ mod tests {
     #[test]
     fn versions_are_ordered() {
         let ordered = ["0.0.1", "0.1.0", "1.0.0-1", "1.0.0-2", "1.0.0-a", "1.0.0-a.1", "1.0.0-b", "1.0.0", "1.0.1"];
-        let versions: Vec<_> = ordered.iter().map(|text| Version::parse(text).unwrap()).collect();
+        let versions: Vec<_> = ordered.iter().map(|text| SemanticVersion::parse(text).unwrap()).collect();
         assert!(versions.windows(2).all(|pair| pair[0].compare(&pair[1]) == Ordering::Less));
-        let build = |text: &str| Version::parse(text).unwrap();
+        let build = |text: &str| SemanticVersion::parse(text).unwrap();
         assert_eq!(build("1.0.0+a").compare(&build("1.0.0+b")), Ordering::Equal);
         for wrong in
             ["", "1", "1.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0+", "v1.0.0", "1.0.0-a_b", "1.0.0.0", " 1.0.0"]
         {
-            assert!(Version::parse(wrong).is_none(), "{wrong}");
+            assert!(SemanticVersion::parse(wrong).is_none(), "{wrong}");
         }
     }
 
     #[test]
     fn tolerance_has_limits() {
         for (text, normal) in [("v1", "1.0.0"), ("1.2", "1.2.0"), ("v01.002.0003", "1.2.3"), ("000.1.0-a", "0.1.0-a")] {
-            let (one, other) = (Version::parse_tolerant(text).unwrap(), Version::parse(normal).unwrap());
+            let (one, other) =
+                (SemanticVersion::parse_tolerant(text).unwrap(), SemanticVersion::parse(normal).unwrap());
             assert_eq!(one.compare(&other), Ordering::Equal, "{text}");
         }
         for wrong in ["", "v", "1-a", "1.2+b", "vv1", " 1"] {
-            assert!(Version::parse_tolerant(wrong).is_none(), "{wrong}");
+            assert!(SemanticVersion::parse_tolerant(wrong).is_none(), "{wrong}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{FIELDS, MAX_ANNOTATIONS, OWNER_FIELDS, Type, names};
+use super::{FIELDS, MAX_ANNOTATIONS, MetadataType, OWNER_FIELDS, names};
 use crate::kube_schema::field_path::{FieldPath, PathSegment, field_path, text as path_text};
 use crate::kube_schema::json_type_name;
 use crate::kube_schema::suggest::suggest;
@@ -68,7 +68,12 @@ pub fn check(metadata: &Value, found: &mut Vec<MetadataMismatch>) {
 }
 
 /// Whether all fields have their types; tells unknown ones too.
-fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
+fn fields(
+    map: &Map<String, Value>,
+    known: &[(&str, MetadataType)],
+    at: &FieldPath,
+    found: &mut Vec<MetadataMismatch>,
+) -> bool {
     let mut sound = true;
     for (name, value) in map {
         let mut path = at.clone();
@@ -84,7 +89,7 @@ fn fields(map: &Map<String, Value>, known: &[(&str, Type)], at: &FieldPath, foun
     sound
 }
 
-fn typed(value: &Value, expected: Type, path: &mut FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
+fn typed(value: &Value, expected: MetadataType, path: &mut FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
     let mut wrong = |path: &FieldPath, what: &str| {
         let mut text = format!("{}: expected {what}, got {}", path_text(path), json_type_name(value));
         if what == "a string" && !value.is_object() && !value.is_array() {
@@ -94,31 +99,31 @@ fn typed(value: &Value, expected: Type, path: &mut FieldPath, found: &mut Vec<Me
         false
     };
     match (expected, value) {
-        (Type::Text, Value::String(_)) | (Type::Flag, Value::Bool(_)) => true,
-        (Type::Text, _) => wrong(path, "a string"),
-        (Type::Flag, _) => wrong(path, "true or false"),
-        (Type::Integer, Value::Number(number)) if is_integer(number) => true,
-        (Type::Integer, _) => wrong(path, "an integer"),
-        (Type::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => true,
-        (Type::Time, _) => wrong(path, "a time such as 2024-01-02T03:04:05Z"),
-        (Type::TextMap, Value::Object(map)) => {
+        (MetadataType::Text, Value::String(_)) | (MetadataType::Flag, Value::Bool(_)) => true,
+        (MetadataType::Text, _) => wrong(path, "a string"),
+        (MetadataType::Flag, _) => wrong(path, "true or false"),
+        (MetadataType::Integer, Value::Number(number)) if is_integer(number) => true,
+        (MetadataType::Integer, _) => wrong(path, "an integer"),
+        (MetadataType::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => true,
+        (MetadataType::Time, _) => wrong(path, "a time such as 2024-01-02T03:04:05Z"),
+        (MetadataType::TextMap, Value::Object(map)) => {
             let mut sound = true;
             for (key, inner) in map {
                 path.push(PathSegment::Key(key.clone()));
-                sound &= inner.is_null() || typed(inner, Type::Text, path, found);
+                sound &= inner.is_null() || typed(inner, MetadataType::Text, path, found);
                 path.pop();
             }
             sound
         }
-        (Type::TextMap, _) => wrong(path, "a mapping of strings"),
-        (Type::Texts | Type::Owners | Type::Entries, Value::Array(items)) => {
+        (MetadataType::TextMap, _) => wrong(path, "a mapping of strings"),
+        (MetadataType::Texts | MetadataType::Owners | MetadataType::Entries, Value::Array(items)) => {
             let mut sound = true;
             for (index, inner) in items.iter().enumerate() {
                 path.push(PathSegment::Index(index));
                 sound &= match (expected, inner) {
                     (_, Value::Null) => true,
-                    (Type::Texts, _) => typed(inner, Type::Text, path, found),
-                    (Type::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, path, found),
+                    (MetadataType::Texts, _) => typed(inner, MetadataType::Text, path, found),
+                    (MetadataType::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, path, found),
                     (_, Value::Object(_)) => true,
                     _ => {
                         let text = format!("{}: expected an object, got {}", path_text(path), json_type_name(inner));
@@ -130,7 +135,7 @@ fn typed(value: &Value, expected: Type, path: &mut FieldPath, found: &mut Vec<Me
             }
             sound
         }
-        (Type::Texts | Type::Owners | Type::Entries, _) => wrong(path, "a list"),
+        (MetadataType::Texts | MetadataType::Owners | MetadataType::Entries, _) => wrong(path, "a list"),
     }
 }
 

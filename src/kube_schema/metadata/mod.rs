@@ -10,7 +10,7 @@ pub const MAX_ANNOTATIONS: usize = 256 << 10;
 
 /// What a field of metadata holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub enum MetadataType {
     Text,
     Integer,
     Time,
@@ -22,30 +22,30 @@ pub enum Type {
 }
 
 /// All fields, by name.
-pub const FIELDS: [(&str, Type); 15] = [
-    ("annotations", Type::TextMap),
-    ("creationTimestamp", Type::Time),
-    ("deletionGracePeriodSeconds", Type::Integer),
-    ("deletionTimestamp", Type::Time),
-    ("finalizers", Type::Texts),
-    ("generateName", Type::Text),
-    ("generation", Type::Integer),
-    ("labels", Type::TextMap),
-    ("managedFields", Type::Entries),
-    ("name", Type::Text),
-    ("namespace", Type::Text),
-    ("ownerReferences", Type::Owners),
-    ("resourceVersion", Type::Text),
-    ("selfLink", Type::Text),
-    ("uid", Type::Text),
+pub const FIELDS: [(&str, MetadataType); 15] = [
+    ("annotations", MetadataType::TextMap),
+    ("creationTimestamp", MetadataType::Time),
+    ("deletionGracePeriodSeconds", MetadataType::Integer),
+    ("deletionTimestamp", MetadataType::Time),
+    ("finalizers", MetadataType::Texts),
+    ("generateName", MetadataType::Text),
+    ("generation", MetadataType::Integer),
+    ("labels", MetadataType::TextMap),
+    ("managedFields", MetadataType::Entries),
+    ("name", MetadataType::Text),
+    ("namespace", MetadataType::Text),
+    ("ownerReferences", MetadataType::Owners),
+    ("resourceVersion", MetadataType::Text),
+    ("selfLink", MetadataType::Text),
+    ("uid", MetadataType::Text),
 ];
 
 /// Those of an owner.
-pub const OWNER_FIELDS: [(&str, Type); 6] = [
-    ("apiVersion", Type::Text),
-    ("blockOwnerDeletion", Type::Flag),
-    ("controller", Type::Flag),
-    ("kind", Type::Text),
-    ("name", Type::Text),
-    ("uid", Type::Text),
+pub const OWNER_FIELDS: [(&str, MetadataType); 6] = [
+    ("apiVersion", MetadataType::Text),
+    ("blockOwnerDeletion", MetadataType::Flag),
+    ("controller", MetadataType::Flag),
+    ("kind", MetadataType::Text),
+    ("name", MetadataType::Text),
+    ("uid", MetadataType::Text),
 ];

@@ -9,7 +9,7 @@ use crate::kube_schema::metadata::names;
 
 /// A format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum StringFormat {
     BsonObjectId,
     Byte,
     Cidr,
@@ -38,39 +38,39 @@ pub enum Format {
 }
 
 /// Their names, without dashes: the server leaves these out as well.
-const NAMES: [(&str, Format); 25] = [
-    ("bsonobjectid", Format::BsonObjectId),
-    ("byte", Format::Byte),
-    ("cidr", Format::Cidr),
-    ("creditcard", Format::CreditCard),
-    ("date", Format::Date),
-    ("datetime", Format::DateTime),
-    ("duration", Format::Duration),
-    ("email", Format::Email),
-    ("hexcolor", Format::HexColor),
-    ("hostname", Format::Hostname),
-    ("ipv4", Format::Ipv4),
-    ("ipv6", Format::Ipv6),
-    ("isbn", Format::Isbn),
-    ("isbn10", Format::Isbn10),
-    ("isbn13", Format::Isbn13),
-    ("k8slongname", Format::LongName),
-    ("k8sshortname", Format::ShortName),
-    ("mac", Format::Mac),
-    ("rgbcolor", Format::RgbColor),
-    ("ssn", Format::Ssn),
-    ("uri", Format::Uri),
-    ("uuid", Format::Uuid),
-    ("uuid3", Format::Uuid3),
-    ("uuid4", Format::Uuid4),
-    ("uuid5", Format::Uuid5),
+const NAMES: [(&str, StringFormat); 25] = [
+    ("bsonobjectid", StringFormat::BsonObjectId),
+    ("byte", StringFormat::Byte),
+    ("cidr", StringFormat::Cidr),
+    ("creditcard", StringFormat::CreditCard),
+    ("date", StringFormat::Date),
+    ("datetime", StringFormat::DateTime),
+    ("duration", StringFormat::Duration),
+    ("email", StringFormat::Email),
+    ("hexcolor", StringFormat::HexColor),
+    ("hostname", StringFormat::Hostname),
+    ("ipv4", StringFormat::Ipv4),
+    ("ipv6", StringFormat::Ipv6),
+    ("isbn", StringFormat::Isbn),
+    ("isbn10", StringFormat::Isbn10),
+    ("isbn13", StringFormat::Isbn13),
+    ("k8slongname", StringFormat::LongName),
+    ("k8sshortname", StringFormat::ShortName),
+    ("mac", StringFormat::Mac),
+    ("rgbcolor", StringFormat::RgbColor),
+    ("ssn", StringFormat::Ssn),
+    ("uri", StringFormat::Uri),
+    ("uuid", StringFormat::Uuid),
+    ("uuid3", StringFormat::Uuid3),
+    ("uuid4", StringFormat::Uuid4),
+    ("uuid5", StringFormat::Uuid5),
 ];
 
 const CREDIT_CARD: &str = r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$";
 const HOSTNAME: &str = r"^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$";
 const RGB: &str = r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$";
 
-impl Format {
+impl StringFormat {
     /// The format of that name; `None` where the server checks nothing, as for `password`.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, good: &[&str], bad: &[&str]) {
-        let format = Format::of(name).unwrap_or_else(|| panic!("{name}"));
+        let format = StringFormat::of(name).unwrap_or_else(|| panic!("{name}"));
         for (text, fits) in good.iter().map(|text| (text, true)).chain(bad.iter().map(|text| (text, false))) {
             assert_eq!(format.fits(text), fits, "{name} {text:?}");
         }
@@ -301,7 +301,7 @@ mod tests {
         check("bsonobjectid", &["507f1f77bcf86cd799439011"], &["507f1f77bcf86cd79943901", "507f1f77bcf86cd79943901g"]);
         check("k8s-short-name", &["a-b"], &["a.b"]);
         check("k8s-long-name", &["a.b"], &["a_b"]);
-        assert_eq!(Format::of("whatever"), None);
-        assert_eq!(Format::of("password"), None);
+        assert_eq!(StringFormat::of("whatever"), None);
+        assert_eq!(StringFormat::of("password"), None);
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::cel::CelRule;
 use crate::golang::regexp::matcher;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
-use formats::Format;
+use formats::StringFormat;
 pub use rules::DeclaredType;
 use rules::ListType;
 
@@ -78,7 +78,7 @@ pub struct SchemaViolation {
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a schema says yes or no to many things")]
 pub struct SchemaNode {
-    expected: Option<Expected>,
+    expected: Option<ExpectedType>,
     nullable: bool,
     has_default: bool,
     preserve: bool,
@@ -89,13 +89,13 @@ pub struct SchemaNode {
     required: Vec<String>,
     values: Vec<Value>,
     pattern: Option<(String, Regex)>,
-    format: Option<Format>,
+    format: Option<StringFormat>,
     number_format: Option<NumberFormat>,
     minimum: Option<f64>,
     maximum: Option<f64>,
-    lengths: Bounds,
-    counts: Bounds,
-    sizes: Bounds,
+    lengths: CountBounds,
+    counts: CountBounds,
+    sizes: CountBounds,
     rules: Vec<CelRule>,
     /// A rule here or below.
     has_rules: bool,
@@ -107,7 +107,7 @@ pub struct SchemaNode {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
+enum ExpectedType {
     Object,
     Array,
     String,
@@ -127,12 +127,12 @@ enum NumberFormat {
 }
 
 impl NumberFormat {
-    fn of(expected: Option<Expected>, name: &str) -> Option<Self> {
+    fn of(expected: Option<ExpectedType>, name: &str) -> Option<Self> {
         match (expected, name) {
-            (Some(Expected::Integer), "int32") => Some(Self::Int32),
-            (Some(Expected::Integer), "uint32") => Some(Self::Uint32),
-            (Some(Expected::Integer), "uint64") => Some(Self::Uint64),
-            (Some(Expected::Number), "float" | "float32") => Some(Self::Float32),
+            (Some(ExpectedType::Integer), "int32") => Some(Self::Int32),
+            (Some(ExpectedType::Integer), "uint32") => Some(Self::Uint32),
+            (Some(ExpectedType::Integer), "uint64") => Some(Self::Uint64),
+            (Some(ExpectedType::Number), "float" | "float32") => Some(Self::Float32),
             _ => None,
         }
     }
@@ -151,14 +151,14 @@ impl NumberFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Bounds {
+struct CountBounds {
     least: Option<u64>,
     most: Option<u64>,
 }
 
 /// What of a schema cannot be checked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unsupported {
+pub enum UnsupportedConstraint {
     /// A CEL rule, and what it uses.
     Cel {
         rule: String,
@@ -170,7 +170,7 @@ pub enum Unsupported {
     },
 }
 
-impl Expected {
+impl ExpectedType {
     fn of(schema: &Map<String, Value>) -> Option<Self> {
         if schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
             return Some(Self::IntOrString);
@@ -201,17 +201,18 @@ impl Expected {
 
 impl SchemaNode {
     /// Compiles a structural schema, as it stands in a CRD; tells what of it cannot be checked.
-    pub fn compile(schema: &Value, unsupported: &mut Vec<Unsupported>) -> Self {
+    pub fn compile(schema: &Value, unsupported: &mut Vec<UnsupportedConstraint>) -> Self {
         let empty = Map::new();
         let map = schema.as_object().unwrap_or(&empty);
         let number = |name: &str| map.get(name).and_then(Value::as_f64);
-        let bound = |least: &str, most: &str| Bounds {
+        let bound = |least: &str, most: &str| CountBounds {
             least: map.get(least).and_then(Value::as_u64),
             most: map.get(most).and_then(Value::as_u64),
         };
-        let child = |value: &Value, unsupported: &mut Vec<Unsupported>| Box::new(Self::compile(value, unsupported));
+        let child =
+            |value: &Value, unsupported: &mut Vec<UnsupportedConstraint>| Box::new(Self::compile(value, unsupported));
         let mut node = Self {
-            expected: Expected::of(map),
+            expected: ExpectedType::of(map),
             nullable: map.get("nullable") == Some(&Value::Bool(true)),
             has_default: map.get("default").is_some_and(|default| !default.is_null()),
             preserve: map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)),
@@ -240,17 +241,17 @@ impl SchemaNode {
         node
     }
 
-    fn compile_texts(&mut self, map: &Map<String, Value>, unsupported: &mut Vec<Unsupported>) {
+    fn compile_texts(&mut self, map: &Map<String, Value>, unsupported: &mut Vec<UnsupportedConstraint>) {
         if let Some(pattern) = map.get("pattern").and_then(Value::as_str) {
             match matcher::compile(pattern) {
                 Ok(regex) => self.pattern = Some((pattern.to_owned(), regex)),
-                Err(why) => unsupported.push(Unsupported::Pattern { pattern: pattern.to_owned(), why }),
+                Err(why) => unsupported.push(UnsupportedConstraint::Pattern { pattern: pattern.to_owned(), why }),
             }
         }
         let format = map.get("format").and_then(Value::as_str);
         self.number_format = format.and_then(|name| NumberFormat::of(self.expected, name));
-        if let (Some(Expected::String) | None, Some(name)) = (self.expected, format) {
-            self.format = Format::of(name);
+        if let (Some(ExpectedType::String) | None, Some(name)) = (self.expected, format) {
+            self.format = StringFormat::of(name);
         }
     }
 
@@ -382,17 +383,17 @@ impl SchemaNode {
         }
     }
 
-    fn fits(&self, expected: Expected, value: &Value) -> bool {
+    fn fits(&self, expected: ExpectedType, value: &Value) -> bool {
         match (expected, value) {
             (_, Value::Null) => self.nullable,
-            (Expected::Object, Value::Object(_))
-            | (Expected::Array, Value::Array(_))
-            | (Expected::String | Expected::IntOrString, Value::String(_))
-            | (Expected::Boolean, Value::Bool(_))
-            | (Expected::Number, Value::Number(_)) => true,
+            (ExpectedType::Object, Value::Object(_))
+            | (ExpectedType::Array, Value::Array(_))
+            | (ExpectedType::String | ExpectedType::IntOrString, Value::String(_))
+            | (ExpectedType::Boolean, Value::Bool(_))
+            | (ExpectedType::Number, Value::Number(_)) => true,
             // a string with a format is told from a list by the format alone, and that lets lists pass
-            (Expected::String, Value::Array(_)) => self.format.is_some(),
-            (Expected::Integer | Expected::IntOrString, Value::Number(number)) => {
+            (ExpectedType::String, Value::Array(_)) => self.format.is_some(),
+            (ExpectedType::Integer | ExpectedType::IntOrString, Value::Number(number)) => {
                 number.is_i64() || is_json_integer(number.as_f64().unwrap_or(f64::NAN))
             }
             _ => false,
@@ -419,7 +420,7 @@ impl SchemaNode {
 
     fn check_number(&self, number: f64, path: &FieldPath, tell: &mut dyn FnMut(&FieldPath, SchemaMismatch)) {
         // the type check rounds, the range check does not
-        if self.expected == Some(Expected::Integer) && number.fract() != 0.0 {
+        if self.expected == Some(ExpectedType::Integer) && number.fract() != 0.0 {
             tell(path, SchemaMismatch::Range { text: "must be an integer".to_owned() });
         }
         if let Some(mismatch) = self.number_format.and_then(|format| format.mismatch(number)) {
@@ -434,7 +435,7 @@ impl SchemaNode {
     }
 }
 
-impl Bounds {
+impl CountBounds {
     fn mismatch(self, count: usize, one: &str, many: &str) -> Option<String> {
         let count = count as u64;
         let noun = |number: u64| if number == 1 { one.to_owned() } else { many.to_owned() };

@@ -7,7 +7,7 @@ use super::super::cel::RuleVerdict;
 use super::super::cel::names;
 use super::super::cel::types::CelType;
 use super::super::cel::value::ListSemantics;
-use super::{Expected, SchemaNode, SchemaViolation};
+use super::{ExpectedType, SchemaNode, SchemaViolation};
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
 /// What rules take a value for (`SchemaDeclType` of `k8s.io/apiserver/pkg/cel/common`).
@@ -73,23 +73,23 @@ impl SchemaNode {
             }
         }
         self.declared_type = match self.expected {
-            Some(Expected::IntOrString) => DeclaredType::IntOrString,
-            Some(Expected::Object) if !self.properties.is_empty() => DeclaredType::Object,
-            Some(Expected::Object) if map.get("additionalProperties").is_some_and(Value::is_object) => {
+            Some(ExpectedType::IntOrString) => DeclaredType::IntOrString,
+            Some(ExpectedType::Object) if !self.properties.is_empty() => DeclaredType::Object,
+            Some(ExpectedType::Object) if map.get("additionalProperties").is_some_and(Value::is_object) => {
                 DeclaredType::Map
             }
-            Some(Expected::Object) => DeclaredType::Empty,
-            Some(Expected::Array) if self.items.is_some() => DeclaredType::List,
-            Some(Expected::String) if is("format", "byte") => DeclaredType::Bytes,
-            Some(Expected::String) if is("format", "duration") => DeclaredType::Duration,
-            Some(Expected::String) if is("format", "date") => DeclaredType::Date,
-            Some(Expected::String) if is("format", "date-time") => DeclaredType::DateTime,
-            Some(Expected::String) => DeclaredType::Text,
-            Some(Expected::Number) => DeclaredType::Number,
-            Some(Expected::Integer) => DeclaredType::Integer,
-            Some(Expected::Boolean) => DeclaredType::Boolean,
+            Some(ExpectedType::Object) => DeclaredType::Empty,
+            Some(ExpectedType::Array) if self.items.is_some() => DeclaredType::List,
+            Some(ExpectedType::String) if is("format", "byte") => DeclaredType::Bytes,
+            Some(ExpectedType::String) if is("format", "duration") => DeclaredType::Duration,
+            Some(ExpectedType::String) if is("format", "date") => DeclaredType::Date,
+            Some(ExpectedType::String) if is("format", "date-time") => DeclaredType::DateTime,
+            Some(ExpectedType::String) => DeclaredType::Text,
+            Some(ExpectedType::Number) => DeclaredType::Number,
+            Some(ExpectedType::Integer) => DeclaredType::Integer,
+            Some(ExpectedType::Boolean) => DeclaredType::Boolean,
             None if self.preserve => DeclaredType::Preserved,
-            Some(Expected::Array) | None => DeclaredType::Unknown,
+            Some(ExpectedType::Array) | None => DeclaredType::Unknown,
         };
         self.has_formats = matches!(
             self.declared_type,
@@ -110,13 +110,13 @@ impl SchemaNode {
     }
 
     fn text() -> Self {
-        Self { expected: Some(Expected::String), declared_type: DeclaredType::Text, ..Self::default() }
+        Self { expected: Some(ExpectedType::String), declared_type: DeclaredType::Text, ..Self::default() }
     }
 
     fn metadata() -> Self {
         let names = ["name", "generateName"].map(|name| (name.to_owned(), Self::text()));
         Self {
-            expected: Some(Expected::Object),
+            expected: Some(ExpectedType::Object),
             preserve: true,
             properties: names.into_iter().collect(),
             declared_type: DeclaredType::Object,

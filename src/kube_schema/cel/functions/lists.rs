@@ -2,44 +2,44 @@
 
 use std::cmp::Ordering;
 
-use super::{A, COMPARABLE, Function};
+use super::{A, COMPARABLE, CelFunction};
 use crate::kube_schema::cel::cost;
 use crate::kube_schema::cel::types::CelType;
 use crate::kube_schema::cel::types::CelType::{Bool, Double, Duration, Dyn, Int, String, Uint};
-use crate::kube_schema::cel::value::Val;
+use crate::kube_schema::cel::value::CelValue;
 use crate::kube_schema::cel::{lists, texts};
 
 /// The method that the macro `sortBy` sorts with; no rule can call it.
 pub const SORT_BY_KEYS: &str = "@sortByAssociatedKeys";
 
-pub(super) fn functions() -> Vec<Function> {
+pub(super) fn functions() -> Vec<CelFunction> {
     [of_kubernetes(), of_cel(), sets()].into_iter().flatten().collect()
 }
 
-fn of_kubernetes() -> Vec<Function> {
+fn of_kubernetes() -> Vec<CelFunction> {
     let summable = [Int, Uint, Double, Duration];
     let item = |item: CelType<'static>| ([CelType::list(item.clone())], item);
     vec![
-        Function::method("isSorted", |args| lists::is_sorted(args.list(0)?))
+        CelFunction::method("isSorted", |args| lists::is_sorted(args.list(0)?))
             .takes_each(&COMPARABLE, |item| ([CelType::list(item)], Bool))
             .costs(cost::through),
-        Function::method("sum", |args| lists::sum(args.list(0)?)).takes_each(&summable, item).costs(cost::through),
-        Function::method("min", |args| lists::extreme(args.list(0)?, Ordering::Less, "min"))
+        CelFunction::method("sum", |args| lists::sum(args.list(0)?)).takes_each(&summable, item).costs(cost::through),
+        CelFunction::method("min", |args| lists::extreme(args.list(0)?, Ordering::Less, "min"))
             .takes_each(&COMPARABLE, item)
             .costs(cost::through),
-        Function::method("max", |args| lists::extreme(args.list(0)?, Ordering::Greater, "max"))
+        CelFunction::method("max", |args| lists::extreme(args.list(0)?, Ordering::Greater, "max"))
             .takes_each(&COMPARABLE, item)
             .costs(cost::through),
-        Function::method("indexOf", |args| match args.get(0) {
-            Val::List(list) if args.given(2).is_none() => lists::index_of(list, args.get(1)),
+        CelFunction::method("indexOf", |args| match args.get(0) {
+            CelValue::List(list) if args.given(2).is_none() => lists::index_of(list, args.get(1)),
             _ => texts::index_of(args.text(0)?, args.text(1)?, args.optional_int(2)?.unwrap_or(0)),
         })
         .takes([CelType::list(A), A], Int)
         .takes([String, String], Int)
         .takes([String, String, Int], Int)
         .costs(cost::through),
-        Function::method("lastIndexOf", |args| match args.get(0) {
-            Val::List(list) if args.given(2).is_none() => lists::last_index_of(list, args.get(1)),
+        CelFunction::method("lastIndexOf", |args| match args.get(0) {
+            CelValue::List(list) if args.given(2).is_none() => lists::last_index_of(list, args.get(1)),
             _ => texts::last_index_of(args.text(0)?, args.text(1)?, args.optional_int(2)?),
         })
         .takes([CelType::list(A), A], Int)
@@ -49,61 +49,61 @@ fn of_kubernetes() -> Vec<Function> {
     ]
 }
 
-fn of_cel() -> Vec<Function> {
+fn of_cel() -> Vec<CelFunction> {
     let list = || CelType::list(A);
     let strings = || CelType::list(String);
     vec![
-        Function::method("join", |args| {
+        CelFunction::method("join", |args| {
             lists::join(args.list(0)?, if args.given(1).is_some() { args.text(1)? } else { "" })
         })
         .takes([strings()], String)
         .takes([strings(), String], String)
         .costs(cost::join),
-        Function::method("slice", |args| lists::slice(args.list(0)?, args.int(1)?, args.int(2)?))
+        CelFunction::method("slice", |args| lists::slice(args.list(0)?, args.int(1)?, args.int(2)?))
             .takes([list(), Int, Int], list())
             .costs(cost::slice),
-        Function::method("flatten", |args| {
-            lists::flatten(args.list(0)?, args.optional_int(1)?.unwrap_or(1)).map(Val::list)
+        CelFunction::method("flatten", |args| {
+            lists::flatten(args.list(0)?, args.optional_int(1)?.unwrap_or(1)).map(CelValue::list)
         })
         .takes([CelType::list(list())], list())
         .takes([CelType::list(Dyn), Int], CelType::list(Dyn))
         .costs(cost::flatten),
-        Function::method("sort", |args| lists::sort(args.list(0)?))
+        CelFunction::method("sort", |args| lists::sort(args.list(0)?))
             .takes_each(&COMPARABLE, |item| ([CelType::list(item.clone())], CelType::list(item)))
             .costs(cost::sort),
-        Function::in_place(SORT_BY_KEYS, true)
+        CelFunction::in_place(SORT_BY_KEYS, true)
             .takes_each(&COMPARABLE, |key| ([list(), CelType::list(key)], list()))
             .costs(cost::sort),
-        Function::method("reverse", |args| Ok(lists::reverse(args.list(0)?)))
+        CelFunction::method("reverse", |args| Ok(lists::reverse(args.list(0)?)))
             .takes([list()], list())
             .costs(cost::reverse),
-        Function::method("distinct", |args| lists::distinct(args.list(0)?))
+        CelFunction::method("distinct", |args| lists::distinct(args.list(0)?))
             .takes([list()], list())
             .costs(cost::distinct),
-        Function::global("lists.range", |args| lists::range(args.int(0)?))
+        CelFunction::global("lists.range", |args| lists::range(args.int(0)?))
             .takes([Int], CelType::list(Int))
             .costs(cost::range),
-        Function::method("first", |args| lists::edge(args.list(0)?, false)).takes([list()], CelType::optional(A)),
-        Function::method("last", |args| lists::edge(args.list(0)?, true)).takes([list()], CelType::optional(A)),
-        Function::method("unwrapOpt", |args| lists::unwrap(args.list(0)?))
+        CelFunction::method("first", |args| lists::edge(args.list(0)?, false)).takes([list()], CelType::optional(A)),
+        CelFunction::method("last", |args| lists::edge(args.list(0)?, true)).takes([list()], CelType::optional(A)),
+        CelFunction::method("unwrapOpt", |args| lists::unwrap(args.list(0)?))
             .takes([CelType::list(CelType::optional(A))], list()),
-        Function::global("optional.unwrap", |args| lists::unwrap(args.list(0)?))
+        CelFunction::global("optional.unwrap", |args| lists::unwrap(args.list(0)?))
             .takes([CelType::list(CelType::optional(A))], list()),
     ]
 }
 
-fn sets() -> Vec<Function> {
+fn sets() -> Vec<CelFunction> {
     let lists = || [CelType::list(A), CelType::list(A)];
     vec![
-        Function::global("sets.contains", |args| lists::holds_all(args.list(0)?, args.list(1)?).map(Val::Bool))
+        CelFunction::global("sets.contains", |args| lists::holds_all(args.list(0)?, args.list(1)?).map(CelValue::Bool))
             .takes(lists(), Bool)
             .costs(cost::sets_compared),
-        Function::global("sets.intersects", |args| lists::meet(args.list(0)?, args.list(1)?).map(Val::Bool))
+        CelFunction::global("sets.intersects", |args| lists::meet(args.list(0)?, args.list(1)?).map(CelValue::Bool))
             .takes(lists(), Bool)
             .costs(cost::sets_compared),
-        Function::global("sets.equivalent", |args| {
+        CelFunction::global("sets.equivalent", |args| {
             let (one, other) = (args.list(0)?, args.list(1)?);
-            Ok(Val::Bool(lists::holds_all(one, other)? && lists::holds_all(other, one)?))
+            Ok(CelValue::Bool(lists::holds_all(one, other)? && lists::holds_all(other, one)?))
         })
         .takes(lists(), Bool)
         .costs(cost::sets_equivalent),

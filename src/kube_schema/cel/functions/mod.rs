@@ -12,10 +12,10 @@ use super::cost::{self, CostRule};
 pub use lists::SORT_BY_KEYS;
 
 use super::types::{CelType, LibraryType};
-use super::value::{Fail, List, Outcome, Val, no_overload};
+use super::value::{CelList, CelValue, Evaluated, EvaluationError, no_overload};
 
 /// All functions. Of one name there is at most one that is called alone, and one that is called on a value.
-pub static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+pub static FUNCTIONS: LazyLock<Vec<CelFunction>> = LazyLock::new(|| {
     [core::functions(), strings::functions(), lists::functions(), kubernetes::functions()]
         .into_iter()
         .flatten()
@@ -23,14 +23,14 @@ pub static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
 });
 
 /// What a function does; a method has its target as the first argument. The number of arguments has been checked.
-type Work = for<'v> fn(&mut Args<'v>) -> Outcome<'v>;
+type Implementation = for<'v> fn(&mut Arguments<'v>) -> Evaluated<'v>;
 
 /// A function or an operator.
-pub struct Function {
+pub struct CelFunction {
     pub name: &'static str,
     /// It is called on a value, which counts as its first argument.
     pub method: bool,
-    pub overloads: Vec<Overload>,
+    pub overloads: Vec<FunctionOverload>,
     pub cost: CostRule,
     work: Evaluation,
 }
@@ -38,34 +38,34 @@ pub struct Function {
 /// How a function is evaluated.
 #[derive(Clone, Copy)]
 enum Evaluation {
-    Call(Work),
+    Call(Implementation),
     /// By the evaluator itself: not all arguments are evaluated, or the first is not by itself.
     InPlace,
 }
 
 /// Types that a function takes together, and the type that it then gives.
 #[derive(Debug)]
-pub struct Overload {
+pub struct FunctionOverload {
     pub params: Vec<CelType<'static>>,
     pub result: CelType<'static>,
 }
 
-impl std::fmt::Debug for Function {
+impl std::fmt::Debug for CelFunction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
 }
 
-impl Function {
+impl CelFunction {
     fn new(name: &'static str, method: bool, work: Evaluation) -> Self {
         Self { name, method, overloads: Vec::new(), cost: cost::one, work }
     }
 
-    fn global(name: &'static str, work: Work) -> Self {
+    fn global(name: &'static str, work: Implementation) -> Self {
         Self::new(name, false, Evaluation::Call(work))
     }
 
-    fn method(name: &'static str, work: Work) -> Self {
+    fn method(name: &'static str, work: Implementation) -> Self {
         Self::new(name, true, Evaluation::Call(work))
     }
 
@@ -75,7 +75,7 @@ impl Function {
     }
 
     fn takes<const N: usize>(mut self, params: [CelType<'static>; N], result: CelType<'static>) -> Self {
-        self.overloads.push(Overload { params: params.into(), result });
+        self.overloads.push(FunctionOverload { params: params.into(), result });
         self
     }
 
@@ -93,9 +93,9 @@ impl Function {
     }
 
     /// Calls the function; the arguments have been evaluated.
-    pub fn call<'v>(&self, args: Vec<Val<'v>>) -> Outcome<'v> {
+    pub fn call<'v>(&self, args: Vec<CelValue<'v>>) -> Evaluated<'v> {
         match self.work {
-            Evaluation::Call(work) => work(&mut Args { args }),
+            Evaluation::Call(work) => work(&mut Arguments { args }),
             Evaluation::InPlace => no_overload(),
         }
     }
@@ -106,57 +106,57 @@ impl Function {
 }
 
 /// The function of that name, which may have more than one part.
-pub fn find(name: &str, method: bool) -> Option<&'static Function> {
+pub fn find(name: &str, method: bool) -> Option<&'static CelFunction> {
     FUNCTIONS.iter().find(|function| function.name == name && function.method == method)
 }
 
 /// As [`find`], by the number of arguments too; a target is one.
-pub fn find_by_count(name: &str, method: bool, count: usize) -> Option<&'static Function> {
+pub fn find_by_count(name: &str, method: bool, count: usize) -> Option<&'static CelFunction> {
     find(name, method).filter(|function| function.takes_as_many(count))
 }
 
 /// Arguments, to be taken one by one.
 #[derive(Debug)]
-pub struct Args<'v> {
-    args: Vec<Val<'v>>,
+pub struct Arguments<'v> {
+    args: Vec<CelValue<'v>>,
 }
 
-impl<'v> Args<'v> {
-    fn get(&self, at: usize) -> &Val<'v> {
-        self.args.get(at).unwrap_or(&Val::Null)
+impl<'v> Arguments<'v> {
+    fn get(&self, at: usize) -> &CelValue<'v> {
+        self.args.get(at).unwrap_or(&CelValue::Null)
     }
 
-    fn given(&self, at: usize) -> Option<&Val<'v>> {
+    fn given(&self, at: usize) -> Option<&CelValue<'v>> {
         self.args.get(at)
     }
 
-    fn take(&mut self, at: usize) -> Val<'v> {
-        self.args.get_mut(at).map_or(Val::Null, |arg| std::mem::replace(arg, Val::Null))
+    fn take(&mut self, at: usize) -> CelValue<'v> {
+        self.args.get_mut(at).map_or(CelValue::Null, |arg| std::mem::replace(arg, CelValue::Null))
     }
 
-    fn text(&self, at: usize) -> Result<&str, Fail> {
+    fn text(&self, at: usize) -> Result<&str, EvaluationError> {
         match self.get(at) {
-            Val::Text(text) => Ok(text),
+            CelValue::Text(text) => Ok(text),
             _ => no_overload(),
         }
     }
 
-    fn int(&self, at: usize) -> Result<i64, Fail> {
+    fn int(&self, at: usize) -> Result<i64, EvaluationError> {
         match self.get(at) {
-            Val::Int(number) => Ok(*number),
-            Val::Zero => Ok(0),
+            CelValue::Int(number) => Ok(*number),
+            CelValue::Zero => Ok(0),
             _ => no_overload(),
         }
     }
 
     /// An argument that may be left out.
-    fn optional_int(&self, at: usize) -> Result<Option<i64>, Fail> {
+    fn optional_int(&self, at: usize) -> Result<Option<i64>, EvaluationError> {
         self.given(at).map(|_| self.int(at)).transpose()
     }
 
-    fn list(&self, at: usize) -> Result<&List<'v>, Fail> {
+    fn list(&self, at: usize) -> Result<&CelList<'v>, EvaluationError> {
         match self.get(at) {
-            Val::List(list) => Ok(list),
+            CelValue::List(list) => Ok(list),
             _ => no_overload(),
         }
     }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_name_stands_once_for_each_way_of_calling_it() {
         for (at, function) in FUNCTIONS.iter().enumerate() {
-            let same = |other: &&Function| other.name == function.name && other.method == function.method;
+            let same = |other: &&CelFunction| other.name == function.name && other.method == function.method;
             assert_eq!(FUNCTIONS.iter().filter(same).count(), 1, "{}", function.name);
             assert!(!function.overloads.is_empty(), "{at} {}", function.name);
         }

@@ -1,39 +1,39 @@
 //! The second version of cel-go's string library, and Kubernetes' regular expressions.
 
-use super::{Args, Function};
+use super::{Arguments, CelFunction};
 use crate::kube_schema::cel::types::CelType;
 use crate::kube_schema::cel::types::CelType::{Bool, Dyn, Int, String};
-use crate::kube_schema::cel::value::{Outcome, Val};
+use crate::kube_schema::cel::value::{CelValue, Evaluated};
 use crate::kube_schema::cel::{cost, format, texts};
 
-pub(super) fn functions() -> Vec<Function> {
+pub(super) fn functions() -> Vec<CelFunction> {
     [searches(), changes()].into_iter().flatten().collect()
 }
 
-fn searches() -> Vec<Function> {
+fn searches() -> Vec<CelFunction> {
     vec![
-        Function::global("matches", matches).takes([String, String], Bool),
-        Function::method("matches", matches).takes([String, String], Bool).costs(cost::matches),
-        Function::method("contains", |args| Ok(Val::Bool(args.text(0)?.contains(args.text(1)?))))
+        CelFunction::global("matches", matches).takes([String, String], Bool),
+        CelFunction::method("matches", matches).takes([String, String], Bool).costs(cost::matches),
+        CelFunction::method("contains", |args| Ok(CelValue::Bool(args.text(0)?.contains(args.text(1)?))))
             .takes([String, String], Bool)
             .costs(cost::contains),
-        Function::method("startsWith", |args| Ok(Val::Bool(args.text(0)?.starts_with(args.text(1)?))))
+        CelFunction::method("startsWith", |args| Ok(CelValue::Bool(args.text(0)?.starts_with(args.text(1)?))))
             .takes([String, String], Bool)
             .costs(cost::other_text),
-        Function::method("endsWith", |args| Ok(Val::Bool(args.text(0)?.ends_with(args.text(1)?))))
+        CelFunction::method("endsWith", |args| Ok(CelValue::Bool(args.text(0)?.ends_with(args.text(1)?))))
             .takes([String, String], Bool)
             .costs(cost::other_text),
-        Function::method("find", |args| {
+        CelFunction::method("find", |args| {
             texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| {
-                Val::text(regex.find(text).map_or("", |found| found.as_str()).to_owned())
+                CelValue::text(regex.find(text).map_or("", |found| found.as_str()).to_owned())
             })
         })
         .takes([String, String], String)
         .costs(cost::find),
-        Function::method("findAll", |args| {
+        CelFunction::method("findAll", |args| {
             let most = args.optional_int(2)?.unwrap_or(-1);
             texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| {
-                Val::texts(texts::find_all(regex, text, most))
+                CelValue::texts(texts::find_all(regex, text, most))
             })
         })
         .takes([String, String], CelType::list(String))
@@ -42,41 +42,43 @@ fn searches() -> Vec<Function> {
     ]
 }
 
-fn changes() -> Vec<Function> {
+fn changes() -> Vec<CelFunction> {
     vec![
-        Function::method("charAt", |args| texts::char_at(args.text(0)?, args.int(1)?)).takes([String, Int], String),
-        Function::method("lowerAscii", |args| Ok(Val::text(args.text(0)?.to_ascii_lowercase())))
+        CelFunction::method("charAt", |args| texts::char_at(args.text(0)?, args.int(1)?)).takes([String, Int], String),
+        CelFunction::method("lowerAscii", |args| Ok(CelValue::text(args.text(0)?.to_ascii_lowercase())))
             .takes([String], String)
             .costs(cost::same_size),
-        Function::method("upperAscii", |args| Ok(Val::text(args.text(0)?.to_ascii_uppercase())))
+        CelFunction::method("upperAscii", |args| Ok(CelValue::text(args.text(0)?.to_ascii_uppercase())))
             .takes([String], String)
             .costs(cost::same_size),
-        Function::method("trim", |args| Ok(texts::trim(args.text(0)?))).takes([String], String).costs(cost::same_size),
-        Function::method("replace", |args| {
+        CelFunction::method("trim", |args| Ok(texts::trim(args.text(0)?)))
+            .takes([String], String)
+            .costs(cost::same_size),
+        CelFunction::method("replace", |args| {
             texts::replace(args.text(0)?, args.text(1)?, args.text(2)?, args.optional_int(3)?.unwrap_or(-1))
         })
         .takes([String, String, String], String)
         .takes([String, String, String, Int], String)
         .costs(cost::replace),
-        Function::method("split", |args| {
+        CelFunction::method("split", |args| {
             texts::split(args.text(0)?, args.text(1)?, args.optional_int(2)?.unwrap_or(-1))
         })
         .takes([String, String], CelType::list(String))
         .takes([String, String, Int], CelType::list(String))
         .costs(cost::split),
-        Function::method("substring", |args| texts::substring(args.text(0)?, args.int(1)?, args.optional_int(2)?))
+        CelFunction::method("substring", |args| texts::substring(args.text(0)?, args.int(1)?, args.optional_int(2)?))
             .takes([String, Int], String)
             .takes([String, Int, Int], String)
             .costs(cost::same_size),
-        Function::method("format", |args| format::format(args.text(0)?, args.list(1)?).map(Val::text))
+        CelFunction::method("format", |args| format::format(args.text(0)?, args.list(1)?).map(CelValue::text))
             .takes([String, CelType::list(Dyn)], String)
             .costs(cost::text),
-        Function::global("strings.quote", |args| Ok(Val::text(texts::quote(args.text(0)?))))
+        CelFunction::global("strings.quote", |args| Ok(CelValue::text(texts::quote(args.text(0)?))))
             .takes([String], String)
             .costs(cost::quote),
     ]
 }
 
-fn matches<'v>(args: &mut Args<'v>) -> Outcome<'v> {
-    texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| Val::Bool(regex.is_match(text)))
+fn matches<'v>(args: &mut Arguments<'v>) -> Evaluated<'v> {
+    texts::with_regex(args.text(0)?, args.text(1)?, |text, regex| CelValue::Bool(regex.is_match(text)))
 }

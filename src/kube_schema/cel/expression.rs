@@ -1,11 +1,11 @@
 //! An expression, ready to be checked and evaluated: macros are expanded, names resolved, and every function is known.
 
-use super::functions::Function;
-use super::value::Val;
+use super::functions::CelFunction;
+use super::value::CelValue;
 
 /// A node of an expression.
 #[derive(Clone, Debug)]
-pub enum Tree {
+pub enum Expression {
     Null,
     Bool(bool),
     Int(i64),
@@ -17,30 +17,30 @@ pub enum Tree {
     /// A variable, by its place: `self` is the first, `oldSelf` the second.
     Variable(usize),
     /// `base.name`, `base[index]` and what follows it.
-    Chain(Box<Tree>, Vec<Access>),
+    Chain(Box<Expression>, Vec<MemberAccess>),
     /// `has(base.name)`.
-    Has(Box<Tree>, Vec<Access>),
+    Has(Box<Expression>, Vec<MemberAccess>),
     /// Elements, and whether each is optional.
-    List(Vec<(Tree, bool)>),
-    Map(Vec<(Tree, Tree, bool)>),
-    Not(Box<Tree>),
-    And(Box<Tree>, Box<Tree>),
-    Or(Box<Tree>, Box<Tree>),
-    If(Box<Tree>, Box<Tree>, Box<Tree>),
+    List(Vec<(Expression, bool)>),
+    Map(Vec<(Expression, Expression, bool)>),
+    Not(Box<Expression>),
+    And(Box<Expression>, Box<Expression>),
+    Or(Box<Expression>, Box<Expression>),
+    If(Box<Expression>, Box<Expression>, Box<Expression>),
     /// `or` and `orValue` of optionals; the flag tells the second.
-    Else(Box<Tree>, Box<Tree>, bool),
-    Call(&'static Function, Vec<Tree>),
+    Else(Box<Expression>, Box<Expression>, bool),
+    Call(&'static CelFunction, Vec<Expression>),
     /// `value in []`, which is false without a look at the value.
-    InNothing(Box<Tree>),
+    InNothing(Box<Expression>),
     Fold(Box<Fold>),
     /// `optMap` and `optFlatMap`; the flag tells the second.
-    Within(Box<Tree>, Box<Tree>, bool),
+    Within(Box<Expression>, Box<Expression>, bool),
 }
 
 /// An access to what is within a value.
 #[derive(Clone, Debug)]
-pub struct Access {
-    pub key: Tree,
+pub struct MemberAccess {
+    pub key: Expression,
     /// `.name`, not `[key]`.
     pub field: bool,
     pub optional: bool,
@@ -50,11 +50,11 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct Fold {
     pub kind: FoldKind,
-    pub range: Tree,
+    pub range: Expression,
     /// An index or key and a value, not one value or key.
     pub two: bool,
-    pub filter: Option<Tree>,
-    pub body: Tree,
+    pub filter: Option<Expression>,
+    pub body: Expression,
 }
 
 /// What a macro makes of a list or a map.
@@ -72,7 +72,7 @@ pub enum FoldKind {
 
 /// A macro over a list or a map.
 #[derive(Debug)]
-pub struct Macro {
+pub struct FoldMacro {
     pub name: &'static str,
     /// Numbers of arguments that it takes.
     pub counts: std::ops::RangeInclusive<usize>,
@@ -81,12 +81,12 @@ pub struct Macro {
     pub kind: FoldKind,
 }
 
-const fn fold(name: &'static str, least: usize, most: usize, variables: usize, kind: FoldKind) -> Macro {
-    Macro { name, counts: least..=most, variables, kind }
+const fn fold(name: &'static str, least: usize, most: usize, variables: usize, kind: FoldKind) -> FoldMacro {
+    FoldMacro { name, counts: least..=most, variables, kind }
 }
 
 /// All macros over lists and maps.
-pub const FOLDS: [Macro; 13] = [
+pub const FOLDS: [FoldMacro; 13] = [
     fold("all", 2, 2, 1, FoldKind::All),
     fold("all", 3, 3, 2, FoldKind::All),
     fold("exists", 2, 2, 1, FoldKind::Exists),
@@ -105,9 +105,9 @@ pub const FOLDS: [Macro; 13] = [
 /// The other macros.
 pub const OTHER_MACROS: [&str; 3] = ["has", "optMap", "optFlatMap"];
 
-impl Tree {
+impl Expression {
     /// Adds an access to a chain.
-    pub fn access(self, access: Access) -> Self {
+    pub fn access(self, access: MemberAccess) -> Self {
         match self {
             Self::Chain(base, mut accesses) => {
                 accesses.push(access);
@@ -118,17 +118,17 @@ impl Tree {
     }
 
     /// A literal's value.
-    pub fn literal(&self) -> Option<Val<'_>> {
+    pub fn literal(&self) -> Option<CelValue<'_>> {
         Some(match self {
-            Self::Null => Val::Null,
-            Self::Bool(flag) => Val::Bool(*flag),
-            Self::Int(number) => Val::Int(*number),
-            Self::Uint(number) => Val::Uint(*number),
-            Self::Double(number) => Val::Double(*number),
-            Self::Text(text) => Val::text(text.as_str()),
-            Self::Bytes(bytes) => Val::Bytes(bytes.as_slice().into()),
-            Self::Type(name) => Val::Type(name),
-            Self::InNothing(_) => Val::Bool(false),
+            Self::Null => CelValue::Null,
+            Self::Bool(flag) => CelValue::Bool(*flag),
+            Self::Int(number) => CelValue::Int(*number),
+            Self::Uint(number) => CelValue::Uint(*number),
+            Self::Double(number) => CelValue::Double(*number),
+            Self::Text(text) => CelValue::text(text.as_str()),
+            Self::Bytes(bytes) => CelValue::Bytes(bytes.as_slice().into()),
+            Self::Type(name) => CelValue::Type(name),
+            Self::InNothing(_) => CelValue::Bool(false),
             _ => return None,
         })
     }
