@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::{A, Arguments, B, COMPARABLE, CelFunction};
+use super::{A, Arguments, B, COMPARABLE, CelFunction, optional};
 use crate::kube_schema::cel::arithmetic::{add, divide, modulo, multiply, negate, subtract};
 use crate::kube_schema::cel::equality::{contains, equal, order};
 use crate::kube_schema::cel::times::{self, TimePart};
@@ -127,23 +127,20 @@ fn conversions() -> Vec<CelFunction> {
 }
 
 fn optionals() -> Vec<CelFunction> {
-    let value = || CelType::optional(A);
-    vec![
-        CelFunction::global("optional.of", |args| Ok(CelValue::some(args.take(0)))).takes([A], value()),
-        CelFunction::global("optional.none", |_| Ok(CelValue::Optional(None))).takes([], value()),
-        CelFunction::global("optional.ofNonZeroValue", of_non_zero).takes([A], value()),
-        CelFunction::method("hasValue", |args| match args.get(0) {
+    functions! {
+        global "optional.of" (A) -> optional(A); one => |args| Ok(CelValue::some(args.take(0)));
+        global "optional.none" () -> optional(A); one => |_| Ok(CelValue::Optional(None));
+        global "optional.ofNonZeroValue" (A) -> optional(A); one => of_non_zero;
+        method "hasValue" (optional(A)) -> Bool; one => |args| match args.get(0) {
             CelValue::Optional(value) => Ok(CelValue::Bool(value.is_some())),
             _ => no_overload(),
-        })
-        .takes([value()], Bool),
-        CelFunction::method("value", |args| match args.take(0) {
+        };
+        method "value" (optional(A)) -> A; one => |args| match args.take(0) {
             CelValue::Optional(Some(value)) => Rc::unwrap_or_clone(value).sound(),
             CelValue::Optional(None) => error("optional.none() dereference"),
             _ => no_overload(),
-        })
-        .takes([value()], A),
-    ]
+        };
+    }
 }
 
 fn times() -> Vec<CelFunction> {

@@ -1,9 +1,10 @@
 //! Kubernetes' libraries: quantities, IP addresses and networks, URLs, semantic versions, named formats.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::{Arguments, CelFunction};
+use super::{Arguments, CelFunction, list, optional};
 use crate::golang::url::{self, Url};
 use crate::kube_schema::cel::cost;
 use crate::kube_schema::cel::named::NamedFormat;
@@ -22,197 +23,125 @@ const SEMVER: CelType<'static> = CelType::Library(LibraryType::Semver);
 const FORMAT: CelType<'static> = CelType::Library(LibraryType::Format);
 
 pub(super) fn functions() -> Vec<CelFunction> {
-    [quantities(), compared_values(), addresses(), networks(), urls(), versions(), formats()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [quantities(), addresses(), urls_and_versions(), formats()].into_iter().flatten().collect()
 }
 
 fn quantities() -> Vec<CelFunction> {
-    vec![
-        CelFunction::global("quantity", |args| Quantity::parse(args.text(0)?).map(CelValue::Quantity))
-            .takes([String], QUANTITY)
-            .costs(cost::text),
-        CelFunction::global("isQuantity", |args| is_quantity(args.text(0)?)).takes([String], Bool).costs(cost::text),
-        CelFunction::global("sign", |args| quantity(args, 0).map(|quantity| CelValue::Int(quantity.sign())))
-            .takes([QUANTITY], Int),
-        CelFunction::method("isInteger", |args| Ok(CelValue::Bool(quantity(args, 0)?.to_int().is_some())))
-            .takes([QUANTITY], Bool),
-        CelFunction::method("asInteger", |args| {
-            let int = quantity(args, 0)?.to_int();
-            int.map_or_else(|| error("cannot convert value to integer"), |int| Ok(CelValue::Int(int)))
-        })
-        .takes([QUANTITY], Int),
-        CelFunction::method("asApproximateFloat", |args| Ok(CelValue::Double(quantity(args, 0)?.to_double())))
-            .takes([QUANTITY], Double),
-        CelFunction::method("add", |args| sum(args, false))
-            .takes([QUANTITY, QUANTITY], QUANTITY)
-            .takes([QUANTITY, Int], QUANTITY),
-        CelFunction::method("sub", |args| sum(args, true))
-            .takes([QUANTITY, QUANTITY], QUANTITY)
-            .takes([QUANTITY, Int], QUANTITY),
-    ]
-}
-
-/// Of quantities and of versions.
-fn compared_values() -> Vec<CelFunction> {
-    vec![
-        CelFunction::method("compareTo", |args| Ok(CelValue::Int(compared(args)? as i64)))
-            .takes_each(&[QUANTITY, SEMVER], |one| ([one.clone(), one], Int)),
-        CelFunction::method("isLessThan", |args| Ok(CelValue::Bool(compared(args)?.is_lt())))
-            .takes_each(&[QUANTITY, SEMVER], |one| ([one.clone(), one], Bool)),
-        CelFunction::method("isGreaterThan", |args| Ok(CelValue::Bool(compared(args)?.is_gt())))
-            .takes_each(&[QUANTITY, SEMVER], |one| ([one.clone(), one], Bool)),
-    ]
+    functions! {
+        global "quantity" (String) -> QUANTITY; text => |args| Quantity::parse(args.text(0)?).map(CelValue::Quantity);
+        global "isQuantity" (String) -> Bool; text => |args| is_quantity(args.text(0)?);
+        global "sign" (QUANTITY) -> Int; one => |args| quantity(args, 0).map(|quantity| CelValue::Int(quantity.sign()));
+        method "isInteger" (QUANTITY) -> Bool; one =>
+            |args| Ok(CelValue::Bool(quantity(args, 0)?.to_int().is_some()));
+        method "asInteger" (QUANTITY) -> Int; one => |args| {
+            quantity(args, 0)?.to_int().map_or_else(|| error("cannot convert value to integer"), |int| Ok(CelValue::Int(int)))
+        };
+        method "asApproximateFloat" (QUANTITY) -> Double; one =>
+            |args| Ok(CelValue::Double(quantity(args, 0)?.to_double()));
+        method "add" (QUANTITY, QUANTITY) -> QUANTITY, (QUANTITY, Int) -> QUANTITY; one => |args| sum(args, false);
+        method "sub" (QUANTITY, QUANTITY) -> QUANTITY, (QUANTITY, Int) -> QUANTITY; one => |args| sum(args, true);
+        method "compareTo" (QUANTITY, QUANTITY) -> Int, (SEMVER, SEMVER) -> Int; one =>
+            |args| Ok(CelValue::Int(compared(args)? as i64));
+        method "isLessThan" (QUANTITY, QUANTITY) -> Bool, (SEMVER, SEMVER) -> Bool; one =>
+            |args| Ok(CelValue::Bool(compared(args)?.is_lt()));
+        method "isGreaterThan" (QUANTITY, QUANTITY) -> Bool, (SEMVER, SEMVER) -> Bool; one =>
+            |args| Ok(CelValue::Bool(compared(args)?.is_gt()));
+    }
 }
 
 fn addresses() -> Vec<CelFunction> {
-    vec![
-        CelFunction::global("ip", |args| address(args.text(0)?)).takes([String], IP).costs(cost::text),
-        CelFunction::global("isIP", |args| Ok(CelValue::Bool(network::address(args.text(0)?).is_some())))
-            .takes([String], Bool)
-            .costs(cost::text),
-        CelFunction::global("ip.isCanonical", |args| match address(args.text(0)?)? {
-            CelValue::Ip(address) => Ok(CelValue::Bool(address.to_string() == args.text(0)?)),
-            _ => no_overload(),
-        })
-        .takes([String], Bool)
-        .costs(cost::text_twice),
-        CelFunction::method("family", |args| match args.get(0) {
-            CelValue::Ip(address) => Ok(CelValue::Int(if address.is_ipv4() { 4 } else { 6 })),
-            _ => no_overload(),
-        })
-        .takes([IP], Int),
-        CelFunction::method("isUnspecified", |args| is_address(args, |address| address.is_unspecified()))
-            .takes([IP], Bool),
-        CelFunction::method("isLoopback", |args| is_address(args, |address| address.is_loopback())).takes([IP], Bool),
-        CelFunction::method("isLinkLocalMulticast", |args| is_address(args, network::is_link_local_multicast))
-            .takes([IP], Bool),
-        CelFunction::method("isLinkLocalUnicast", |args| is_address(args, network::is_link_local_unicast))
-            .takes([IP], Bool),
-        CelFunction::method("isGlobalUnicast", |args| is_address(args, network::is_global_unicast)).takes([IP], Bool),
-    ]
-}
-
-fn networks() -> Vec<CelFunction> {
-    vec![
-        CelFunction::global("cidr", |args| cidr(args.text(0)?).map(CelValue::Cidr))
-            .takes([String], CIDR)
-            .costs(cost::text),
-        CelFunction::global("isCIDR", |args| Ok(CelValue::Bool(Cidr::parse(args.text(0)?).is_some())))
-            .takes([String], Bool)
-            .costs(cost::text),
-        CelFunction::method("containsIP", |args| {
+    functions! {
+        global "ip" (String) -> IP; text => |args| address(args.text(0)?).map(CelValue::Ip);
+        global "isIP" (String) -> Bool; text => |args| Ok(CelValue::Bool(network::address(args.text(0)?).is_some()));
+        global "ip.isCanonical" (String) -> Bool; text_twice =>
+            |args| Ok(CelValue::Bool(address(args.text(0)?)?.to_string() == args.text(0)?));
+        method "family" (IP) -> Int; one => |args| Ok(CelValue::Int(if own_address(args)?.is_ipv4() { 4 } else { 6 }));
+        method "isUnspecified" (IP) -> Bool; one => |args| Ok(CelValue::Bool(own_address(args)?.is_unspecified()));
+        method "isLoopback" (IP) -> Bool; one => |args| Ok(CelValue::Bool(own_address(args)?.is_loopback()));
+        method "isLinkLocalMulticast" (IP) -> Bool; one =>
+            |args| Ok(CelValue::Bool(network::is_link_local_multicast(own_address(args)?)));
+        method "isLinkLocalUnicast" (IP) -> Bool; one =>
+            |args| Ok(CelValue::Bool(network::is_link_local_unicast(own_address(args)?)));
+        method "isGlobalUnicast" (IP) -> Bool; one =>
+            |args| Ok(CelValue::Bool(network::is_global_unicast(own_address(args)?)));
+        global "cidr" (String) -> CIDR; text => |args| cidr(args.text(0)?).map(CelValue::Cidr);
+        global "isCIDR" (String) -> Bool; text => |args| Ok(CelValue::Bool(Cidr::parse(args.text(0)?).is_some()));
+        method "containsIP" (CIDR, String) -> Bool, (CIDR, IP) -> Bool; contains_address => |args| {
+            let address = match args.get(1) {
+                CelValue::Ip(address) => Some(*address),
+                CelValue::Text(text) => network::address(text),
+                _ => None,
+            };
             let own = own_cidr(args)?;
-            match args.get(1) {
-                CelValue::Ip(address) => Ok(CelValue::Bool(own.contains(*address))),
-                CelValue::Text(text) => match network::address(text) {
-                    Some(address) => Ok(CelValue::Bool(own.contains(address))),
-                    None => no_overload(),
-                },
-                _ => no_overload(),
-            }
-        })
-        .takes([CIDR, String], Bool)
-        .takes([CIDR, IP], Bool)
-        .costs(cost::contains_address),
-        CelFunction::method("containsCIDR", |args| {
+            address.map_or_else(no_overload, |address| Ok(CelValue::Bool(own.contains(address))))
+        };
+        method "containsCIDR" (CIDR, String) -> Bool, (CIDR, CIDR) -> Bool; contains_network => |args| {
             let own = own_cidr(args)?;
             match args.get(1) {
                 CelValue::Cidr(other) => Ok(CelValue::Bool(own.contains_network(*other))),
                 CelValue::Text(text) => Ok(CelValue::Bool(own.contains_network(cidr(text)?))),
                 _ => no_overload(),
             }
-        })
-        .takes([CIDR, String], Bool)
-        .takes([CIDR, CIDR], Bool)
-        .costs(cost::contains_network),
-        CelFunction::method("ip", |args| Ok(CelValue::Ip(own_cidr(args)?.address))).takes([CIDR], IP),
-        CelFunction::method("prefixLength", |args| Ok(CelValue::Int(own_cidr(args)?.bits.into()))).takes([CIDR], Int),
-        CelFunction::method("masked", |args| Ok(CelValue::Cidr(own_cidr(args)?.masked()))).takes([CIDR], CIDR),
-    ]
+        };
+        method "ip" (CIDR) -> IP; one => |args| Ok(CelValue::Ip(own_cidr(args)?.address));
+        method "prefixLength" (CIDR) -> Int; one => |args| Ok(CelValue::Int(own_cidr(args)?.bits.into()));
+        method "masked" (CIDR) -> CIDR; one => |args| Ok(CelValue::Cidr(own_cidr(args)?.masked()));
+    }
 }
 
-fn urls() -> Vec<CelFunction> {
-    vec![
-        CelFunction::global("url", |args| parsed_url(args.text(0)?)).takes([String], URL).costs(cost::same_size),
-        CelFunction::global("isURL", |args| Ok(CelValue::Bool(url::is_request_uri(args.text(0)?))))
-            .takes([String], Bool),
-        CelFunction::method("getScheme", |args| of_url(args, |url| url.scheme.clone().into_bytes()))
-            .takes([URL], String),
-        CelFunction::method("getHost", |args| of_url(args, |url| url.host.clone())).takes([URL], String),
-        CelFunction::method("getHostname", |args| of_url(args, |url| url.hostname().to_vec())).takes([URL], String),
-        CelFunction::method("getPort", |args| of_url(args, |url| url.port().to_vec())).takes([URL], String),
-        CelFunction::method("getEscapedPath", |args| of_url(args, |url| url.escaped_path().into_bytes()))
-            .takes([URL], String),
-        CelFunction::method("getQuery", |args| match args.get(0) {
+fn urls_and_versions() -> Vec<CelFunction> {
+    functions! {
+        global "url" (String) -> URL; same_size => |args| parsed_url(args.text(0)?);
+        global "isURL" (String) -> Bool; one => |args| Ok(CelValue::Bool(url::is_request_uri(args.text(0)?)));
+        method "getScheme" (URL) -> String; one => |args| of_url(args, |url| url.scheme.clone().into_bytes());
+        method "getHost" (URL) -> String; one => |args| of_url(args, |url| url.host.clone());
+        method "getHostname" (URL) -> String; one => |args| of_url(args, |url| url.hostname().to_vec());
+        method "getPort" (URL) -> String; one => |args| of_url(args, |url| url.port().to_vec());
+        method "getEscapedPath" (URL) -> String; one => |args| of_url(args, |url| url.escaped_path().into_bytes());
+        method "getQuery" (URL) -> CelType::map(String, list(String)); one => |args| match args.get(0) {
             CelValue::Url(url) => query(url),
             _ => no_overload(),
-        })
-        .takes([URL], CelType::map(String, CelType::list(String))),
-    ]
-}
-
-fn versions() -> Vec<CelFunction> {
-    vec![
-        CelFunction::global("semver", |args| {
+        };
+        global "semver" (String) -> SEMVER, (String, Bool) -> SEMVER; text => |args| {
             let version = version(args)?.map(|version| CelValue::Version(Rc::new(version)));
             version.map_or_else(|| error("the version cannot be parsed"), Ok)
-        })
-        .takes([String], SEMVER)
-        .takes([String, Bool], SEMVER)
-        .costs(cost::text),
-        CelFunction::global("isSemver", |args| Ok(CelValue::Bool(version(args)?.is_some())))
-            .takes([String], Bool)
-            .takes([String, Bool], Bool)
-            .costs(cost::text),
-        CelFunction::method("major", |args| number_of(args, |version| version.major)).takes([SEMVER], Int),
-        CelFunction::method("minor", |args| number_of(args, |version| version.minor)).takes([SEMVER], Int),
-        CelFunction::method("patch", |args| number_of(args, |version| version.patch)).takes([SEMVER], Int),
-    ]
+        };
+        global "isSemver" (String) -> Bool, (String, Bool) -> Bool; text =>
+            |args| Ok(CelValue::Bool(version(args)?.is_some()));
+        method "major" (SEMVER) -> Int; one => |args| number_of(args, |version| version.major);
+        method "minor" (SEMVER) -> Int; one => |args| number_of(args, |version| version.minor);
+        method "patch" (SEMVER) -> Int; one => |args| number_of(args, |version| version.patch);
+    }
 }
 
 fn formats() -> Vec<CelFunction> {
-    macro_rules! constants {
-        ($($name:literal),*) => {
-            [$((concat!("format.", $name), |_: &mut Arguments<'_>| named($name)),)*]
-        };
-    }
-    let constants: [(&str, super::Implementation); 13] = constants!(
-        "dns1123Label",
-        "dns1123Subdomain",
-        "dns1035Label",
-        "qualifiedName",
-        "dns1123LabelPrefix",
-        "dns1123SubdomainPrefix",
-        "dns1035LabelPrefix",
-        "labelValue",
-        "uri",
-        "uuid",
-        "byte",
-        "date",
-        "datetime"
-    );
-    let mut functions = vec![
-        CelFunction::global("format.named", |args| {
+    functions! {
+        global "format.named" (String) -> optional(FORMAT); one => |args| {
             let found = NamedFormat::find(args.text(0)?);
             Ok(found.map_or(CelValue::Optional(None), |named| CelValue::some(CelValue::Format(named))))
-        })
-        .takes([String], CelType::optional(FORMAT)),
-        CelFunction::method("validate", |args| match args.get(0) {
+        };
+        method "validate" (FORMAT, String) -> optional(list(String)); validate => |args| match args.get(0) {
             CelValue::Format(named) => {
-                let complaint =
-                    |complaint: Option<std::string::String>| complaint.map_or(CelValue::Unknown, CelValue::text);
-                let found: Vec<_> = named.check(args.text(1)?).into_iter().map(complaint).collect();
+                let complaints = named.check(args.text(1)?).into_iter();
+                let found: Vec<_> = complaints.map(|one| one.map_or(CelValue::Unknown, CelValue::text)).collect();
                 Ok(if found.is_empty() { CelValue::Optional(None) } else { CelValue::some(CelValue::list(found)) })
             }
             _ => no_overload(),
-        })
-        .takes([FORMAT, String], CelType::optional(CelType::list(String)))
-        .costs(cost::validate),
-    ];
-    functions.extend(constants.map(|(name, work)| CelFunction::global(name, work).takes([], FORMAT)));
-    functions
+        };
+        global "format.dns1123Label" () -> FORMAT; one => |_| named("dns1123Label");
+        global "format.dns1123Subdomain" () -> FORMAT; one => |_| named("dns1123Subdomain");
+        global "format.dns1035Label" () -> FORMAT; one => |_| named("dns1035Label");
+        global "format.qualifiedName" () -> FORMAT; one => |_| named("qualifiedName");
+        global "format.dns1123LabelPrefix" () -> FORMAT; one => |_| named("dns1123LabelPrefix");
+        global "format.dns1123SubdomainPrefix" () -> FORMAT; one => |_| named("dns1123SubdomainPrefix");
+        global "format.dns1035LabelPrefix" () -> FORMAT; one => |_| named("dns1035LabelPrefix");
+        global "format.labelValue" () -> FORMAT; one => |_| named("labelValue");
+        global "format.uri" () -> FORMAT; one => |_| named("uri");
+        global "format.uuid" () -> FORMAT; one => |_| named("uuid");
+        global "format.byte" () -> FORMAT; one => |_| named("byte");
+        global "format.date" () -> FORMAT; one => |_| named("date");
+        global "format.datetime" () -> FORMAT; one => |_| named("datetime");
+    }
 }
 
 fn named<'v>(word: &str) -> Evaluated<'v> {
@@ -267,14 +196,13 @@ fn number_of<'v>(args: &Arguments<'v>, number: fn(&SemanticVersion) -> u64) -> E
     }
 }
 
-fn address<'v>(text: &str) -> Evaluated<'v> {
-    network::address(text)
-        .map_or_else(|| error("IP Address parse error during conversion from string"), |ip| Ok(CelValue::Ip(ip)))
+fn address(text: &str) -> Result<IpAddr, EvaluationError> {
+    network::address(text).map_or_else(|| error("IP Address parse error during conversion from string"), Ok)
 }
 
-fn is_address<'v>(args: &Arguments<'v>, is: fn(std::net::IpAddr) -> bool) -> Evaluated<'v> {
+fn own_address(args: &Arguments<'_>) -> Result<IpAddr, EvaluationError> {
     match args.get(0) {
-        CelValue::Ip(address) => Ok(CelValue::Bool(is(*address))),
+        CelValue::Ip(address) => Ok(*address),
         _ => no_overload(),
     }
 }

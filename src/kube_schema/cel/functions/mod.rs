@@ -1,6 +1,13 @@
 //! The functions that rules of CRDs may call in Kubernetes 1.36, operators included: what they take and give, what they
 //! cost, what they do. The type checker, the estimate of costs and the evaluator all read this one table.
 
+/// A table of functions: how they are called, their overloads, their cost, what they do.
+macro_rules! functions {
+    ($($how:ident $name:literal $(($($param:expr),*) -> $result:expr),+; $cost:ident => $work:expr;)*) => {
+        vec![$(CelFunction::$how($name, $work)$(.takes([$($param),*], $result))+.costs(cost::$cost)),*]
+    };
+}
+
 mod core;
 mod kubernetes;
 mod lists;
@@ -160,6 +167,14 @@ impl<'v> Arguments<'v> {
             _ => no_overload(),
         }
     }
+}
+
+fn list(item: CelType<'static>) -> CelType<'static> {
+    CelType::list(item)
+}
+
+fn optional(value: CelType<'static>) -> CelType<'static> {
+    CelType::optional(value)
 }
 
 /// Type parameters of signatures.
