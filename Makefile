@@ -44,7 +44,7 @@ bench: ## measure speed and memory, release build (ONLY=rows,memory: only these;
 	$(RELEASE)/examples/bench $(if $(KEEP),--keep) $(ONLY)
 
 .PHONY: lint
-lint: ## check format, code, docs, licences, scripts, YAML, Dockerfile, workflows and chart (CHECKS=shell: only that)
+lint: ## check format, code, docs, book, licences, scripts, YAML, Dockerfile, workflows and chart (CHECKS=shell: only that)
 	tests/ci/lint.sh $(CHECKS)
 
 .PHONY: generate

@@ -12,6 +12,7 @@ use crate::normalize::{self, Fault};
 use crate::registry::{ColumnSource, Kind, RESERVED_NAMES, hex, sha256};
 use crate::resource::Resource;
 use crate::rules;
+use crate::status::Reason;
 
 /// Puts the row into another namespace than the resource's.
 pub const TARGET_NAMESPACE: &str = "orloj.dev/target-namespace";
@@ -85,15 +86,15 @@ pub enum InvalidClass {
 impl InvalidClass {
     /// Reason of a condition.
     #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Unreadable => "Invalid",
-            Self::Malformed => "Malformed",
-            Self::Metadata => "InvalidMetadata",
-            Self::Rule => "InvalidSpec",
-            Self::KeyTooLong => "KeyTooLong",
-            Self::NulCharacter => "NulCharacter",
-            Self::TooLarge => "TooLarge",
+            Self::Unreadable => Reason::Invalid,
+            Self::Malformed => Reason::Malformed,
+            Self::Metadata => Reason::InvalidMetadata,
+            Self::Rule => Reason::InvalidSpec,
+            Self::KeyTooLong => Reason::KeyTooLong,
+            Self::NulCharacter => Reason::NulCharacter,
+            Self::TooLarge => Reason::TooLarge,
         }
     }
 }
@@ -126,6 +127,9 @@ impl std::fmt::Debug for Desired {
 pub struct Stored {
     /// As this registry's version of the kind reads it; as it is where it cannot be read.
     pub spec: Value,
+    /// The spec with what normalisation fills in by itself, where it lacks nothing else: a program that does not know
+    /// a field leaves it out of the row, and what the field would have said by default is said without it.
+    pub completed: Option<Value>,
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
     /// `""` where there is none.
@@ -160,7 +164,13 @@ impl Desired {
     /// Whether a stored row says the same: nothing needs to be written.
     #[must_use]
     pub fn same_meaning(&self, stored: &Stored) -> bool {
-        self.spec == stored.spec && self.labels == stored.labels && self.annotations == stored.annotations
+        self.same_spec(stored) && self.labels == stored.labels && self.annotations == stored.annotations
+    }
+
+    /// Whether a stored spec says the same, be it without what normalisation fills in.
+    #[must_use]
+    pub fn same_spec(&self, stored: &Stored) -> bool {
+        self.spec == stored.spec || Some(&self.spec) == stored.completed.as_ref()
     }
 
     /// Canonical bytes of spec, labels and annotations, for a keyed fingerprint.
@@ -171,10 +181,17 @@ impl Desired {
 }
 
 impl Stored {
-    /// As [`Desired::meaning`]: equal bytes exactly where [`Desired::same_meaning`] holds.
+    /// As [`Desired::meaning`]. Where [`Desired::same_meaning`] holds, either these bytes are equal or those of
+    /// [`Stored::completed_meaning`].
     #[must_use]
     pub fn meaning(&self) -> Vec<u8> {
         meaning(&self.spec, &self.labels, &self.annotations)
+    }
+
+    /// As [`Stored::meaning`], of the completed spec.
+    #[must_use]
+    pub fn completed_meaning(&self) -> Option<Vec<u8>> {
+        self.completed.as_ref().map(|spec| meaning(spec, &self.labels, &self.annotations))
     }
 }
 
@@ -288,14 +305,13 @@ impl Kind {
     /// what omitempty would have dropped. Secrets must have been decrypted in it.
     #[must_use]
     pub fn stored(&self, payload: &Value) -> Stored {
-        let shape = &self.program.shape;
-        let spec = &payload["spec"];
-        let read = normalize::decode(spec, shape, true).and_then(|tree| normalize::encode(tree, shape));
+        let (spec, completed) = self.stored_spec(&payload["spec"]);
         let metadata = &payload["metadata"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let status = payload["status"].clone();
         Stored {
-            spec: read.unwrap_or_else(|_| spec.clone()),
+            spec,
+            completed,
             labels: strings(&metadata["labels"]),
             annotations: strings(&metadata["annotations"]),
             resource_version: text(&metadata["resourceVersion"]),
@@ -305,6 +321,19 @@ impl Kind {
             last_error: text(&status["lastError"]),
             status,
         }
+    }
+
+    /// A stored spec as this version of the kind reads it, and completed.
+    fn stored_spec(&self, spec: &Value) -> (Value, Option<Value>) {
+        let shape = &self.program.shape;
+        let read = normalize::decode(spec, shape, true).and_then(|tree| {
+            let mut normalized = tree.clone();
+            normalize::normalize(&mut normalized, &self.program.steps);
+            let filled = normalized != tree && tree.is_part_of(&normalized);
+            let completed = if filled { normalize::encode(normalized, shape).ok() } else { None };
+            Ok((normalize::encode(tree, shape)?, completed))
+        });
+        read.unwrap_or_else(|_| (spec.clone(), None))
     }
 
     /// The complete payload of a row (`kinds/ORLOJD.md` 2.2). `status` is kept but for its phase; without

@@ -1,24 +1,26 @@
 //! orloj-operator keeps the rows that orlojd reads equal to the custom resources in a cluster.
 //!
-//! The modules, from the inside out; each uses only those above it:
+//! The modules, from the inside out; each uses only those above it, which `tests/layers.rs` checks. `ARCHITECTURE.md`
+//! describes each:
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
 //! - [`resource`]: a resource as a source hands it over
+//! - [`difference`]: where two JSON values differ
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
+//! - [`status`]: what a resource's status says
 //! - [`desired`]: a resource turned into the row that should stand for it
 //! - [`cases`]: what a kind's file is proven by
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`export`]: a row turned back into the manifest of a resource
-//! - [`status`]: what a resource's status says
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`plan`]: pure decisions
 //! - [`source`]: where resources come from and what is told to them; a directory of manifests
 //! - [`validate`]: manifests judged as the API server and this operator would, with neither
 //! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
-//! - [`engine`]: index, queue, batches, calls
+//! - [`reconciler`]: index, queue, batches, calls
 //! - [`config`], [`telemetry`], [`cli`]: the program around it
 
 #![forbid(unsafe_code)]
@@ -30,12 +32,13 @@ pub mod cluster;
 pub mod config;
 pub mod crypto;
 pub mod desired;
-pub mod engine;
+pub mod difference;
 pub mod export;
 pub mod golang;
 pub mod kube_schema;
 pub mod normalize;
 pub mod plan;
+pub mod reconciler;
 pub mod registry;
 pub mod resource;
 pub mod rules;

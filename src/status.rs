@@ -20,18 +20,76 @@ pub mod conditions {
     pub const STALLED: &str = "Stalled";
 }
 
-/// Condition reasons: one word each, stable, told in the README.
-pub mod reasons {
-    pub const SYNCED: &str = "Synced";
-    pub const AWAITING_RUNTIME: &str = "AwaitingRuntime";
-    pub const INVALID: &str = "Invalid";
-    pub const KEY_CONFLICT: &str = "KeyConflict";
-    pub const REFUSED_BY_STORE: &str = "RefusedByStore";
-    pub const SECRET_UNREADABLE: &str = "SecretUnreadable";
-    pub const ENCRYPTION_REQUIRED: &str = "EncryptionRequired";
-    pub const STORE_UNAVAILABLE: &str = "StoreUnavailable";
-    pub const SUSPENDED: &str = "Suspended";
-    pub const NOT_YET: &str = "NotYetSynced";
+/// A condition's reason: one word, stable, told in `docs/reference/status.md`. `Ready` may have others: phases of orlojd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Synced,
+    AwaitingRuntime,
+    NotYetSynced,
+    /// The object cannot be read at all.
+    Invalid,
+    /// A field has the wrong type.
+    Malformed,
+    InvalidMetadata,
+    /// A rule of the kind refuses the spec.
+    InvalidSpec,
+    KeyTooLong,
+    NulCharacter,
+    TooLarge,
+    KeyConflict,
+    RefusedByStore,
+    SecretUnreadable,
+    EncryptionRequired,
+    StoreUnavailable,
+    Contested,
+    Suspended,
+}
+
+impl Reason {
+    /// All there are.
+    pub const ALL: [Self; 17] = [
+        Self::Synced,
+        Self::AwaitingRuntime,
+        Self::NotYetSynced,
+        Self::Invalid,
+        Self::Malformed,
+        Self::InvalidMetadata,
+        Self::InvalidSpec,
+        Self::KeyTooLong,
+        Self::NulCharacter,
+        Self::TooLarge,
+        Self::KeyConflict,
+        Self::RefusedByStore,
+        Self::SecretUnreadable,
+        Self::EncryptionRequired,
+        Self::StoreUnavailable,
+        Self::Contested,
+        Self::Suspended,
+    ];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::AwaitingRuntime => "AwaitingRuntime",
+            Self::NotYetSynced => "NotYetSynced",
+            Self::Invalid => "Invalid",
+            Self::Malformed => "Malformed",
+            Self::InvalidMetadata => "InvalidMetadata",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::KeyTooLong => "KeyTooLong",
+            Self::NulCharacter => "NulCharacter",
+            Self::TooLarge => "TooLarge",
+            Self::KeyConflict => "KeyConflict",
+            Self::RefusedByStore => "RefusedByStore",
+            Self::SecretUnreadable => "SecretUnreadable",
+            Self::EncryptionRequired => "EncryptionRequired",
+            Self::StoreUnavailable => "StoreUnavailable",
+            Self::Contested => "Contested",
+            Self::Suspended => "Suspended",
+        }
+    }
 }
 
 /// Phases that the operator sets itself; all others come from orlojd.
@@ -58,10 +116,16 @@ pub enum Runtime {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Synced(Runtime),
-    /// Will not be synced as it stands; `reason` is one of [`reasons`].
+    /// Will not be synced as it stands.
     Failed {
-        reason: &'static str,
+        reason: Reason,
         text: String,
+    },
+    /// Another program undoes again and again what the operator writes.
+    Contested {
+        text: String,
+        /// What the row says of the runtime.
+        runtime: Runtime,
     },
     /// Waits for the store.
     Unavailable,
@@ -80,7 +144,7 @@ pub struct Words {
 
 impl Words {
     fn is_stalled(&self) -> bool {
-        let waits = [reasons::STORE_UNAVAILABLE, reasons::SUSPENDED].contains(&&*self.synced.reason);
+        let waits = [Reason::StoreUnavailable.as_str(), Reason::Suspended.as_str()].contains(&&*self.synced.reason);
         !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
     }
 }
@@ -161,7 +225,7 @@ impl Status {
     #[must_use]
     pub fn tells(&self, verdict: &Verdict) -> bool {
         let Verdict::Failed { reason, text } = verdict else { return false };
-        &*self.words.synced.reason == *reason && *self.words.synced.message == *clip(text)
+        &*self.words.synced.reason == reason.as_str() && *self.words.synced.message == *clip(text)
     }
 
     /// The status block.
@@ -232,31 +296,48 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
         Verdict::Synced(runtime) => {
             let (phase, ready) = match runtime {
                 Runtime::Silent => {
-                    (phases::SYNCED, Condition::new("True", reasons::SYNCED, "the row equals the resource"))
+                    (phases::SYNCED, Condition::new("True", Reason::Synced.as_str(), "the row equals the resource"))
                 }
                 Runtime::Awaiting => (
                     phases::SYNCED,
-                    Condition::new("Unknown", reasons::AWAITING_RUNTIME, "orlojd has not reported on the row yet"),
+                    Condition::new(
+                        "Unknown",
+                        Reason::AwaitingRuntime.as_str(),
+                        "orlojd has not reported on the row yet",
+                    ),
                 ),
                 Runtime::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
             };
             Words {
                 phase: phase.into(),
                 sync_error: Box::default(),
-                synced: Condition::new("True", reasons::SYNCED, "the row equals the resource"),
+                synced: Condition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
                 ready,
             }
         }
         Verdict::Failed { reason, text } => Words {
             phase: phases::SYNC_ERROR.into(),
             sync_error: clip(text).into(),
-            synced: Condition::new("False", reason, text),
-            ready: Condition::new("False", reason, text),
+            synced: Condition::new("False", reason.as_str(), text),
+            ready: Condition::new("False", reason.as_str(), text),
         },
+        Verdict::Contested { text, runtime } => {
+            // what the runtime makes of the row counts; without a word of it, readiness stays as it was
+            let (phase, ready) = match runtime {
+                Runtime::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
+                Runtime::Silent | Runtime::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
+            };
+            Words {
+                phase,
+                ready,
+                synced: Condition::new("False", Reason::Contested.as_str(), text),
+                sync_error: Box::default(),
+            }
+        }
         Verdict::Unavailable => Words {
             synced: Condition::new(
                 "False",
-                reasons::STORE_UNAVAILABLE,
+                Reason::StoreUnavailable.as_str(),
                 "the store cannot be reached; the operator keeps trying",
             ),
             ready: present(&old.ready),
@@ -265,7 +346,7 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
         Verdict::Suspended => Words {
             synced: Condition::new(
                 "False",
-                reasons::SUSPENDED,
+                Reason::Suspended.as_str(),
                 "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing",
             ),
             ready: present(&old.ready),
@@ -277,9 +358,22 @@ fn next_words(old: &Words, verdict: &Verdict) -> Words {
 /// A condition that was never set reads as Unknown; the API wants a status in every entry.
 fn present(condition: &Condition) -> Condition {
     if condition.status.is_empty() {
-        Condition::new("Unknown", reasons::NOT_YET, "not synced yet")
+        Condition::new("Unknown", Reason::NotYetSynced.as_str(), "not synced yet")
     } else {
         condition.clone()
+    }
+}
+
+impl Words {
+    /// What the runtime had reported when this was written, as far as that can be told.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime {
+        if [phases::SYNCED, phases::SYNC_ERROR, ""].contains(&&*self.phase) {
+            return Runtime::Awaiting;
+        }
+        let silent = self.ready.message == runtime_condition(&self.phase, "").message;
+        let error = if silent { Box::default() } else { self.ready.message.clone() };
+        Runtime::Phase { phase: self.phase.clone(), error }
     }
 }
 
@@ -381,7 +475,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_in_all_three_places() {
-        let verdict = Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
+        let verdict = Verdict::Failed { reason: Reason::Invalid, text: "spec.size is required".to_owned() };
         let status = Status::default().next(&verdict, 1, 0, 100).to_json();
         assert_eq!(status["phase"], "SyncError");
         assert_eq!(status["syncError"], "spec.size is required");
@@ -397,7 +491,7 @@ mod tests {
 
     #[test]
     fn only_what_is_refused_is_stalled() {
-        let verdict = Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
+        let verdict = Verdict::Failed { reason: Reason::Invalid, text: "spec.size is required".to_owned() };
         let failed = Status::default().next(&verdict, 1, 0, 100);
         let count = |status: &Status| status.to_json()["conditions"].as_array().map_or(0, Vec::len);
         assert_eq!(count(&failed), 3);

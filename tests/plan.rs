@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use orloj_operator::plan::{Context, Intent, Outcome, Plan, Remove, Row, Sync, View, Write, plan};
+use orloj_operator::plan::{
+    Context, Drift, DriftCause, Intent, ItemResult, Plan, Remove, Row, Sync, View, Write, plan,
+};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::LedgerEntry;
@@ -177,8 +179,8 @@ impl World {
         self.store.apply(&plan);
         for outcome in &plan.outcomes {
             match outcome {
-                Outcome::Removed { key: Some(key), retained: true } => drop(self.given_up.insert(key.clone())),
-                Outcome::Conflict { left: Some(left), .. } => {
+                ItemResult::Removed { key: Some(key), retained: true } => drop(self.given_up.insert(key.clone())),
+                ItemResult::Conflict { left: Some(left), .. } => {
                     assert_eq!(self.store.rows.contains_key(&left.key), left.retained, "told wrongly: {left:?}");
                     assert!(!self.store.ledger.contains_key(&left.key), "left, and owned: {left:?}");
                     if left.retained {
@@ -191,7 +193,7 @@ impl World {
         plan
     }
 
-    /// What the engine does with a plan's consequences: the displaced and those who wait for a key come again.
+    /// What the reconciler does with a plan's consequences: the displaced and those who wait for a key come again.
     fn settle(&mut self) {
         for round in 0.. {
             assert!(round < 20, "the resources keep fighting over their keys");
@@ -305,7 +307,7 @@ proptest! {
     }
 }
 
-fn one(world: &mut World, namespace: &'static str, size: u8) -> Outcome {
+fn one(world: &mut World, namespace: &'static str, size: u8) -> ItemResult {
     world.step(&[Step::Apply { namespace, name: "a", size, target: None, retain: false }]);
     let object = ObjectName::new(namespace, "a");
     let intent = world.sync(&object);
@@ -323,13 +325,54 @@ fn a_write_counts_versions_and_keeps_what_orlojd_wrote() {
     row["metadata"]["resourceVersion"] = json!("7");
     row["status"] = json!({"phase": "Ready", "observedGeneration": 1, "extra": [1]});
     let outcome = one(&mut world, "x", 0);
-    assert!(matches!(outcome, Outcome::Synced { write: Write::Unchanged, .. }), "{outcome:?}");
+    assert!(matches!(outcome, ItemResult::Synced { write: Write::Unchanged, .. }), "{outcome:?}");
     one(&mut world, "x", 1);
     let row = &world.store.rows["x/a"];
     assert_eq!(row["metadata"]["resourceVersion"], "8");
     assert_eq!(row["metadata"]["generation"], 2);
     assert_eq!(row["metadata"]["createdAt"], created);
     assert_eq!(row["status"], json!({"phase": "Ready", "observedGeneration": 1, "extra": [1]}));
+}
+
+/// A write to the row of a resource that has not changed names what it puts right; any other write names nothing.
+#[test]
+fn what_another_program_made_of_a_row_is_named() {
+    let repaired = |change: fn(&mut World)| {
+        let mut world = World::new();
+        one(&mut world, "x", 1);
+        change(&mut world);
+        let object = ObjectName::new("x", "a");
+        let intent = world.sync(&object);
+        match world.run(&[(object, intent)]).outcomes.remove(0) {
+            ItemResult::Synced { repaired, .. } => repaired.map(|drift| *drift),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(repaired(|_| {}), None);
+    let deleted = repaired(|world| {
+        world.store.rows.remove("x/a");
+    });
+    assert_eq!(deleted, Some(Drift { cause: DriftCause::Deleted, fields: Vec::new() }));
+    let dropped = repaired(|world| {
+        world.store.rows.get_mut("x/a").unwrap()["spec"] = json!({});
+    });
+    assert_eq!(dropped, Some(Drift { cause: DriftCause::Dropped, fields: vec!["spec.size".to_owned()] }));
+    let changed = repaired(|world| {
+        let row = world.store.rows.get_mut("x/a").unwrap();
+        row["spec"]["size"] = json!("other");
+        row["metadata"]["labels"] = json!({"app.kubernetes.io/name": "x"});
+    });
+    let fields = vec![r#"metadata.labels["app.kubernetes.io/name"]"#.to_owned(), "spec.size".to_owned()];
+    assert_eq!(changed, Some(Drift { cause: DriftCause::Changed, fields }));
+    // another spec is another generation
+    let mut world = World::new();
+    one(&mut world, "x", 1);
+    let object = ObjectName::new("x", "a");
+    let Intent::Sync(mut sync) = world.sync(&object) else { unreachable!() };
+    sync.generation += 1;
+    sync.desired.spec = json!({"size": "new"});
+    let outcome = world.run(&[(object, Intent::Sync(sync))]).outcomes.remove(0);
+    assert!(matches!(outcome, ItemResult::Synced { write: Write::Updated, repaired: None, .. }), "{outcome:?}");
 }
 
 /// A row of the original operator is taken over as it stands.
@@ -344,7 +387,7 @@ fn an_equal_row_is_adopted_without_a_write() {
     world.store.rows.insert("x/a".to_owned(), payload.clone());
     let intent = world.sync(&object);
     let plan = world.run(&[(object, intent)]);
-    assert!(matches!(plan.outcomes[0], Outcome::Synced { write: Write::Unchanged, adopted: true, .. }));
+    assert!(matches!(plan.outcomes[0], ItemResult::Synced { write: Write::Unchanged, adopted: true, .. }));
     assert_eq!(world.store.rows["x/a"], payload);
     assert!(world.store.ledger.contains_key("x/a"));
 }
@@ -360,7 +403,7 @@ fn a_sealed_secrets_row_is_refused() {
     world.store.rows.insert("x/a".to_owned(), theirs.clone());
     let intent = world.sync(&object);
     let plan = world.run(&[(object, intent)]);
-    assert!(matches!(&plan.outcomes[0], Outcome::Refused { text, .. } if text.contains("SealedSecret")));
+    assert!(matches!(&plan.outcomes[0], ItemResult::Refused { text, .. } if text.contains("SealedSecret")));
     assert_eq!(world.store.rows["x/a"], theirs);
 }
 
@@ -396,7 +439,7 @@ fn a_row_that_is_left_for_a_conflict_is_told() {
         assert_eq!(left, retain.then_some(None), "without the marks, or gone");
         let intent = world.sync(&object);
         let again = world.run(&[(object, intent)]);
-        assert!(matches!(&again.outcomes[0], Outcome::Conflict { left: None, .. }), "told once: {again:?}");
+        assert!(matches!(&again.outcomes[0], ItemResult::Conflict { left: None, .. }), "told once: {again:?}");
     }
 }
 
@@ -415,6 +458,6 @@ fn a_row_that_is_left_and_taken_up_at_once_is_nobodys_loss() {
     let batch = ["y", "z"].map(|namespace| ObjectName::new(namespace, "a"));
     let batch = batch.map(|object| (object.clone(), world.sync(&object)));
     let plan = world.run(&batch);
-    assert!(matches!(&plan.outcomes[0], Outcome::Conflict { left: None, .. }), "{plan:?}");
-    assert!(matches!(&plan.outcomes[1], Outcome::Synced { adopted: true, .. }), "{plan:?}");
+    assert!(matches!(&plan.outcomes[0], ItemResult::Conflict { left: None, .. }), "{plan:?}");
+    assert!(matches!(&plan.outcomes[1], ItemResult::Synced { adopted: true, .. }), "{plan:?}");
 }

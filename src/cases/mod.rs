@@ -217,7 +217,7 @@ fn found(kind: &Kind, given: &Given, asked: &Expect) -> Expect {
     let desired = match kind.desired(&resource(kind, given)) {
         Ok(desired) => desired,
         Err(invalid) => {
-            let reason = invalid.class.reason().to_owned();
+            let reason = invalid.class.reason().as_str().to_owned();
             return Expect { error: Some(Refusal { reason, message: invalid.text }), ..Expect::default() };
         }
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::args::{GetArgs, OutputFormat};
-use super::{CliError, Ended, output, store};
+use super::{CliError, CommandStatus, output, store};
 use crate::config::Config;
 use crate::crypto::PREFIX;
 use crate::desired::LAST_APPLIED;
@@ -18,7 +18,7 @@ use crate::store::{Store, StoredRow};
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
 
-pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> Result<Ended, CliError> {
+pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> Result<CommandStatus, CliError> {
     let kinds = kinds(registry, &args.kind)?;
     let store = store::open_existing(&store::url(args.store.as_ref(), config)?).await?;
     let found = store::close_after(store.as_ref(), async {
@@ -38,7 +38,7 @@ pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> R
             "error: unable to find {} {}/{name}: the store has no such row",
             args.kind, args.namespace
         ));
-        return Ok(Ended::Badly);
+        return Ok(CommandStatus::Failed);
     }
     match args.output {
         OutputFormat::Table if count == 0 && args.all_namespaces => output::note("no rows"),
@@ -49,7 +49,7 @@ pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> R
         OutputFormat::Json => output::json(&payloads(args, found))?,
         OutputFormat::Yaml => output::yaml(&payloads(args, found))?,
     }
-    Ok(Ended::Well)
+    Ok(CommandStatus::Success)
 }
 
 /// The kinds that a word means.

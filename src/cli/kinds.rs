@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::args::{CrdsArgs, KindsCommand, OutputFormat};
-use super::{CliError, Ended, block_on, output};
+use super::{CliError, CommandStatus, block_on, output};
 use crate::cases;
 use crate::cluster::lease::LEASE_NAME;
 use crate::cluster::{client, definitions};
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::registry::{Kind, Registry, crd, json_schema, rbac, schemas};
 use crate::store::TableOwner;
 
-pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
+pub fn run(command: &KindsCommand, config: &Config) -> Result<CommandStatus, CliError> {
     let folder = config.kinds_dir.as_deref();
     match command {
         KindsCommand::Lint(args) => return lint::run(args, folder),
@@ -25,7 +25,7 @@ pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
         KindsCommand::Explain(args) => return explain::run(args, folder),
         KindsCommand::Schema { cases: true } => {
             output::json(&cases::json_schema())?;
-            return Ok(Ended::Well);
+            return Ok(CommandStatus::Success);
         }
         _ => {}
     }
@@ -33,7 +33,7 @@ pub fn run(command: &KindsCommand, config: &Config) -> Result<Ended, CliError> {
 }
 
 /// What needs the kinds loaded.
-fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
+fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<CommandStatus, CliError> {
     match command {
         KindsCommand::List { output } => list(registry, *output)?,
         KindsCommand::Schema { .. } => output::json(&json_schema())?,
@@ -57,7 +57,7 @@ fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<
             output::text(&rbac::rbac_yaml(registry, &options))?;
         }
     }
-    Ok(Ended::Well)
+    Ok(CommandStatus::Success)
 }
 
 fn crds(args: &CrdsArgs, config: &Config, registry: &Registry) -> Result<(), CliError> {

@@ -30,7 +30,7 @@ use crate::cluster::client::ClientError;
 use crate::cluster::definitions::DefinitionError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
-use crate::engine::EngineError;
+use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;
 use crate::registry::draft::DraftError;
 use crate::registry::explain::ExplainError;
@@ -56,7 +56,7 @@ pub enum CliError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] ReconcilerError),
     #[error(transparent)]
     Run(#[from] run::RunError),
     #[error(transparent)]
@@ -90,17 +90,17 @@ pub enum CliError {
 
 /// How a command ended that could run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Well,
+pub enum CommandStatus {
+    Success,
     /// A resource is invalid, refused or not there.
-    Badly,
+    Failed,
     /// A plan has something to do.
-    Changes,
+    PendingChanges,
 }
 
-impl Ended {
-    fn well_if(well: bool) -> Self {
-        if well { Self::Well } else { Self::Badly }
+impl CommandStatus {
+    fn success_if(good: bool) -> Self {
+        if good { Self::Success } else { Self::Failed }
     }
 }
 
@@ -119,9 +119,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match dispatch(cli) {
-        Ok(Ended::Well) => ExitCode::SUCCESS,
-        Ok(Ended::Badly) => ExitCode::from(1),
-        Ok(Ended::Changes) => ExitCode::from(2),
+        Ok(CommandStatus::Success) => ExitCode::SUCCESS,
+        Ok(CommandStatus::Failed) => ExitCode::from(1),
+        Ok(CommandStatus::PendingChanges) => ExitCode::from(2),
         // whoever read our output has read enough
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -131,14 +131,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<Ended, CliError> {
+fn dispatch(cli: Cli) -> Result<CommandStatus, CliError> {
     let (file, flags) = (cli.config.clone(), cli.flags());
     let command = cli.into_command();
     if let Command::Completions { shell } = command {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), "orloj-operator", &mut script);
         output::bytes(&script)?;
-        return Ok(Ended::Well);
+        return Ok(CommandStatus::Success);
     }
     let resolved = Resolved::load(&Inputs::from_process(file, flags))?;
     let terminal = Terminal::stderr();
@@ -156,7 +156,7 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(async {
                 let stop = stop_on_signals()?;
                 run::run(config, registry, stop).await?;
-                Ok(Ended::Well)
+                Ok(CommandStatus::Success)
             })
         }
         Command::Sync(args) => {
@@ -191,12 +191,12 @@ fn dispatch(cli: Cli) -> Result<Ended, CliError> {
             block_on(uninstall::run(args, config, registry))
         }
         Command::Config { command: ConfigCommand::Show { output, .. } } => show_config(&resolved, output),
-        Command::Completions { .. } => Ok(Ended::Well),
+        Command::Completions { .. } => Ok(CommandStatus::Success),
     }
 }
 
 /// Shows a configuration that is wrong all the same, and says what is wrong with it.
-fn show_config(resolved: &Resolved, format: OutputFormat) -> Result<Ended, CliError> {
+fn show_config(resolved: &Resolved, format: OutputFormat) -> Result<CommandStatus, CliError> {
     let format = match format {
         OutputFormat::Table => ShowFormat::Table,
         OutputFormat::Json => ShowFormat::Json,
@@ -204,10 +204,10 @@ fn show_config(resolved: &Resolved, format: OutputFormat) -> Result<Ended, CliEr
     };
     output::text(&resolved.show(format))?;
     match resolved.config(Need::Nothing) {
-        Ok(_) => Ok(Ended::Well),
+        Ok(_) => Ok(CommandStatus::Success),
         Err(error) => {
             output::error(&error);
-            Ok(Ended::Badly)
+            Ok(CommandStatus::Failed)
         }
     }
 }

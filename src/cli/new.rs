@@ -8,7 +8,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 
 use super::args::NewArgs;
-use super::{CliError, Ended, check_paths, output, store};
+use super::{CliError, CommandStatus, check_paths, output, store};
 use crate::cluster;
 use crate::config::Config;
 use crate::registry::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
@@ -20,7 +20,7 @@ const ROWS: u32 = 1_000;
 
 const CRD: &str = "CustomResourceDefinition";
 
-pub async fn run(args: &NewArgs, config: &Config, registry: &Registry) -> Result<Ended, CliError> {
+pub async fn run(args: &NewArgs, config: &Config, registry: &Registry) -> Result<CommandStatus, CliError> {
     let draft = draft(args, config, registry).await?;
     let text = draft.to_string();
     // a draft that the loader refuses would be of no use: it says what is wrong with it, and the draft comes along
@@ -37,10 +37,10 @@ pub async fn run(args: &NewArgs, config: &Config, registry: &Registry) -> Result
         }
     }
     match loaded {
-        Ok(_) => Ok(Ended::Well),
+        Ok(_) => Ok(CommandStatus::Success),
         Err(error) => {
             output::error(&error);
-            Ok(Ended::Badly)
+            Ok(CommandStatus::Failed)
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::args::RenderArgs;
-use super::{CliError, Ended, check_paths, output};
+use super::{CliError, CommandStatus, check_paths, output};
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
 use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
@@ -63,7 +63,7 @@ impl Formatter for OneLine {
 }
 
 /// Nothing is held but the document at hand.
-pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<Ended, CliError> {
+pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus, CliError> {
     check_paths(&args.paths)?;
     let reader = Reader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -100,7 +100,7 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<Ended, CliErro
     if hidden && io::stderr().is_terminal() {
         output::note("note: secret values are shown as ***; --reveal shows them");
     }
-    Ok(Ended::well_if(well))
+    Ok(CommandStatus::success_if(well))
 }
 
 fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> Line {

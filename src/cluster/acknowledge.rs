@@ -38,7 +38,7 @@ const EVENTS_PER_SECOND: f64 = 5.0;
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
 
-/// The API server as the engine's target.
+/// The API server as the reconciler's target.
 pub struct ClusterTarget {
     client: Client,
     registry: Arc<Registry>,

@@ -64,7 +64,7 @@ pub async fn connect(kubeconfig: Option<&Path>, count: Count) -> Result<Client, 
         }
         None => Config::infer().await.map_err(|error| ClientError::NoCluster(describe_search(&error)))?,
     };
-    // the engine retries by itself, knowing which change is still wanted; a retry below it would only delay that
+    // the reconciler retries by itself, knowing which change is still wanted; a retry below it would only delay that
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let client = if config.proxy_url.is_some() { through_proxy(config, count) } else { direct(&config, count) };

@@ -50,7 +50,7 @@ pub async fn list(
             incomplete.push(*kind);
         }
     }
-    // the first list to end may be the last word to an engine that has nothing left to do
+    // the first list to end may be the last word to an reconciler that has nothing left to do
     for kind in incomplete {
         let _ = tell.send(SourceEvent::Incomplete { kind }).await;
     }

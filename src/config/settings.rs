@@ -298,7 +298,7 @@ pub const SETTINGS: &[Setting] = &[
             "log-level",
             Shape::LogFilter,
             Some("info"),
-            "error, warn, info, debug, trace, or directives such as orloj_operator::engine=debug,info",
+            "error, warn, info, debug, trace, or directives such as orloj_operator::reconciler=debug,info",
         ),
     )),
     global(shown_as(

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn log_filters_are_checked() {
-        assert!(log_filter(&Value::from("orloj_operator::engine=debug,info")).is_ok());
+        assert!(log_filter(&Value::from("orloj_operator::reconciler=debug,info")).is_ok());
         assert!(log_filter(&Value::from("DEBUG")).is_ok());
         assert!(log_filter(&Value::from("orloj_operator=loud")).is_err());
         assert!(log_filter(&Value::from("verbose")).is_err());

@@ -7,7 +7,7 @@ use base64::alphabet::{STANDARD as ALPHABET, URL_SAFE};
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// As the standard engine, but stray bits behind the last byte are ignored, as Go does.
+/// As the standard reconciler, but stray bits behind the last byte are ignored, as Go does.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
 const PADDED: GeneralPurpose = GeneralPurpose::new(&ALPHABET, LENIENT);
 const UNPADDED: GeneralPurpose =

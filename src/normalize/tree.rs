@@ -42,6 +42,27 @@ impl Tree {
         }
     }
 
+    /// Whether it is `whole` with nothing but some fields and entries left out, at any depth. Both have one shape.
+    #[must_use]
+    pub fn is_part_of(&self, whole: &Self) -> bool {
+        match (self, whole) {
+            (Self::Object(part), Self::Object(whole)) => {
+                part.iter().zip(whole).all(|(part, whole)| match (part, whole) {
+                    (None, _) => true,
+                    (Some(part), Some(whole)) => part.is_part_of(whole),
+                    (Some(_), None) => false,
+                })
+            }
+            (Self::Map(part), Self::Map(whole)) => {
+                part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| part.is_part_of(whole)))
+            }
+            (Self::List(part), Self::List(whole)) => {
+                part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| part.is_part_of(whole))
+            }
+            (part, whole) => part == whole,
+        }
+    }
+
     /// The string, where it is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

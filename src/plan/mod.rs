@@ -3,6 +3,7 @@
 //! The batch is decided one resource at a time over a working copy of what was read, so that resources that meet in
 //! one batch (two on one key, a key that changes hands) see each other; what differs in the end is what is written.
 
+mod drift;
 mod working;
 
 use std::collections::HashMap;
@@ -13,9 +14,10 @@ use serde_json::Value;
 use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
-use crate::status::Runtime;
+use crate::status::{Reason, Runtime};
 use crate::store::{Fingerprint, LedgerEntry};
 
+pub use drift::{Drift, DriftCause};
 use working::Working;
 
 /// What a resource asks for.
@@ -89,9 +91,9 @@ pub enum Write {
     Updated,
 }
 
-/// What the plan means for one resource.
+/// What became of one resource of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ItemResult {
     Synced {
         write: Write,
         /// The row stood there before, and nobody owned it.
@@ -102,6 +104,8 @@ pub enum Outcome {
         runtime: Runtime,
         /// When the row was last made equal, microseconds since the Unix epoch.
         synced_at: i64,
+        /// What was put right, where the row had been made equal to this generation of the resource before.
+        repaired: Option<Box<Drift>>,
     },
     /// Another resource owns the key.
     Conflict {
@@ -111,22 +115,47 @@ pub enum Outcome {
         /// The owner, where it is of the same cluster.
         by: Option<ObjectName>,
         /// The row that the resource had under another key.
-        left: Option<Left>,
+        left: Option<AbandonedRow>,
     },
-    /// The row cannot be touched, for the reason given.
+    /// The row cannot be touched, or the store does not take it, for the reason given; tried again.
     Refused {
-        reason: &'static str,
+        reason: Reason,
         text: String,
     },
     Removed {
         key: Option<String>,
         retained: bool,
     },
+    /// Refused before the store was asked; it stays so until the resource changes.
+    Invalid {
+        reason: Reason,
+        text: String,
+    },
+    /// Left alone, as its annotation asks.
+    Suspended,
+}
+
+impl ItemResult {
+    /// Reason and text of the status, where this is a failure.
+    #[must_use]
+    pub fn failure(&self) -> Option<(Reason, String)> {
+        match self {
+            Self::Synced { .. } | Self::Removed { .. } | Self::Suspended => None,
+            Self::Conflict { key, owner, .. } => Some((
+                Reason::KeyConflict,
+                format!(
+                    "the key {key} is owned by {owner}, which is older; rename one of the two or change its target \
+                     namespace"
+                ),
+            )),
+            Self::Refused { reason, text } | Self::Invalid { reason, text } => Some((*reason, text.clone())),
+        }
+    }
 }
 
 /// A row that a resource has left without getting another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct AbandonedRow {
     pub key: String,
     /// The row stays, and belongs to nobody; else it is gone.
     pub retained: bool,
@@ -152,7 +181,7 @@ impl fmt::Debug for PlannedRow {
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// In the order of the batch.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ItemResult>,
     pub insert: Vec<PlannedRow>,
     pub update: Vec<PlannedRow>,
     pub delete: Vec<String>,
@@ -193,16 +222,16 @@ pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item 
 fn tell_what_is_left(plan: &mut Plan) {
     let Plan { outcomes, delete, update, ledger_put, .. } = plan;
     for outcome in outcomes {
-        let Outcome::Conflict { left, .. } = outcome else { continue };
+        let ItemResult::Conflict { left, .. } = outcome else { continue };
         let stands = |key: &String| update.iter().any(|row| row.key == *key);
         let taken = |key: &String| ledger_put.iter().any(|entry| entry.key == *key);
         left.take_if(
-            |Left { key, retained }| if *retained { !stands(key) || taken(key) } else { !delete.contains(key) },
+            |AbandonedRow { key, retained }| if *retained { !stands(key) || taken(key) } else { !delete.contains(key) },
         );
     }
 }
 
-fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outcome {
+fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> ItemResult {
     let context = working.context;
     let key = &sync.desired.key;
     let holder = working.holder(key).cloned();
@@ -214,8 +243,11 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         // says what no resource says any more. No other row takes the place of the old one, so `retain` holds.
         let left = working.give_back_other_key(object, key, sync.retain);
         let by = Some(&holder.object).filter(|_| holder.cluster == context.cluster).cloned();
-        return Outcome::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
+        return ItemResult::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
     }
+    let made_before = holder.as_ref().is_some_and(|holder| {
+        working.is_mine(holder, object) && holder.uid == *sync.uid && holder.generation == sync.generation
+    });
     let row = working.row(key);
     // the fingerprint of a kind with secrets is keyed with the encryption key: where it is still the same, the key is
     // the right one and the row was damaged
@@ -235,6 +267,8 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         }
         Some(_) => Write::Updated,
     };
+    let repaired =
+        (made_before && write != Write::Unchanged).then(|| Box::new(Drift::between(context.kind, &sync.desired, row)));
     if write != Write::Unchanged {
         let payload = next_payload(context, &sync.desired, row.map(|row| &row.stored));
         working.put_row(key, payload);
@@ -248,10 +282,10 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Outc
         working.reconsider(key);
     }
     let synced_at = working.own(object, sync, write != Write::Unchanged);
-    Outcome::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at }
+    ItemResult::Synced { write, adopted, moved_from, key: key.clone(), runtime, synced_at, repaired }
 }
 
-fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -> Outcome {
+fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -> ItemResult {
     if let Some(key) = working.key_of(object) {
         let retained = remove.retain && working.row(&key).is_some();
         if retained {
@@ -260,7 +294,7 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
             working.delete_row(&key);
         }
         working.disown(&key);
-        return Outcome::Removed { key: Some(key), retained };
+        return ItemResult::Removed { key: Some(key), retained };
     }
     // the ledger does not know it: a row of the original operator, or one that was never written
     let key = &remove.key;
@@ -270,19 +304,19 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
         } else {
             working.delete_row(key);
         }
-        return Outcome::Removed { key: Some(key.clone()), retained: remove.retain };
+        return ItemResult::Removed { key: Some(key.clone()), retained: remove.retain };
     }
-    Outcome::Removed { key: None, retained: false }
+    ItemResult::Removed { key: None, retained: false }
 }
 
 /// Why a row must not be overwritten, if so.
-fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<Outcome> {
+fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<ItemResult> {
     if let Some(text) = row.unreadable.as_ref().filter(|_| !damaged) {
-        return Some(Outcome::Refused { reason: crate::status::reasons::SECRET_UNREADABLE, text: text.clone() });
+        return Some(ItemResult::Refused { reason: Reason::SecretUnreadable, text: text.clone() });
     }
     let sealed_by = row.stored.annotations.get(SEALED_SECRET_OWNER).filter(|_| !owned)?;
-    Some(Outcome::Refused {
-        reason: crate::status::reasons::KEY_CONFLICT,
+    Some(ItemResult::Refused {
+        reason: Reason::KeyConflict,
         text: format!(
             "the row belongs to the SealedSecret {sealed_by}; delete the SealedSecret or rename this resource"
         ),
@@ -321,7 +355,7 @@ fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>
         None => ("1".to_owned(), 1, now.as_str(), &Value::Null),
         Some(stored) => (
             next_version(&stored.resource_version),
-            stored.generation.max(1) + i64::from(desired.spec != stored.spec),
+            stored.generation.max(1) + i64::from(!desired.same_spec(stored)),
             if stored.created_at.trim().is_empty() { now.as_str() } else { stored.created_at.as_str() },
             &stored.status,
         ),

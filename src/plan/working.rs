@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{Context, Left, Outcome, Plan, PlannedRow, Row, Sync, View, without_ownership};
+use super::{AbandonedRow, Context, ItemResult, Plan, PlannedRow, Row, Sync, View, without_ownership};
 use crate::resource::ObjectName;
 use crate::store::LedgerEntry;
 
@@ -140,7 +140,7 @@ impl<'a> Working<'a> {
     }
 
     /// Gives up the key that the object held, if that is another one than `key`. With `retain` its row stays.
-    pub fn give_back_other_key(&mut self, object: &ObjectName, key: &str, retain: bool) -> Option<Left> {
+    pub fn give_back_other_key(&mut self, object: &ObjectName, key: &str, retain: bool) -> Option<AbandonedRow> {
         let old = self.key_of(object).filter(|old| old != key)?;
         let retained = retain && self.row(&old).is_some();
         if retained {
@@ -149,7 +149,7 @@ impl<'a> Working<'a> {
             self.delete_row(&old);
         }
         self.disown(&old);
-        Some(Left { key: old, retained })
+        Some(AbandonedRow { key: old, retained })
     }
 
     pub fn disown(&mut self, key: &str) {
@@ -194,7 +194,7 @@ impl<'a> Working<'a> {
         synced_at
     }
 
-    pub fn into_plan(self, outcomes: Vec<Outcome>) -> Plan {
+    pub fn into_plan(self, outcomes: Vec<ItemResult>) -> Plan {
         let mut plan = Plan { outcomes, displaced: self.displaced, released: self.reconsidered, ..Plan::default() };
         for (key, cell) in self.rows {
             match (cell.existed, cell.content) {

@@ -78,6 +78,12 @@ impl Kind {
     pub fn hides(&self, path: &[&str]) -> bool {
         self.sensitive && path.first().copied() == self.program.secret.first().map(|first| &**first)
     }
+
+    /// Path of the secret values in a payload, such as `spec.data`; empty where the kind has none.
+    #[must_use]
+    pub fn secret_path(&self) -> String {
+        self.program.secret.join(".")
+    }
 }
 
 /// What a spec says of other resources and of itself.

@@ -7,7 +7,7 @@ pub mod target;
 
 use crate::resource::{KindIndex, Resource};
 
-/// What a source tells the engine, in order per kind and scope.
+/// What a source tells the reconciler, in order per kind and scope.
 #[derive(Clone, Debug)]
 pub enum SourceEvent {
     /// A complete list begins; what it does not name is gone once it ends.

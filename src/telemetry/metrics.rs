@@ -46,6 +46,7 @@ pub struct Metrics {
     batch_seconds: Histograms<1>,
     rows: Counters<2>,
     api_writes: Counters<3>,
+    undone: Counters<2>,
     errors: Counters<1>,
 }
 
@@ -181,6 +182,12 @@ impl Metrics {
                 "Writes to the API server",
                 ["kind", "what", "outcome"],
             ),
+            undone: Counters::new(
+                &mut r,
+                "orloj_operator_undone",
+                "Writes of the operator that another program was seen to have undone after they had been repaired before",
+                ["kind", "what"],
+            ),
             errors: Counters::new(&mut r, "orloj_operator_errors", "Errors by class", ["class"]),
             registry: Arc::new(Registry::default()),
         };
@@ -284,6 +291,11 @@ impl Metrics {
     /// One write to the API server; `outcome` is `ok` or the class of its error.
     pub fn api_write(&self, kind: &str, what: ApiWrite, outcome: &str) {
         self.api_writes.add([kind, what.label(), outcome], 1);
+    }
+
+    /// Another program has undone what the operator had repaired before: `row`, `finalizer` or `status`.
+    pub fn undone(&self, kind: &str, what: &str) {
+        self.undone.add([kind, what], 1);
     }
 
     /// An error of a class, wherever it happened.

@@ -203,15 +203,15 @@ mod tests {
     fn a_late_heartbeat_is_not_alive() {
         let liveness = Liveness::default();
         assert!(liveness.answer(false).healthy);
-        let engine = liveness.register("engine", Duration::from_secs(30));
+        let reconciler = liveness.register("reconciler", Duration::from_secs(30));
         let now = Instant::now();
         assert!(liveness.answer_at(now + Duration::from_secs(29), false).healthy);
         let late = liveness.answer_at(now + Duration::from_secs(61), false);
         assert!(!late.healthy);
-        assert_eq!(late.text, "engine: no heartbeat for 61 s, the limit is 30 s\n");
-        engine.beat();
-        assert!(liveness.answer(true).text.starts_with("[+]engine ok"));
-        drop(engine);
+        assert_eq!(late.text, "reconciler: no heartbeat for 61 s, the limit is 30 s\n");
+        reconciler.beat();
+        assert!(liveness.answer(true).text.starts_with("[+]reconciler ok"));
+        drop(reconciler);
         assert!(liveness.answer_at(now + Duration::from_hours(1), false).healthy);
     }
 }

@@ -2,8 +2,8 @@
 //! none of them sees.
 //!
 //! An object passes through the stages of its life: it is read ([`crate::source::manifest`]), its metadata and the
-//! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`crate::kube_schema`]), and
-//! it is made into a row as the engine does ([`object`], by [`crate::desired`]). Rules that look at more than one
+//! CRD's schema with the CEL rules in it are checked as `kube-apiserver` does ([`crate::kube_schema`]), and it is made
+//! into a row as the reconciler does ([`object`], by [`crate::desired`]). Rules that look at more than one
 //! object come last.
 
 pub mod across;

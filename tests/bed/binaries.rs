@@ -41,6 +41,12 @@ pub fn postgres() -> &'static Path {
     FOUND.get_or_init(|| script("postgres.sh", &[]))
 }
 
+/// psql, beside the server where it is there.
+pub fn psql() -> PathBuf {
+    let beside = postgres().join("psql");
+    if beside.exists() { beside } else { PathBuf::from("psql") }
+}
+
 /// The full path of a program on `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

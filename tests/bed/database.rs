@@ -90,9 +90,7 @@ impl Database {
     /// # Errors
     /// Where a statement fails or the server cannot be reached.
     pub fn try_psql(&self, sql: &str) -> Result<String, String> {
-        let beside = binaries::postgres().join("psql");
-        let program = if beside.exists() { beside } else { PathBuf::from("psql") };
-        let mut command = Command::new(program);
+        let mut command = Command::new(binaries::psql());
         command.args(["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", &self.dsn()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("unable to run psql: {error}"))?;

@@ -12,7 +12,7 @@
 #![allow(clippy::must_use_candidate, reason = "called for what they do as much as for what they return")]
 
 mod apiserver;
-mod binaries;
+pub mod binaries;
 mod certs;
 mod control_plane;
 mod controller_manager;

@@ -8,7 +8,7 @@ use crate::machine::Load;
 use crate::samples::{Samples, median, megabytes, millis, rate};
 use crate::table::Table;
 use crate::world::World;
-use crate::{birth, changes, objects, say};
+use crate::{birth, changes, objects, say, war};
 
 /// Resources that the bare client acknowledges for comparison.
 const BARE: usize = 2_000;
@@ -27,7 +27,7 @@ const QUIET: [&str; 3] = ["restart", "rest", "change"];
 const MORE: [&str; 2] = ["change-under-load", "memory-object"];
 
 pub async fn measure(table: &mut Table, objects: usize) {
-    if !table.wants_any(&[&SYNC[..], &QUIET[..], &MORE[..], &["memory", birth::FIGURE]].concat()) {
+    if !table.wants_any(&[&SYNC[..], &QUIET[..], &MORE[..], &["memory", birth::FIGURE, war::FIGURE]].concat()) {
         return;
     }
     let mut world = World::start().await;
@@ -50,6 +50,7 @@ pub async fn measure(table: &mut Table, objects: usize) {
         acknowledged.compare(table, &world.client, objects).await;
     }
     birth::measure(table, &mut world).await;
+    war::measure(table, &mut world).await;
 }
 
 /// How fast the operator acknowledged, and a bare client before it.

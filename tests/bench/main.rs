@@ -18,6 +18,7 @@ mod rows;
 mod samples;
 mod table;
 mod validate;
+mod war;
 mod world;
 
 use std::process::ExitCode;

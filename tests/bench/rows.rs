@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use orloj_operator::engine::Options;
+use orloj_operator::reconciler::Options;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};

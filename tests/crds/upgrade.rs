@@ -10,7 +10,7 @@ use orloj_operator::resource::{ObjectName, ResourceId};
 use orloj_operator::source::target::FINALIZER;
 use orloj_operator::source::target::Finalizers;
 use orloj_operator::source::target::{Ack, FinalizerChange, Target};
-use orloj_operator::status::{Status, Verdict, reasons};
+use orloj_operator::status::{Reason, Status, Verdict};
 use serde_json::{Value, json};
 
 use crate::server::{establish, installed, manifest};
@@ -62,7 +62,7 @@ async fn resources_older_than_the_rules_can_be_acknowledged_and_deleted() {
     for (name, _) in &specs {
         let id = ResourceId { kind: kind.index, object: ObjectName::new("default", *name) };
         let found = target.fetch(&id).await.unwrap().expect("it is there");
-        let verdict = Verdict::Failed { reason: reasons::INVALID, text: "wrong".to_owned() };
+        let verdict = Verdict::Failed { reason: Reason::Invalid, text: "wrong".to_owned() };
         let status = Status::default().next(&verdict, 1, 0, 1_700_000_000);
         let add = FinalizerChange::Add(Finalizers { count: 0, ours: None });
         let ack = Ack { uid: found.uid.clone(), finalizer: add, status: Some(status) };

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::program::{Desk, Ran, program, run};
 use super::{root, tool};
 
+/// Where people read how hook, action and job are used.
+const PAGE: &str = "docs/guides/editors.md";
 const VALID: &str = "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {name: notes}\nspec: {type: in_memory}\n";
 const BROKEN: &str = "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {name: notes}\nspec: {typ: in_memory}\n";
 
@@ -51,11 +53,11 @@ fn images_are_of_this_version() {
         let found: Vec<_> = text.split("orlojhq/orloj-operator:").skip(1).collect();
         assert!(!found.is_empty() && found.iter().all(|rest| rest.starts_with(version)), "{file} is not of {version}");
     }
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(root().join(PAGE)).unwrap();
     for named in
         [format!("rev: v{version}\n"), format!("operator@v{version}\n"), format!("/v{version}/.gitlab/validate.yaml\n")]
     {
-        assert!(readme.contains(&named), "README.md lacks {named}");
+        assert!(page.contains(&named), "{PAGE} lacks {named}");
     }
 }
 
@@ -90,6 +92,8 @@ fn commit(desk: &Desk) -> Ran {
 fn pre_commit_runs_the_hook() {
     let hooks = root().join(".pre-commit-hooks.yaml");
     run(Command::new(tool("pre-commit")).arg("validate-manifest").arg(hooks)).expect(0);
+    // and what our own contributors run
+    run(Command::new(tool("pre-commit")).arg("validate-config").arg(root().join(".pre-commit-config.yaml"))).expect(0);
     let desk = Desk::new();
     with_hooks(&desk, "  - id: orloj-validate\n");
     write(&desk, "manifests/memory.yaml", BROKEN);
@@ -111,11 +115,11 @@ const AGENT: &str =
     "apiVersion: orloj.dev/v1\nkind: Agent\nmetadata: {name: clerk}\nspec: {prompt: x, model_ref: gpt}\n";
 const MODEL: &str = "apiVersion: orloj.dev/v1\nkind: ModelEndpoint\nmetadata: {name: gpt}\nspec: {provider: openai, default_model: gpt}\n";
 
-/// A commit of one file is judged with those that it refers to, as README.md has it.
+/// A commit of one file is judged with those that it refers to, as the page has it.
 #[test]
 fn the_hook_sees_what_a_commit_does_not_touch() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let hook = &readme[readme.find("  - id: orloj-validate\n").unwrap()..];
+    let page = std::fs::read_to_string(root().join(PAGE)).unwrap();
+    let hook = &page[page.find("  - id: orloj-validate\n").unwrap()..];
     let hook = &hook[..hook.find("```").unwrap()];
     assert!(hook.contains("--deny-warnings"), "{hook}");
     let desk = Desk::new();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use orloj_operator::registry::Registry;
 use orloj_operator::registry::crd::crds_yaml;
-use orloj_operator::status::{Runtime, Status, Verdict, reasons};
+use orloj_operator::status::{Reason, Runtime, Status, Verdict};
 use serde_json::{Value, json};
 
 use crate::bed::{self, ControlPlane};
@@ -25,7 +25,7 @@ fn runtime(phase: &str) -> Verdict {
 /// The states of the table: what the operator found, one after the other.
 fn states() -> Vec<(&'static str, Vec<Verdict>)> {
     let awaiting = || Verdict::Synced(Runtime::Awaiting);
-    let refused = || Verdict::Failed { reason: reasons::INVALID, text: "spec.size is required".to_owned() };
+    let refused = || Verdict::Failed { reason: Reason::Invalid, text: "spec.size is required".to_owned() };
     vec![
         ("created, not looked at yet", vec![]),
         ("row written, orlojd has not reported", vec![awaiting()]),

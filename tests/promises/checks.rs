@@ -166,7 +166,7 @@ fn check_status(kind: &Kind, object: &Value) -> Result<Option<Desired>, String> 
     match kind.desired(&resource_of(kind, object)) {
         Ok(desired) if synced["status"] == "True" => Ok(Some(desired)),
         Ok(_) => Err(format!("not synced: {status}")),
-        Err(invalid) if synced["status"] == "False" && synced["reason"] == invalid.class.reason() => Ok(None),
+        Err(invalid) if synced["status"] == "False" && synced["reason"] == invalid.class.reason().as_str() => Ok(None),
         Err(invalid) => Err(format!("{invalid}, and the status does not say so: {status}")),
     }
 }

@@ -223,6 +223,11 @@ impl World {
         self.builder.env.insert(name.to_owned(), value.to_owned());
     }
 
+    /// For the operators started from now on.
+    pub fn set_kinds(&mut self, folder: &std::path::Path) {
+        self.builder.kinds = Some(folder.to_owned());
+    }
+
     pub fn kubectl_apply(&self, yaml: &str) {
         self.cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], yaml).expect_ok();
     }

@@ -1,4 +1,4 @@
-//! The engine's mind in a simulated world: an API server, a store and a network that fail at any moment.
+//! The reconciler's mind in a simulated world: an API server, a store and a network that fail at any moment.
 //!
 //! Every seed makes another history of edits, deletes, crashes, lost watches, failing calls and tampered rows. When
 //! the faults stop, all must converge, and then nothing may be written any more.
@@ -20,15 +20,24 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// `Convergence`, `NoLostDelete`, `NoStolenRows`, `SelfHealing` and `Quiet`, whatever happened in whatever order.
-#[test]
-fn every_history_ends_converged_and_quiet() {
+fn every_history(life: impl AsyncFn(World)) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for seed in seeds() {
-        let outcome = std::panic::catch_unwind(|| runtime.block_on(World::new(seed).live_through(120)));
-        if let Err(cause) = outcome {
+        let history = std::panic::AssertUnwindSafe(|| runtime.block_on(life(World::new(seed))));
+        if let Err(cause) = std::panic::catch_unwind(history) {
             eprintln!("SIMULATION_SEED={seed} shows it again");
             std::panic::resume_unwind(cause);
         }
     }
+}
+
+/// `Convergence`, `NoLostDelete`, `NoStolenRows`, `SelfHealing` and `Quiet`, whatever happened in whatever order.
+#[test]
+fn every_history_ends_converged_and_quiet() {
+    every_history(async |world: World| world.live_through(120).await);
+}
+
+#[test]
+fn every_war_costs_a_bounded_number_of_writes() {
+    every_history(World::live_through_a_war);
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use orloj_operator::crypto::{Fingerprinter, Vault};
-use orloj_operator::engine::batch::Committer;
-use orloj_operator::engine::codec::Codec;
-use orloj_operator::engine::state::{Batch, Job, Moment, Prune, State};
+use orloj_operator::reconciler::batch::Committer;
+use orloj_operator::reconciler::codec::Codec;
+use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, State};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
@@ -122,6 +122,63 @@ impl World {
         self.check_quiet().await;
     }
 
+    /// `NoWriteWar`: for three hours another program undoes what it finds whenever it finds it; then it stops.
+    pub async fn live_through_a_war(mut self) {
+        self.faults = self.random.random_bool(0.5);
+        let object = ObjectName::new("x", "a");
+        self.api.apply(&object, "small", None, false);
+        self.start().await;
+        self.drain().await;
+        let (rows, calls) = (self.store.inner().writes, self.api.writes);
+        let part = self.random.random_range(0..4);
+        let mut undone = 0;
+        // an operation takes 5 s
+        for _ in 0..3 * 720 {
+            undone += u32::from(self.undo(part, &object));
+            if self.random.random_ratio(1, 700) {
+                self.start().await;
+            }
+            self.operate().await;
+            self.now += Duration::from_secs(5);
+            self.unix += 5;
+        }
+        // 11 in three hours; a failed call may cost one more, and a restart begins a war of statuses anew: they tell
+        // nothing of it, as they were overwritten
+        let (rows, calls) = (self.store.inner().writes - rows, self.api.writes - calls);
+        assert!(undone > 4, "{undone} times undone is no war");
+        assert!(rows <= 25 && calls <= 100, "part {part}: {rows} writes to the store, {calls} to the API server");
+        self.faults = false;
+        self.drain().await;
+        self.check();
+        self.check_quiet().await;
+    }
+
+    /// The other program's move; whether it found anything to undo.
+    fn undo(&mut self, part: u32, object: &ObjectName) -> bool {
+        match part {
+            0 => self.store.inner().rows.remove(&object.to_string()).is_some(),
+            1 => {
+                let mut inner = self.store.inner();
+                let Some(row) = inner.rows.get_mut(&object.to_string()) else { return false };
+                std::mem::replace(&mut row["spec"]["size"], json!("theirs")) != "theirs"
+            }
+            2 => {
+                let stood = self.api.objects.get(object).is_some_and(|found| !found.finalizers.is_empty());
+                if stood {
+                    self.api.strip(object);
+                }
+                stood
+            }
+            _ => {
+                let stood = self.api.objects.get(object).is_some_and(|found| found.status["phase"] != "Nonsense");
+                if stood {
+                    self.api.overwrite_status(object);
+                }
+                stood
+            }
+        }
+    }
+
     fn moment(&self) -> Moment {
         Moment { at: self.now, unix: self.unix, jitter: 0.5 }
     }
@@ -190,7 +247,7 @@ impl World {
         let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
         let moment = self.moment();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
-        self.state.end_sweep(KIND, read_at);
+        self.state.end_sweep(KIND, read_at, moment);
         let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();
         let owners = self.store.owners("Widget", &keys).await.expect("always there");
         let orphans = strays.into_iter().filter(|row| !owners.iter().any(|entry| entry.key == row.key)).collect();
@@ -231,7 +288,7 @@ impl World {
             return;
         };
         let committed = self.committer.run(batch).await;
-        self.state.on_settled(committed.settlement, moment);
+        self.state.on_batch_result(committed.settlement, moment);
         match committed.unsettled {
             None => self.state.on_store_available(),
             Some((batch, _)) => self.state.on_store_unavailable(batch, Duration::from_secs(2), moment),

@@ -1,4 +1,4 @@
-//! Manifests at random: our verdict is the API server's, and what it lets through is judged as the engine does.
+//! Manifests at random: our verdict is the API server's, and what it lets through is judged as the reconciler does.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -133,7 +133,7 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
             match (answer, against.is_empty()) {
                 (Ok(stored), true) => {
                     both_accept += 1;
-                    // the engine, on the object as the server has it
+                    // the reconciler, on the object as the server has it
                     let text = |name: &str| stored["metadata"][name].as_str().unwrap_or_default().to_owned();
                     let mut resource = resource(kind, &text("name"), stored["spec"].clone());
                     let strings =
@@ -144,14 +144,14 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
                         Ok(desired) => {
                             let ours = judged.desired.as_ref().map(|ours| &ours.spec);
                             if errors > 0 || ours != Some(&desired.spec) {
-                                wrong.push(complaint("the engine syncs it", &format!("{:?}", judged.found)));
+                                wrong.push(complaint("the reconciler syncs it", &format!("{:?}", judged.found)));
                             }
                         }
                         Err(invalid) => {
                             engine_refuses += 1;
                             let generated = !question.manifest["metadata"]["generateName"].is_null();
                             if errors == 0 || !generated && !says(&judged.found, &invalid.text) {
-                                wrong.push(complaint("the engine says", &invalid.text));
+                                wrong.push(complaint("the reconciler says", &invalid.text));
                             }
                         }
                     }
@@ -162,7 +162,7 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
             }
         }
         println!(
-            "{:14} accepted {both_accept:5} (of these refused by the engine {engine_refuses:4}); refused {both_refuse:5}; {:?}",
+            "{:14} accepted {both_accept:5} (of these refused by the reconciler {engine_refuses:4}); refused {both_refuse:5}; {:?}",
             kind.names.kind,
             started.elapsed(),
         );

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kube::core::{Selector, SelectorExt as _};
 
 use super::args::ExportArgs;
-use super::{CliError, Ended, output, secret_key, store};
+use super::{CliError, CommandStatus, output, secret_key, store};
 use crate::config::Config;
 use crate::crypto::Vault;
 use crate::export::{self, ExportError, Values};
@@ -42,7 +42,7 @@ struct Tally {
     failed: usize,
 }
 
-pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -> Result<Ended, CliError> {
+pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -> Result<CommandStatus, CliError> {
     let kinds = kinds(registry, &args.kinds)?;
     let selector = selector::parse(args.selector.as_deref().unwrap_or_default())
         .map_err(|error| CliError::Usage(error.to_string()))?;
@@ -149,7 +149,7 @@ impl Export<'_> {
         Ok(self.sink.write(kind, &manifest.object, &manifest.value, kind.sensitive && self.args.reveal)?)
     }
 
-    fn finish(self) -> Result<Ended, CliError> {
+    fn finish(self) -> Result<CommandStatus, CliError> {
         let tally = &self.tally;
         if self.args.out.is_some() {
             output::note(&format!("{} written, {} unchanged", tally.written, tally.same));
@@ -163,7 +163,7 @@ impl Export<'_> {
         if tally.written + tally.same + tally.left_out + tally.failed == 0 {
             output::note("no rows");
         }
-        let ended = Ended::well_if(tally.failed == 0);
+        let ended = CommandStatus::success_if(tally.failed == 0);
         self.sink.finish()?;
         Ok(ended)
     }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::cli::args::{ExplainArgs, ReportFormat};
-use crate::cli::{CliError, Ended, output};
+use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::explain::{Entry, Explanation, Field, explain};
 use crate::registry::{Registry, files_of};
 
-pub fn run(args: &ExplainArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
+pub fn run(args: &ExplainArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {
     // so that a broken file is told as everywhere
     Registry::load(folder)?;
     let mut files = Registry::embedded_files();
@@ -20,7 +20,7 @@ pub fn run(args: &ExplainArgs, folder: Option<&Path>) -> Result<Ended, CliError>
         ReportFormat::Json => output::json(&explanation)?,
         ReportFormat::Text => output::text(&text(&explanation))?,
     }
-    Ok(Ended::Well)
+    Ok(CommandStatus::Success)
 }
 
 /// Widest line of a text.

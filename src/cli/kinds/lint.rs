@@ -5,14 +5,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::args::{LintArgs, ReportFormat};
-use crate::cli::{CliError, Ended, output};
+use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::lint::{self, Finding, LINTS, Severity};
 use crate::registry::{KindFiles, Registry};
 
-pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
+pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {
     if args.list {
         list(args.output)?;
-        return Ok(Ended::Well);
+        return Ok(CommandStatus::Success);
     }
     let (count, findings) = findings(args, folder)?;
     let number = |severity| findings.iter().filter(|finding| finding.lint.severity == severity).count();
@@ -25,7 +25,7 @@ pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
             output::text(&format!("{told}{}: {}, {}\n", sum[0], sum[1], sum[2]))?;
         }
     }
-    Ok(Ended::well_if(errors == 0 && (warnings == 0 || !args.deny_warnings)))
+    Ok(CommandStatus::success_if(errors == 0 && (warnings == 0 || !args.deny_warnings)))
 }
 
 fn counted(count: usize, what: &str) -> String {

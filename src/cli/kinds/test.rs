@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cases::{self, Outcome};
 use crate::cli::args::{ReportFormat, TestArgs};
-use crate::cli::{CliError, Ended, output};
+use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::crd::WriteError;
 use crate::registry::{Kind, KindFiles, Problem, Registry, files_of, fixtures_of, sha256};
 
@@ -18,7 +18,7 @@ struct Count {
     updated: usize,
 }
 
-pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
+pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {
     let mut paths: Vec<&Path> = args.paths.iter().map(AsRef::as_ref).collect();
     if paths.is_empty() {
         paths.extend(folder);
@@ -64,7 +64,7 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<Ended, CliError> {
     if args.output == ReportFormat::Text {
         sum(&count)?;
     }
-    Ok(Ended::well_if(count.failed == 0))
+    Ok(CommandStatus::success_if(count.failed == 0))
 }
 
 fn around(path: &Path) -> &Path {

@@ -1,4 +1,4 @@
-//! From what the engine made of a rehearsal to what a sync would do.
+//! From what the reconciler made of a rehearsal to what a sync would do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields::{Field, differences};
-use crate::cli::sync::line::{Fate, HAS_LEFT, LeftRow, Word};
-use crate::engine::codec::Codec;
+use crate::cli::sync::line::{HAS_LEFT, LeftRow, SyncAction, SyncResult};
+use crate::reconciler::codec::Codec;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
 use crate::store::rehearsal::RowChange;
@@ -87,7 +87,7 @@ pub struct Changes {
     pub suspended: usize,
 }
 
-/// Rows and fates, put together. Every row that would be written is told, whatever it is written for.
+/// Rows and results, put together. Every row that would be written is told, whatever it is written for.
 pub struct Account<'a> {
     registry: &'a Registry,
     codec: &'a Codec,
@@ -105,17 +105,22 @@ impl<'a> Account<'a> {
         Self { registry, codec, rows, told: BTreeSet::new() }
     }
 
-    /// What these fates come to, and rows that were left.
-    pub fn settle(mut self, fates: impl IntoIterator<Item = (ResourceId, Fate)>, left: Vec<LeftRow>) -> Changes {
+    /// What these results come to, and rows that were left.
+    pub fn settle(
+        mut self,
+        results: impl IntoIterator<Item = (ResourceId, SyncResult)>,
+        left: Vec<LeftRow>,
+    ) -> Changes {
         let mut settled = Changes::default();
         let mut found = Vec::new();
         // a row that one resource leaves and another takes up at once is told of the one that has it then
-        let (leaving, taking): (Vec<_>, Vec<_>) =
-            fates.into_iter().partition(|(_, fate)| matches!(fate.word, Word::Removed | Word::Retained));
-        for (id, fate) in taking.into_iter().chain(leaving) {
-            match fate.word {
-                Word::Suspended => settled.suspended += 1,
-                _ => match self.change(&id, fate) {
+        let (leaving, taking): (Vec<_>, Vec<_>) = results
+            .into_iter()
+            .partition(|(_, result)| matches!(result.word, SyncAction::Removed | SyncAction::Retained));
+        for (id, result) in taking.into_iter().chain(leaving) {
+            match result.word {
+                SyncAction::Suspended => settled.suspended += 1,
+                _ => match self.change(&id, result) {
                     Some(change) => found.push((id.kind, Some(id), change)),
                     None => settled.unchanged += 1,
                 },
@@ -129,38 +134,38 @@ impl<'a> Account<'a> {
     }
 
     /// `None` where nothing would be written.
-    fn change(&mut self, id: &ResourceId, fate: Fate) -> Option<Change> {
+    fn change(&mut self, id: &ResourceId, result: SyncResult) -> Option<Change> {
         let kind = self.registry.kind(id.kind);
         let change = |action, key: &str| blank(action, kind, key);
-        match fate.word {
-            Word::Refused => {
-                let (reason, text) = fate.failure.unzip();
-                let error = fate.error.or(text);
+        match result.word {
+            SyncAction::Refused => {
+                let (reason, text) = result.failure.unzip();
+                let error = result.error.or(text);
                 let refused = change(Action::Refuse, &id.object.to_string());
-                Some(Change { reason: reason.map(str::to_owned), error, ..refused })
+                Some(Change { reason: reason.map(|reason| reason.as_str().to_owned()), error, ..refused })
             }
-            Word::Removed => self.take_if(id.kind, &fate.key, |row| row.after.is_none()).map(|row| {
+            SyncAction::Removed => self.take_if(id.kind, &result.key, |row| row.after.is_none()).map(|row| {
                 let gone = change(Action::Delete, &row.key);
                 let object = id.object.to_string();
                 let resource = if object == row.key { "its resource" } else { &object };
                 Change { note: Some(format!("{resource} is gone")), ..gone }
             }),
-            Word::Retained if self.told.contains(&(id.kind, fate.key.clone())) => None,
-            Word::Retained => Some(self.released(kind, &fate.key)),
-            Word::Moved => {
-                let row = self.take(id.kind, &fate.key);
-                let from = fate.moved_from.unwrap_or_default();
+            SyncAction::Retained if self.told.contains(&(id.kind, result.key.clone())) => None,
+            SyncAction::Retained => Some(self.released(kind, &result.key)),
+            SyncAction::Moved => {
+                let row = self.take(id.kind, &result.key);
+                let from = result.moved_from.unwrap_or_default();
                 let left = self.rows.get(&(id.kind, from.clone())).cloned();
                 self.take_if(id.kind, &from, |row| row.after.is_none());
-                let moved = self.with_fields(kind, change(Action::Move, &fate.key), left.as_ref(), row.as_ref());
+                let moved = self.with_fields(kind, change(Action::Move, &result.key), left.as_ref(), row.as_ref());
                 Some(Change { from: Some(from), ..moved })
             }
-            Word::Adopted => {
-                let row = self.take(id.kind, &fate.key);
-                Some(self.with_fields(kind, change(Action::Adopt, &fate.key), row.as_ref(), row.as_ref()))
+            SyncAction::Adopted => {
+                let row = self.take(id.kind, &result.key);
+                Some(self.with_fields(kind, change(Action::Adopt, &result.key), row.as_ref(), row.as_ref()))
             }
-            Word::Inserted | Word::Updated | Word::Unchanged | Word::Suspended => {
-                let row = self.take(id.kind, &fate.key)?;
+            SyncAction::Inserted | SyncAction::Updated | SyncAction::Unchanged | SyncAction::Suspended => {
+                let row = self.take(id.kind, &result.key)?;
                 Some(self.by_row(kind, &row))
             }
         }
@@ -187,7 +192,7 @@ impl<'a> Account<'a> {
         Some(Change { note: Some(HAS_LEFT.to_owned()), ..change })
     }
 
-    /// Rows that no fate speaks of: that something is written is told, whatever for.
+    /// Rows that no result speaks of: that something is written is told, whatever for.
     fn left_over(&mut self) -> Vec<(KindIndex, Change)> {
         let keys: Vec<_> = self.rows.keys().filter(|key| !self.told.contains(*key)).cloned().collect();
         let mut left = Vec::new();

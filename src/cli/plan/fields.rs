@@ -1,12 +1,11 @@
 //! What differs between two payloads, field by field.
 
-use std::fmt::Write as _;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::desired::LAST_APPLIED;
+use crate::difference::{Segment, compare, path_text};
 use crate::registry::Kind;
 use crate::resource::MASK;
 
@@ -32,78 +31,16 @@ pub struct Field {
 /// What differs, in the order of the paths. Secret values are open in both payloads and masked in the answer.
 pub fn differences(kind: &Kind, before: &Value, after: &Value) -> Vec<Field> {
     let mut found = Vec::new();
-    let mut path = Vec::new();
-    compare(&mut path, Some(before), Some(after), &mut |path, before, after| {
-        let names: Vec<&str> = path.iter().map(Step::name).collect();
+    compare(before, after, &mut |path, before, after| {
+        let names: Vec<&str> = path.iter().map(Segment::name).collect();
         if matches!(names[..], ["metadata", name] if COUNTERS.contains(&name)) {
             return;
         }
         let masked = kind.hides(&names) || (kind.sensitive && names.contains(&LAST_APPLIED));
         let shown = |value: Option<&Value>| value.map(|value| if masked { MASK.into() } else { value.clone() });
-        found.push(Field { path: text(path), before: shown(before), after: shown(after), masked });
+        found.push(Field { path: path_text(path), before: shown(before), after: shown(after), masked });
     });
     found
-}
-
-/// A step down from the payload's root.
-enum Step<'v> {
-    Key(&'v str),
-    Index(usize),
-}
-
-impl Step<'_> {
-    fn name(&self) -> &str {
-        match self {
-            Self::Key(key) => key,
-            Self::Index(_) => "",
-        }
-    }
-}
-
-/// Hears of a difference.
-type Tell<'t> = dyn FnMut(&[Step<'_>], Option<&Value>, Option<&Value>) + 't;
-
-/// Goes down as far as both sides are of one shape.
-fn compare<'v>(path: &mut Vec<Step<'v>>, before: Option<&'v Value>, after: Option<&'v Value>, tell: &mut Tell<'_>) {
-    match (before, after) {
-        (before, after) if before == after => {}
-        (Some(Value::Object(old)), Some(Value::Object(new))) => {
-            let added = new.keys().filter(|key| !old.contains_key(*key));
-            let mut keys: Vec<&String> = old.keys().chain(added).collect();
-            keys.sort_unstable();
-            for key in keys {
-                path.push(Step::Key(key));
-                compare(path, old.get(key), new.get(key), tell);
-                path.pop();
-            }
-        }
-        (Some(Value::Array(old)), Some(Value::Array(new))) => {
-            for index in 0..old.len().max(new.len()) {
-                path.push(Step::Index(index));
-                compare(path, old.get(index), new.get(index), tell);
-                path.pop();
-            }
-        }
-        (before, after) => tell(path, before, after),
-    }
-}
-
-fn text(path: &[Step<'_>]) -> String {
-    let mut text = String::new();
-    for step in path {
-        // writing to a String cannot fail
-        let _ = match step {
-            Step::Index(index) => write!(text, "[{index}]"),
-            Step::Key(key) if !is_plain(key) => write!(text, "[{}]", Value::from(*key)),
-            Step::Key(key) if text.is_empty() => write!(text, "{key}"),
-            Step::Key(key) => write!(text, ".{key}"),
-        };
-    }
-    text
-}
-
-fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 #[cfg(test)]

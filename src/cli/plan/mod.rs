@@ -1,6 +1,6 @@
 //! `plan`: what a sync would do, found out by doing it on a store that nothing is written to.
 //!
-//! The engine, the source and the decisions are those of `sync` and `run`; only where they would write there is a
+//! The reconciler, the source and the decisions are those of `sync` and `run`; only where they would write there is a
 //! [`Rehearsal`], and for a cluster a target that tells nobody.
 
 mod changes;
@@ -16,15 +16,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::args::PlanArgs;
-use super::sync::line::Fate;
-use super::sync::observe::Observed;
+use super::sync::line::SyncResult;
+use super::sync::observe::ChannelObserver;
 use super::sync::{self, EVENT_BUFFER, OWNER, Tally};
-use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, store};
+use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
-use crate::engine::codec::Codec;
-use crate::engine::{self, EngineError, Options, Parts, Target};
+use crate::reconciler::codec::Codec;
+use crate::reconciler::{self, Options, Parts, ReconcilerError, Target};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
 use crate::source::directory::{self, Directory, Heard, Known};
@@ -57,10 +57,10 @@ pub async fn run(
     config: Config,
     registry: Arc<Registry>,
     terminal: &Terminal,
-) -> Result<Ended, CliError> {
+) -> Result<CommandStatus, CliError> {
     if args.schema {
         output::json(&report::schema())?;
-        return Ok(Ended::Well);
+        return Ok(CommandStatus::Success);
     }
     check_paths(&args.paths)?;
     let url = store::url(args.store.as_ref(), &config)?;
@@ -102,7 +102,7 @@ struct Rehearsed {
     files: Option<(Reader, Known)>,
 }
 
-/// Runs the engine on the source until it has nothing left to do.
+/// Runs the reconciler on the source until it has nothing left to do.
 async fn rehearse(
     source: Source,
     rehearsal: &Arc<Rehearsal>,
@@ -117,21 +117,21 @@ async fn rehearse(
         registry: Arc::clone(registry),
         store,
         target: source.target,
-        observer: Arc::new(Observed::new(tell_noted)),
+        observer: Arc::new(ChannelObserver::new(tell_noted)),
         fence: rehearsal.fence(),
         key,
         scopes: source.scopes,
     };
     let options = Options { until_idle: true, ..source.options };
-    let engine = engine::run(parts, options, source.events, stop.clone());
+    let reconciler = reconciler::run(parts, options, source.events, stop.clone());
     let progress = terminal.progress("planning", None);
-    let (tally, result) = sync::gather(engine, source.heard, noted, Some(progress)).await;
+    let (tally, result) = sync::gather(reconciler, source.heard, noted, Some(progress)).await;
     result?;
     if stop.is_cancelled() {
         // the source may still wait for standard input
         return Err(CliError::Usage("interrupted: there is no plan".to_owned()));
     }
-    let listing = source.reading.await.map_err(|error| EngineError::Internal(error.to_string()))?;
+    let listing = source.reading.await.map_err(|error| ReconcilerError::Internal(error.to_string()))?;
     Ok(Rehearsed { tally, listing, files: source.files })
 }
 
@@ -159,7 +159,7 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
 impl Rehearsed {
     fn plan(self, account: Account<'_>, store: String, owner: String, prunes: bool) -> Plan {
         let Self { mut tally, listing, files } = self;
-        let mut fates: Vec<_> = tally.fates.drain().collect();
+        let mut results: Vec<_> = tally.results.drain().collect();
         let all: Vec<_> = match &files {
             Some((_, known)) => known.in_order(),
             None => listing.resources.into_iter().map(|id| (id, true)).collect(),
@@ -167,25 +167,25 @@ impl Rehearsed {
         let resources = all.len();
         if files.is_some() {
             // told as problems
-            fates.retain(|(_, fate)| !fate.is_unreadable());
+            results.retain(|(_, result)| !result.is_unreadable());
         }
-        let told: HashSet<_> = fates.iter().map(|(id, _)| id.clone()).collect();
-        // the engine asks the store about what it does not know already
+        let told: HashSet<_> = results.iter().map(|(id, _)| id.clone()).collect();
+        // the reconciler asks the store about what it does not know already
         let untouched = all.into_iter().filter(|(id, readable)| *readable && !told.contains(id));
-        fates.extend(untouched.map(|(id, _)| (id, Fate::unchanged())));
-        fates.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (id, fate) in &mut fates {
+        results.extend(untouched.map(|(id, _)| (id, SyncResult::unchanged())));
+        results.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (id, result) in &mut results {
             if let Some((_, known)) = &files
-                && fate.key.is_empty()
+                && result.key.is_empty()
             {
-                fate.key = known.key(id);
+                result.key = known.key(id);
             }
             if files.is_none() {
                 // as the status would have it
-                fate.error = fate.failure.as_ref().map(|(_, text)| text.clone());
+                result.error = result.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let Changes { all, unchanged, suspended } = account.settle(fates, tally.left);
+        let Changes { all, unchanged, suspended } = account.settle(results, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {

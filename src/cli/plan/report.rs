@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::changes::{Action, Change};
 use super::fields::Field;
 use crate::cli::args::PlanFormat;
-use crate::cli::{Ended, output};
+use crate::cli::{CommandStatus, output};
 
 /// Characters of a value in a table, at most.
 const MOST: usize = 160;
@@ -67,7 +67,7 @@ pub struct Summary {
 
 impl Plan {
     /// Prints it. Problems and refusals are errors, whatever else would change.
-    pub fn print(&self, format: PlanFormat) -> std::io::Result<Ended> {
+    pub fn print(&self, format: PlanFormat) -> std::io::Result<CommandStatus> {
         match format {
             PlanFormat::Json => output::json(self)?,
             PlanFormat::Table => {
@@ -77,9 +77,9 @@ impl Plan {
         }
         let refused = self.summary.actions.contains_key(&Action::Refuse);
         Ok(match () {
-            () if refused || !self.problems.is_empty() => Ended::Badly,
-            () if self.summary.actions.is_empty() => Ended::Well,
-            () => Ended::Changes,
+            () if refused || !self.problems.is_empty() => CommandStatus::Failed,
+            () if self.summary.actions.is_empty() => CommandStatus::Success,
+            () => CommandStatus::PendingChanges,
         })
     }
 

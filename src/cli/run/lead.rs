@@ -1,4 +1,4 @@
-//! From standing for leader to the engine's end: under the lease, under an epoch, by the kinds that there are.
+//! From standing for leader to the reconciler's end: under the lease, under an epoch, by the kinds that there are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::health::WatchHealth;
-use super::observe::Observed;
-use super::wait::{broken_off, pause, within_grace};
+use super::observe::MetricsObserver;
+use super::wait::{first_exit, pause, within_grace};
 use super::{Operator, RunError, options, term};
 use crate::cluster::acknowledge::ClusterTarget;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
 use crate::cluster::watch;
-use crate::engine::{self, EngineError, Parts};
+use crate::reconciler::{self, Parts, ReconcilerError};
 use crate::registry::Registry;
 use crate::store::{Fence, Store};
 
-/// Events from the source that wait for the engine; small, since each holds a body.
+/// Events from the source that wait for the reconciler; small, since each holds a body.
 const EVENT_BUFFER: usize = 64;
 
-/// The engine's loop turns at least once a second; silent for this long, it hangs.
+/// The reconciler's loop turns at least once a second; silent for this long, it hangs.
 const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
 
 /// Kept back from `--shutdown-timeout` for giving the lease back, which may take 2 s, and for the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(4);
 
 /// What is led.
-pub struct Realm {
+pub struct LeaderContext {
     pub client: Client,
     pub store: Arc<dyn Store>,
     /// Its name in the ledger.
@@ -37,7 +37,7 @@ pub struct Realm {
 
 impl Operator {
     /// Leads, once it may.
-    pub(super) async fn stand(&self, realm: &Realm, stop: &CancellationToken) -> Result<(), RunError> {
+    pub(super) async fn stand(&self, realm: &LeaderContext, stop: &CancellationToken) -> Result<(), RunError> {
         if !self.config.leader_elect {
             self.leader_ready.ready_with("leader election is off");
             return self.lead(realm, None, stop.clone()).await;
@@ -65,22 +65,22 @@ impl Operator {
         self.lead_while_held(realm, elector, stop).await
     }
 
-    /// Leads until stopped, and gives the lease back only after the engine has ended; or ends the engine when the
+    /// Leads until stopped, and gives the lease back only after the reconciler has ended; or ends the reconciler when the
     /// lease is lost.
     async fn lead_while_held(
         &self,
-        realm: &Realm,
+        realm: &LeaderContext,
         mut elector: Elector,
         stop: &CancellationToken,
     ) -> Result<(), RunError> {
         let tenure = elector.tenure();
-        let (engine_stop, lease_stop) = (stop.child_token(), CancellationToken::new());
+        let (reconciler_stop, lease_stop) = (stop.child_token(), CancellationToken::new());
         let lease = tokio::spawn({
             let lease_stop = lease_stop.clone();
             async move { elector.hold(&lease_stop).await }
         });
         tokio::pin!(lease);
-        let lead = self.lead(realm, Some(tenure), engine_stop.clone());
+        let lead = self.lead(realm, Some(tenure), reconciler_stop.clone());
         let grace = self.config.shutdown_timeout.saturating_sub(LAST_WORDS);
         let lead = within_grace(lead, stop, grace);
         tokio::select! {
@@ -92,7 +92,7 @@ impl Operator {
             }
             lost = &mut lease => {
                 self.metrics.leading(LEASE_NAME, false);
-                engine_stop.cancel();
+                reconciler_stop.cancel();
                 let why = match lost {
                     Ok(Lost::Taken(why)) => why,
                     Ok(Lost::Released) => "released".to_owned(),
@@ -105,7 +105,12 @@ impl Operator {
 
     /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the lists
     /// that follow tell what came meanwhile.
-    async fn lead(&self, realm: &Realm, tenure: Option<Tenure>, stop: CancellationToken) -> Result<(), RunError> {
+    async fn lead(
+        &self,
+        realm: &LeaderContext,
+        tenure: Option<Tenure>,
+        stop: CancellationToken,
+    ) -> Result<(), RunError> {
         let mut kinds = self.kinds.subscribe();
         while !stop.is_cancelled() {
             let registry = Arc::clone(&kinds.borrow_and_update());
@@ -134,7 +139,7 @@ impl Operator {
 
     async fn sync(
         &self,
-        realm: &Realm,
+        realm: &LeaderContext,
         tenure: Option<Tenure>,
         registry: Arc<Registry>,
         fence: Fence,
@@ -147,10 +152,10 @@ impl Operator {
         let mut watches = watch::watch(&realm.client, &registry, &scopes, &tell, &health, stop);
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
-        let heartbeat = self.liveness.register("engine", HEARTBEAT_LIMIT);
+        let heartbeat = self.liveness.register("reconciler", HEARTBEAT_LIMIT);
         let options = options(&self.config);
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
-        let observer = Observed::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
+        let observer = MetricsObserver::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
         let target = ClusterTarget::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
         let parts = Parts {
             target: Arc::new(target.within(tenure)),
@@ -162,16 +167,16 @@ impl Operator {
             scopes,
         };
         self.leader_ready.ready_with("leading");
-        let engine = engine::run(parts, options, events, stop.clone());
+        let reconciler = reconciler::run(parts, options, events, stop.clone());
         tokio::select! {
             biased;
-            result = engine => Ok(result?),
-            why = broken_off(&mut watches, stop) => Err(EngineError::Internal(why).into()),
+            result = reconciler => Ok(result?),
+            why = first_exit(&mut watches, stop) => Err(ReconcilerError::Internal(why).into()),
         }
     }
 
     /// `None` when stopped.
-    async fn take_epoch(&self, realm: &Realm, stop: &CancellationToken) -> Option<Fence> {
+    async fn take_epoch(&self, realm: &LeaderContext, stop: &CancellationToken) -> Option<Fence> {
         let term = term(&self.config, &realm.cluster);
         loop {
             match realm.store.take_leadership(&term, &self.identity).await {

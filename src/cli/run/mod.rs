@@ -19,7 +19,7 @@ use crate::cluster::count::Count;
 use crate::cluster::lease::LEASE_NAME;
 use crate::config::{Config, ConfigError, SecretSource, StoreTarget};
 use crate::crypto::{KeyError, SecretKey};
-use crate::engine::{EngineError, Options, Prune};
+use crate::reconciler::{Options, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::store::open::StoreUrl;
 use crate::store::{self, Store, StoreError, Table};
@@ -28,7 +28,7 @@ use crate::telemetry::readiness::{Liveness, Readiness, ReadyHandle};
 use crate::telemetry::server::{self, Admin, ServerError};
 
 use kinds::Kinds;
-use lead::Realm;
+use lead::LeaderContext;
 use wait::{pause, within_grace};
 
 /// Kept back from `--shutdown-timeout` for the end of the process.
@@ -48,7 +48,7 @@ pub enum RunError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] ReconcilerError),
     #[error("unable to go on as leader: the lease {LEASE_NAME} was lost: {0}")]
     LeaseLost(String),
     #[error("unable to start: {0}")]
@@ -127,7 +127,7 @@ impl Operator {
         let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
-        let realm = Realm { client, store: Arc::clone(&store), cluster };
+        let realm = LeaderContext { client, store: Arc::clone(&store), cluster };
         let following = async {
             self.follow_kinds(store.as_ref(), stop).await;
             std::future::pending().await
@@ -205,7 +205,7 @@ pub fn term(config: &Config, cluster: &str) -> String {
     format!("{cluster}/{own}")
 }
 
-/// How the engine works on a cluster.
+/// How the reconciler works on a cluster.
 #[must_use]
 pub fn options(config: &Config) -> Options {
     Options {

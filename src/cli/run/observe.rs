@@ -1,12 +1,12 @@
-//! The engine's work as metrics and log lines: one line a batch at info, one a resource at debug.
+//! The reconciler's work as metrics and log lines: one line a batch at info, one a resource at debug.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::engine::Observer;
-use crate::engine::batch::Counts;
-use crate::engine::state::{Load, Settled, SettledItem, Tally};
-use crate::plan::{Outcome, Write};
+use crate::plan::{ItemResult, Write};
+use crate::reconciler::Observer;
+use crate::reconciler::batch::Counts;
+use crate::reconciler::state::{BatchItem, ContestedPart, KindCounts, Load};
 use crate::registry::{Kind, Registry};
 use crate::resource::ObjectName;
 use crate::source::target::{Ack, FinalizerChange, Notified, TargetError};
@@ -14,7 +14,7 @@ use crate::store::{StoreError, StoreErrorClass};
 use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, ResourceState, RowAction};
 use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
 
-pub struct Observed {
+pub struct MetricsObserver {
     metrics: Metrics,
     heartbeat: Heartbeat,
     /// By kind, in the registry's order.
@@ -41,7 +41,7 @@ struct Outage {
     write_failed: Option<Instant>,
 }
 
-impl Observed {
+impl MetricsObserver {
     pub fn new(
         registry: &Arc<Registry>,
         metrics: Metrics,
@@ -77,16 +77,14 @@ impl Observed {
         }
     }
 
-    fn item(&self, kind: &Kind, item: &SettledItem, took: Duration) {
-        let (result, class) = match &item.settled {
-            Settled::Planned(Outcome::Synced { .. } | Outcome::Removed { .. }) | Settled::Suspended => {
+    fn item(&self, kind: &Kind, item: &BatchItem, took: Duration) {
+        let (result, class) = match &item.result {
+            ItemResult::Synced { .. } | ItemResult::Removed { .. } | ItemResult::Suspended => {
                 (Reconciled::Success, None)
             }
-            Settled::Planned(Outcome::Conflict { .. }) => (Reconciled::TerminalError, Some("conflict")),
-            Settled::Invalid { .. } => (Reconciled::TerminalError, Some("invalid")),
-            Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => {
-                (Reconciled::Error, Some("rejected"))
-            }
+            ItemResult::Conflict { .. } => (Reconciled::TerminalError, Some("conflict")),
+            ItemResult::Invalid { .. } => (Reconciled::TerminalError, Some("invalid")),
+            ItemResult::Refused { .. } => (Reconciled::Error, Some("rejected")),
         };
         self.metrics.reconciled(&kind.names.kind, result, took);
         if let Some(class) = class {
@@ -100,7 +98,7 @@ impl Observed {
             queue.waited(item.seen.elapsed().saturating_sub(took));
             queue.worked(took);
         }
-        tracing::debug!(kind = kind.names.kind, object = %item.object, outcome = word(&item.settled), "settled");
+        tracing::debug!(kind = kind.names.kind, object = %item.object, outcome = word(&item.result), "settled");
     }
 
     /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
@@ -116,8 +114,8 @@ impl Observed {
     }
 }
 
-impl Observer for Observed {
-    fn committed(&self, kind: &Kind, items: &[SettledItem], counts: Counts, took: Duration) {
+impl Observer for MetricsObserver {
+    fn committed(&self, kind: &Kind, items: &[BatchItem], counts: Counts, took: Duration) {
         let table = &kind.store.table.name;
         let each = took / u32::try_from(items.len().max(1)).unwrap_or(u32::MAX);
         for item in items {
@@ -127,9 +125,9 @@ impl Observer for Observed {
         self.metrics.rows(table, RowAction::Insert, counts.inserted);
         self.metrics.rows(table, RowAction::Update, counts.updated);
         self.metrics.rows(table, RowAction::Delete, counts.deleted);
-        self.metrics.rows(table, RowAction::Unchanged, items.iter().filter(|item| is_unchanged(&item.settled)).count());
-        let failed = items.iter().filter(|item| is_failure(&item.settled)).count();
-        if items.iter().any(|item| reached_the_store(&item.settled)) {
+        self.metrics.rows(table, RowAction::Unchanged, items.iter().filter(|item| is_unchanged(&item.result)).count());
+        let failed = items.iter().filter(|item| is_failure(&item.result)).count();
+        if items.iter().any(|item| reached_the_store(&item.result)) {
             self.store_is_back();
         }
         tracing::info!(
@@ -208,6 +206,10 @@ impl Observer for Observed {
         }
     }
 
+    fn undone(&self, kind: &Kind, part: ContestedPart) {
+        self.metrics.undone(&kind.names.kind, part.label());
+    }
+
     fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &TargetError>) {
         if let Err(error) = result {
             self.failed(kind, object, "look again", error);
@@ -222,7 +224,7 @@ impl Observer for Observed {
         self.heartbeat.beat();
     }
 
-    fn load(&self, kinds: &[Tally], load: Load) {
+    fn load(&self, kinds: &[KindCounts], load: Load) {
         self.alive();
         for (at, ((queue, name), tally)) in self.queues.iter().zip(&self.names).zip(kinds).enumerate() {
             queue.depth(tally.waiting);
@@ -235,6 +237,7 @@ impl Observer for Observed {
                 (ResourceState::Synced, tally.synced),
                 (ResourceState::Failed, tally.failed),
                 (ResourceState::Suspended, tally.suspended),
+                (ResourceState::Contested, tally.contested),
                 (ResourceState::Pending, tally.pending),
             ];
             for (state, count) in states {
@@ -244,35 +247,30 @@ impl Observer for Observed {
     }
 }
 
-/// What is refused or suspended before that says nothing of the store.
-fn reached_the_store(settled: &Settled) -> bool {
-    matches!(settled, Settled::Planned(_) | Settled::Refused { .. })
+/// What is invalid or suspended says nothing of the store.
+fn reached_the_store(result: &ItemResult) -> bool {
+    !matches!(result, ItemResult::Invalid { .. } | ItemResult::Suspended)
 }
 
 /// Looked at, and found equal: what is refused or suspended was not looked at.
-fn is_unchanged(settled: &Settled) -> bool {
-    matches!(settled, Settled::Planned(Outcome::Synced { write: Write::Unchanged, .. }))
+fn is_unchanged(result: &ItemResult) -> bool {
+    matches!(result, ItemResult::Synced { write: Write::Unchanged, .. })
 }
 
-fn is_failure(settled: &Settled) -> bool {
-    matches!(
-        settled,
-        Settled::Invalid { .. }
-            | Settled::Refused { .. }
-            | Settled::Planned(Outcome::Conflict { .. } | Outcome::Refused { .. })
-    )
+fn is_failure(result: &ItemResult) -> bool {
+    matches!(result, ItemResult::Invalid { .. } | ItemResult::Refused { .. } | ItemResult::Conflict { .. })
 }
 
-fn word(settled: &Settled) -> &'static str {
-    match settled {
-        Settled::Planned(Outcome::Synced { write: Write::Unchanged, .. }) => "unchanged",
-        Settled::Planned(Outcome::Synced { write: Write::Inserted, .. }) => "inserted",
-        Settled::Planned(Outcome::Synced { write: Write::Updated, .. }) => "updated",
-        Settled::Planned(Outcome::Conflict { .. }) => "conflict",
-        Settled::Planned(Outcome::Removed { .. }) => "removed",
-        Settled::Planned(Outcome::Refused { .. }) | Settled::Refused { .. } => "refused",
-        Settled::Invalid { .. } => "invalid",
-        Settled::Suspended => "suspended",
+fn word(result: &ItemResult) -> &'static str {
+    match result {
+        ItemResult::Synced { write: Write::Unchanged, .. } => "unchanged",
+        ItemResult::Synced { write: Write::Inserted, .. } => "inserted",
+        ItemResult::Synced { write: Write::Updated, .. } => "updated",
+        ItemResult::Conflict { .. } => "conflict",
+        ItemResult::Removed { .. } => "removed",
+        ItemResult::Refused { .. } => "refused",
+        ItemResult::Invalid { .. } => "invalid",
+        ItemResult::Suspended => "suspended",
     }
 }
 

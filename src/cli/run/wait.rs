@@ -34,7 +34,7 @@ pub async fn pause(stop: &CancellationToken) -> bool {
 }
 
 /// Waits until a task ends that should run until `stop`, and tells why it did. For ever where all end as they should.
-pub async fn broken_off(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> String {
+pub async fn first_exit(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> String {
     while let Some(ended) = tasks.join_next().await {
         match ended {
             Err(error) => return format!("a watch broke off: {error}"),
@@ -55,11 +55,11 @@ mod tests {
         let told = stop.clone();
         tasks.spawn(async move { told.cancelled().await });
         tasks.spawn(async { panic!("out of order") });
-        assert!(broken_off(&mut tasks, &stop).await.contains("broke off"));
+        assert!(first_exit(&mut tasks, &stop).await.contains("broke off"));
         tasks.spawn(async {});
-        assert!(broken_off(&mut tasks, &stop).await.contains("by itself"));
+        assert!(first_exit(&mut tasks, &stop).await.contains("by itself"));
         stop.cancel();
-        let quiet = tokio::time::timeout(Duration::from_millis(50), broken_off(&mut tasks, &stop)).await;
+        let quiet = tokio::time::timeout(Duration::from_millis(50), first_exit(&mut tasks, &stop)).await;
         assert!(quiet.is_err() && tasks.is_empty(), "{quiet:?}");
     }
 

@@ -2,16 +2,16 @@
 
 use tokio::sync::mpsc;
 
-use super::line::{self, Fate, LeftRow, Word};
-use super::observe::Noted;
+use super::line::{self, LeftRow, SyncAction, SyncResult};
+use super::observe::ReconcilerEvent;
 use super::report::{Tally, tell_lines, tell_problem};
 use super::{ReportFormat, Say, Session};
-use crate::cli::{CliError, Ended, output};
-use crate::engine::EngineError;
+use crate::cli::{CliError, CommandStatus, output};
+use crate::reconciler::ReconcilerError;
 use crate::resource::ResourceId;
 use crate::source::directory::Heard;
 
-/// Tells what happens until the engine ends.
+/// Tells what happens until the reconciler ends.
 pub struct Follow<'s> {
     session: &'s Session,
     /// The first pass, until it has been reported.
@@ -28,22 +28,22 @@ impl<'s> Follow<'s> {
     /// Ends well when it was stopped, whatever went wrong with single resources on the way: that has been told.
     pub async fn run(
         mut self,
-        engine: impl Future<Output = Result<(), EngineError>>,
+        reconciler: impl Future<Output = Result<(), ReconcilerError>>,
         mut heard: mpsc::UnboundedReceiver<Heard>,
-        mut noted: mpsc::UnboundedReceiver<Noted>,
-    ) -> Result<Ended, CliError> {
-        tokio::pin!(engine);
+        mut noted: mpsc::UnboundedReceiver<ReconcilerEvent>,
+    ) -> Result<CommandStatus, CliError> {
+        tokio::pin!(reconciler);
         loop {
             tokio::select! {
                 biased;
                 Some(one) = heard.recv() => self.on_heard(one)?,
                 Some(note) = noted.recv() => self.on_noted(note).await?,
-                result = &mut engine => {
+                result = &mut reconciler => {
                     while let Ok(note) = noted.try_recv() {
                         self.on_noted(note).await?;
                     }
                     result?;
-                    return Ok(Ended::Well);
+                    return Ok(CommandStatus::Success);
                 }
             }
         }
@@ -59,14 +59,14 @@ impl<'s> Follow<'s> {
         Ok(())
     }
 
-    async fn on_noted(&mut self, noted: Noted) -> Result<(), CliError> {
+    async fn on_noted(&mut self, noted: ReconcilerEvent) -> Result<(), CliError> {
         match noted {
-            Noted::Unavailable(why) if !self.store_is_away => {
+            ReconcilerEvent::Unavailable(why) if !self.store_is_away => {
                 self.store_is_away = true;
                 output::note(&format!("warning: {why}; will try again until it works"));
             }
-            Noted::Unavailable(_) => {}
-            Noted::Idle(idle) => {
+            ReconcilerEvent::Unavailable(_) => {}
+            ReconcilerEvent::Idle(idle) => {
                 if idle
                     && self.listed
                     && let Some(tally) = self.first.take()
@@ -77,19 +77,19 @@ impl<'s> Follow<'s> {
                     }
                 }
             }
-            Noted::Settled(kind, items) => {
+            ReconcilerEvent::Batch(kind, items) => {
                 self.store_is_away = false;
                 if let Some(tally) = &mut self.first {
-                    tally.note(Noted::Settled(kind, items));
+                    tally.note(ReconcilerEvent::Batch(kind, items));
                     return Ok(());
                 }
                 let left: Vec<_> = items.iter().filter_map(|item| LeftRow::of(kind, item)).collect();
-                let fates = items.into_iter().filter_map(|item| {
-                    let fate =
-                        Fate::of(item.settled).filter(|fate| fate.word != Word::Unchanged && !fate.is_unreadable())?;
-                    Some((ResourceId { kind, object: item.object }, fate))
+                let results = items.into_iter().filter_map(|item| {
+                    let result = SyncResult::of(item.result)
+                        .filter(|result| result.word != SyncAction::Unchanged && !result.is_unreadable())?;
+                    Some((ResourceId { kind, object: item.object }, result))
                 });
-                let mut lines = line::lines(self.session, fates.collect()).await?;
+                let mut lines = line::lines(self.session, results.collect()).await?;
                 lines.extend(left.into_iter().map(|left| left.line(self.session)));
                 tell_lines(self.session, &lines)?;
             }

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::Session;
 use crate::cli::{CliError, output};
-use crate::engine::state::{Settled, SettledItem};
-use crate::plan::{Left, Outcome, Write};
+use crate::plan::{AbandonedRow, ItemResult, Write};
+use crate::reconciler::state::BatchItem;
 use crate::registry::Kind;
 use crate::resource::{KindIndex, ResourceId};
-use crate::status::reasons;
+use crate::status::Reason;
 
 /// Rows looked up one by one; for more, the table is read instead.
 const FEW: usize = 200;
@@ -21,7 +21,7 @@ const PAGE: u32 = 1_000;
 /// What became of a resource, in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum SyncAction {
     Inserted,
     Updated,
     Moved,
@@ -33,7 +33,7 @@ pub enum Word {
     Retained,
 }
 
-impl Word {
+impl SyncAction {
     pub fn text(self) -> &'static str {
         match self {
             Self::Inserted => "inserted",
@@ -66,22 +66,22 @@ impl Word {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftRow {
     pub kind: KindIndex,
-    pub left: Left,
+    pub left: AbandonedRow,
 }
 
 /// What is said of such a row.
 pub const HAS_LEFT: &str = "its resource has left this key";
 
 impl LeftRow {
-    pub fn of(kind: KindIndex, item: &SettledItem) -> Option<Self> {
-        match &item.settled {
-            Settled::Planned(Outcome::Conflict { left, .. }) => Some(Self { kind, left: left.clone()? }),
+    pub fn of(kind: KindIndex, item: &BatchItem) -> Option<Self> {
+        match &item.result {
+            ItemResult::Conflict { left, .. } => Some(Self { kind, left: left.clone()? }),
             _ => None,
         }
     }
 
-    pub fn word(&self) -> Word {
-        if self.left.retained { Word::Retained } else { Word::Removed }
+    pub fn word(&self) -> SyncAction {
+        if self.left.retained { SyncAction::Retained } else { SyncAction::Removed }
     }
 
     pub(super) fn line(self, session: &Session) -> Line {
@@ -102,59 +102,58 @@ impl LeftRow {
 
 /// What became of a resource, with the key of its row and what there is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fate {
-    pub word: Word,
+pub struct SyncResult {
+    pub word: SyncAction,
     /// Empty where it is not known yet.
     pub key: String,
     pub moved_from: Option<String>,
     pub error: Option<String>,
     /// Reason and text that a status would give.
-    pub failure: Option<(&'static str, String)>,
+    pub failure: Option<(Reason, String)>,
 }
 
-impl Fate {
+impl SyncResult {
     pub fn unchanged() -> Self {
-        Self { word: Word::Unchanged, key: String::new(), moved_from: None, error: None, failure: None }
+        Self { word: SyncAction::Unchanged, key: String::new(), moved_from: None, error: None, failure: None }
     }
 
     /// `None` where nothing was there and nothing was done.
-    pub fn of(settled: Settled) -> Option<Self> {
+    pub fn of(settled: ItemResult) -> Option<Self> {
         let failure = settled.failure();
-        let fate = |word, key| Self { word, key, ..Self::unchanged() };
-        let refused = |error: String| Self { error: Some(error), failure, ..fate(Word::Refused, String::new()) };
+        let result = |word, key| Self { word, key, ..Self::unchanged() };
+        let refused =
+            |error: String| Self { error: Some(error), failure, ..result(SyncAction::Refused, String::new()) };
         Some(match settled {
-            Settled::Planned(Outcome::Synced { write, adopted, moved_from, key, .. }) => {
+            ItemResult::Synced { write, adopted, moved_from, key, .. } => {
                 let word = match write {
-                    _ if moved_from.is_some() => Word::Moved,
-                    _ if adopted => Word::Adopted,
-                    Write::Inserted => Word::Inserted,
-                    Write::Updated => Word::Updated,
-                    Write::Unchanged => Word::Unchanged,
+                    _ if moved_from.is_some() => SyncAction::Moved,
+                    _ if adopted => SyncAction::Adopted,
+                    Write::Inserted => SyncAction::Inserted,
+                    Write::Updated => SyncAction::Updated,
+                    Write::Unchanged => SyncAction::Unchanged,
                 };
-                Self { moved_from, ..fate(word, key) }
+                Self { moved_from, ..result(word, key) }
             }
-            Settled::Planned(Outcome::Removed { key, retained }) => {
-                fate(if retained { Word::Retained } else { Word::Removed }, key?)
+            ItemResult::Removed { key, retained } => {
+                result(if retained { SyncAction::Retained } else { SyncAction::Removed }, key?)
             }
-            Settled::Planned(Outcome::Conflict { key, owner, .. }) => refused(format!(
+            ItemResult::Conflict { key, owner, .. } => refused(format!(
                 "the key {key} belongs to {owner}; rename one of the two or change its target namespace"
             )),
-            Settled::Planned(Outcome::Refused { text, .. })
-            | Settled::Invalid { text, .. }
-            | Settled::Refused { text } => refused(text),
-            Settled::Suspended => fate(Word::Suspended, String::new()),
+            ItemResult::Refused { text, .. } | ItemResult::Invalid { text, .. } => refused(text),
+            ItemResult::Suspended => result(SyncAction::Suspended, String::new()),
         })
     }
 
     /// Whether its manifest cannot be read: files tell that with its place.
     pub fn is_unreadable(&self) -> bool {
-        self.failure.as_ref().is_some_and(|(reason, _)| *reason == reasons::INVALID)
+        self.failure.as_ref().is_some_and(|(reason, _)| *reason == Reason::Invalid)
     }
 
     /// What is told of a resource that went through the store twice: a second look that changed nothing does not
     /// hide the first.
     pub fn then(self, next: Self) -> Self {
-        if next.word == Word::Unchanged && self.word < Word::Unchanged { self } else { next }
+        if next.word == SyncAction::Unchanged && self.word < SyncAction::Unchanged { self } else { next }
     }
 }
 
@@ -163,7 +162,7 @@ impl Fate {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the line of a file is called a line")]
 pub struct Line {
-    pub result: Word,
+    pub result: SyncAction,
     pub kind: String,
     pub key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,42 +203,42 @@ pub fn widths(lines: &[Line]) -> (usize, usize) {
     (widest(|line| &line.kind), widest(|line| &line.key))
 }
 
-/// Turns fates into lines, with generation and phase as they stand in the store.
-pub(super) async fn lines(session: &Session, fates: Vec<(ResourceId, Fate)>) -> Result<Vec<Line>, CliError> {
+/// Turns results into lines, with generation and phase as they stand in the store.
+pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResult)>) -> Result<Vec<Line>, CliError> {
     let mut rows = HashMap::new();
     for kind in session.registry.kinds() {
-        let of_kind = fates.iter().filter(|(id, fate)| id.kind == kind.index && fate.word < Word::Refused);
-        let keys: Vec<String> = of_kind.map(|(id, fate)| key_of(session, id, fate)).collect();
+        let of_kind = results.iter().filter(|(id, result)| id.kind == kind.index && result.word < SyncAction::Refused);
+        let keys: Vec<String> = of_kind.map(|(id, result)| key_of(session, id, result)).collect();
         rows.insert(kind.index, states(session, kind, &keys).await?);
     }
-    let line = |(id, fate): (ResourceId, Fate)| {
-        let key = key_of(session, &id, &fate);
-        let state = rows.get(&id.kind).and_then(|rows| rows.get(&key)).filter(|_| fate.word < Word::Refused);
+    let line = |(id, result): (ResourceId, SyncResult)| {
+        let key = key_of(session, &id, &result);
+        let state = rows.get(&id.kind).and_then(|rows| rows.get(&key)).filter(|_| result.word < SyncAction::Refused);
         let place = session.known.place(&id);
         Line {
-            result: fate.word,
+            result: result.word,
             kind: session.registry.kind(id.kind).names.kind.clone(),
             generation: state.map(|(generation, _)| *generation),
             phase: state.map(|(_, phase)| phase.clone()),
-            moved_from: fate.moved_from,
+            moved_from: result.moved_from,
             file: place.as_ref().map(|place| place.file.display().to_string()),
-            line: place.as_ref().map(|place| match &fate.error {
+            line: place.as_ref().map(|place| match &result.error {
                 Some(text) => session.reader.locate(place, text).0,
                 None => place.line,
             }),
             note: None,
-            error: fate.error,
+            error: result.error,
             key,
         }
     };
-    Ok(fates.into_iter().map(line).collect())
+    Ok(results.into_iter().map(line).collect())
 }
 
 /// The key of the row; for what was refused, the resource itself.
-fn key_of(session: &Session, id: &ResourceId, fate: &Fate) -> String {
-    match fate.word {
-        _ if !fate.key.is_empty() => fate.key.clone(),
-        Word::Refused => id.object.to_string(),
+fn key_of(session: &Session, id: &ResourceId, result: &SyncResult) -> String {
+    match result.word {
+        _ if !result.key.is_empty() => result.key.clone(),
+        SyncAction::Refused => id.object.to_string(),
         _ => session.known.key(id),
     }
 }

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{ReportFormat, SyncArgs};
-use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, store};
+use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
-use crate::engine::{self, EngineError, Options, Parts, Prune};
+use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::{Reader, STDIN};
@@ -23,13 +23,13 @@ use crate::store::open::open;
 use crate::telemetry::{Progress, Terminal};
 
 use follow::Follow;
-use observe::{Noted, Observed};
+use observe::{ChannelObserver, ReconcilerEvent};
 pub(super) use report::Tally;
 
 /// Name of the owner in the ledger where none is given.
 pub(super) const OWNER: &str = "directory";
 
-/// Events from the files that wait for the engine; small, since each holds a body.
+/// Events from the files that wait for the reconciler; small, since each holds a body.
 pub(super) const EVENT_BUFFER: usize = 64;
 
 /// How much is told.
@@ -59,7 +59,7 @@ pub async fn run(
     config: Config,
     registry: Arc<Registry>,
     terminal: &Terminal,
-) -> Result<Ended, CliError> {
+) -> Result<CommandStatus, CliError> {
     check_paths(&args.paths)?;
     if args.watch && args.paths.iter().any(|path| path == Path::new(STDIN)) {
         return Err(CliError::Usage("unable to watch standard input: it can be read once only".to_owned()));
@@ -90,7 +90,7 @@ pub async fn run(
     };
     let parts = Parts {
         target: Arc::new(directory.target()),
-        observer: Arc::new(Observed::new(tell_noted)),
+        observer: Arc::new(ChannelObserver::new(tell_noted)),
         scopes: directory::scopes(&registry),
         registry,
         store,
@@ -98,23 +98,23 @@ pub async fn run(
         key,
     };
     let options = Options { until_idle: !args.watch, ..options(&config, args.prune) };
-    let engine = engine::run(parts, options, events, stop.clone());
+    let reconciler = reconciler::run(parts, options, events, stop.clone());
     let source = tokio::spawn(read(directory, args.watch, stop.clone()));
     let working = async {
         if args.watch {
-            Follow::new(&session).run(engine, heard, noted).await
+            Follow::new(&session).run(reconciler, heard, noted).await
         } else {
-            once(&session, engine, heard, noted, &stop, terminal).await
+            once(&session, reconciler, heard, noted, &stop, terminal).await
         }
     };
     let result = store::close_after(session.store.as_ref(), working).await;
     stop.cancel();
-    // the source ends with the engine, except where it waits for standard input
+    // the source ends with the reconciler, except where it waits for standard input
     drop(source);
     result
 }
 
-/// How the engine works on files.
+/// How the reconciler works on files.
 pub(super) fn options(config: &Config, prune: bool) -> Options {
     Options {
         batch_size: config.batch_size,
@@ -135,7 +135,7 @@ async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Re
     if missing.is_empty() { Ok(store) } else { Err(CliError::StoreIncomplete { missing, hint: store::NOT_READY }) }
 }
 
-/// Reads the files beside the engine; `Err` cannot matter, since it says that the engine has ended.
+/// Reads the files beside the reconciler; `Err` cannot matter, since it says that the reconciler has ended.
 pub(super) async fn read(mut directory: Directory, watch: bool, stop: CancellationToken) {
     let listed = tokio::task::spawn_blocking(move || {
         let result = directory.list();
@@ -148,17 +148,17 @@ pub(super) async fn read(mut directory: Directory, watch: bool, stop: Cancellati
     }
 }
 
-/// Gathers until the engine has nothing left to do, then reports.
+/// Gathers until the reconciler has nothing left to do, then reports.
 async fn once(
     session: &Session,
-    engine: impl Future<Output = Result<(), EngineError>>,
+    reconciler: impl Future<Output = Result<(), ReconcilerError>>,
     heard: mpsc::UnboundedReceiver<Heard>,
-    noted: mpsc::UnboundedReceiver<Noted>,
+    noted: mpsc::UnboundedReceiver<ReconcilerEvent>,
     stop: &CancellationToken,
     terminal: &Terminal,
-) -> Result<Ended, CliError> {
+) -> Result<CommandStatus, CliError> {
     let progress = (session.say != Say::Errors).then(|| terminal.progress("syncing", None));
-    let (tally, result) = gather(engine, heard, noted, progress).await;
+    let (tally, result) = gather(reconciler, heard, noted, progress).await;
     if result.is_ok() && !stop.is_cancelled() {
         return tally.report(session).await;
     }
@@ -167,30 +167,30 @@ async fn once(
     }
     result?;
     output::note("interrupted: what was written stays");
-    Ok(Ended::Badly)
+    Ok(CommandStatus::Failed)
 }
 
-/// Listens until the engine ends.
+/// Listens until the reconciler ends.
 pub(super) async fn gather(
-    engine: impl Future<Output = Result<(), EngineError>>,
+    reconciler: impl Future<Output = Result<(), ReconcilerError>>,
     mut heard: mpsc::UnboundedReceiver<Heard>,
-    mut noted: mpsc::UnboundedReceiver<Noted>,
+    mut noted: mpsc::UnboundedReceiver<ReconcilerEvent>,
     progress: Option<Progress>,
-) -> (Tally, Result<(), EngineError>) {
+) -> (Tally, Result<(), ReconcilerError>) {
     let mut tally = Tally::default();
-    let take = |tally: &mut Tally, note: Noted| {
+    let take = |tally: &mut Tally, note: ReconcilerEvent| {
         if let Some(progress) = &progress {
             progress.advance(note.resources());
         }
         tally.note(note);
     };
-    tokio::pin!(engine);
+    tokio::pin!(reconciler);
     let result = loop {
         tokio::select! {
             biased;
             Some(note) = noted.recv() => take(&mut tally, note),
             Some(one) = heard.recv() => tally.hear(one),
-            result = &mut engine => break result,
+            result = &mut reconciler => break result,
         }
     };
     while let Ok(note) = noted.try_recv() {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::line::{self, Fate, LeftRow, Line, Word};
-use super::observe::Noted;
+use super::line::{self, LeftRow, Line, SyncAction, SyncResult};
+use super::observe::ReconcilerEvent;
 use super::{ReportFormat, Say, Session};
-use crate::cli::{CliError, Ended, output};
-use crate::plan::Left;
+use crate::cli::{CliError, CommandStatus, output};
+use crate::plan::AbandonedRow;
 use crate::resource::ResourceId;
 use crate::source::directory::{Heard, Listed};
 use crate::source::manifest::ManifestError;
@@ -19,7 +19,7 @@ const FEW: usize = 50;
 /// What became of everything so far.
 #[derive(Debug, Default)]
 pub struct Tally {
-    pub fates: HashMap<ResourceId, Fate>,
+    pub results: HashMap<ResourceId, SyncResult>,
     /// Rows that resources have left without getting another.
     pub left: Vec<LeftRow>,
     pub problems: Vec<ManifestError>,
@@ -27,22 +27,22 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn note(&mut self, noted: Noted) {
-        let Noted::Settled(kind, items) = noted else { return };
+    pub fn note(&mut self, noted: ReconcilerEvent) {
+        let ReconcilerEvent::Batch(kind, items) = noted else { return };
         for item in items {
             self.left.extend(LeftRow::of(kind, &item));
-            let Some(fate) = Fate::of(item.settled) else { continue };
+            let Some(result) = SyncResult::of(item.result) else { continue };
             let id = ResourceId { kind, object: item.object };
-            let fate = match self.fates.remove(&id) {
-                Some(Fate { moved_from: Some(key), .. }) if fate.word == Word::Refused => {
+            let result = match self.results.remove(&id) {
+                Some(SyncResult { moved_from: Some(key), .. }) if result.word == SyncAction::Refused => {
                     // an older resource has taken the new key from it
-                    self.left.push(LeftRow { kind, left: Left { key, retained: false } });
-                    fate
+                    self.left.push(LeftRow { kind, left: AbandonedRow { key, retained: false } });
+                    result
                 }
-                Some(before) => before.then(fate),
-                None => fate,
+                Some(before) => before.then(result),
+                None => result,
             };
-            self.fates.insert(id, fate);
+            self.results.insert(id, result);
         }
     }
 
@@ -54,43 +54,46 @@ impl Tally {
     }
 
     /// Prints the resources in the order of their manifests, those that went, what is wrong, and the sum.
-    pub(super) async fn report(mut self, session: &Session) -> Result<Ended, CliError> {
-        self.fates.retain(|_, fate| !fate.is_unreadable());
-        let mut fates = Vec::new();
+    pub(super) async fn report(mut self, session: &Session) -> Result<CommandStatus, CliError> {
+        self.results.retain(|_, result| !result.is_unreadable());
+        let mut results = Vec::new();
         for (id, readable) in session.known.in_order() {
             // what cannot be read is told as a problem, not as a resource
-            if !readable && !self.fates.contains_key(&id) {
+            if !readable && !self.results.contains_key(&id) {
                 continue;
             }
-            let fate = self.fates.remove(&id).unwrap_or_else(Fate::unchanged);
-            fates.push((id, fate));
+            let result = self.results.remove(&id).unwrap_or_else(SyncResult::unchanged);
+            results.push((id, result));
         }
-        let mut gone: Vec<_> = self.fates.drain().collect();
+        let mut gone: Vec<_> = self.results.drain().collect();
         gone.sort_by(|a, b| a.0.cmp(&b.0));
-        fates.extend(gone);
+        results.extend(gone);
 
         // a row that another resource has taken up since is told of that one
-        let has_row = |fate: &Fate| fate.word < Word::Suspended;
-        let taken: HashSet<_> =
-            fates.iter().filter(|(_, fate)| has_row(fate)).map(|(id, fate)| (id.kind, fate.key.clone())).collect();
+        let has_row = |result: &SyncResult| result.word < SyncAction::Suspended;
+        let taken: HashSet<_> = results
+            .iter()
+            .filter(|(_, result)| has_row(result))
+            .map(|(id, result)| (id.kind, result.key.clone()))
+            .collect();
         self.left.retain(|row| !taken.contains(&(row.kind, row.left.key.clone())));
 
-        let mut counts: BTreeMap<Word, usize> = BTreeMap::new();
-        for (_, fate) in &fates {
-            *counts.entry(fate.word).or_default() += 1;
+        let mut counts: BTreeMap<SyncAction, usize> = BTreeMap::new();
+        for (_, result) in &results {
+            *counts.entry(result.word).or_default() += 1;
         }
         for left in &self.left {
             *counts.entry(left.word()).or_default() += 1;
         }
-        let clear = warns_of_clear_text(session, &fates);
-        let unchanged = counts.get(&Word::Unchanged).copied().unwrap_or(0);
+        let clear = warns_of_clear_text(session, &results);
+        let unchanged = counts.get(&SyncAction::Unchanged).copied().unwrap_or(0);
         if session.say != Say::All && session.format == ReportFormat::Text && unchanged > FEW {
-            fates.retain(|(_, fate)| fate.word != Word::Unchanged);
+            results.retain(|(_, result)| result.word != SyncAction::Unchanged);
         }
         if session.say == Say::Errors {
-            fates.retain(|(_, fate)| fate.word == Word::Refused);
+            results.retain(|(_, result)| result.word == SyncAction::Refused);
         }
-        let mut lines = line::lines(session, fates).await?;
+        let mut lines = line::lines(session, results).await?;
         self.left.sort_by(|a, b| (a.kind, &a.left.key).cmp(&(b.kind, &b.left.key)));
         if session.say != Say::Errors {
             lines.extend(self.left.into_iter().map(|left| left.line(session)));
@@ -106,15 +109,16 @@ impl Tally {
             );
         }
         tell_sum(session, &counts, &self.listed, self.problems.len())?;
-        Ok(Ended::well_if(self.problems.is_empty() && !counts.contains_key(&Word::Refused)))
+        Ok(CommandStatus::success_if(self.problems.is_empty() && !counts.contains_key(&SyncAction::Refused)))
     }
 }
 
 /// Whether secret values went into the store as they are.
-fn warns_of_clear_text(session: &Session, fates: &[(ResourceId, Fate)]) -> bool {
-    let secret =
-        |(id, fate): &(ResourceId, Fate)| session.registry.kind(id.kind).sensitive && fate.word < Word::Suspended;
-    session.in_the_clear && fates.iter().any(secret)
+fn warns_of_clear_text(session: &Session, results: &[(ResourceId, SyncResult)]) -> bool {
+    let secret = |(id, result): &(ResourceId, SyncResult)| {
+        session.registry.kind(id.kind).sensitive && result.word < SyncAction::Suspended
+    };
+    session.in_the_clear && results.iter().any(secret)
 }
 
 /// Lines to standard output, their errors to standard error.
@@ -162,7 +166,7 @@ pub fn tell_problem(session: &Session, problem: &ManifestError) -> Result<(), Cl
 
 fn tell_sum(
     session: &Session,
-    counts: &BTreeMap<Word, usize>,
+    counts: &BTreeMap<SyncAction, usize>,
     listed: &Listed,
     problems: usize,
 ) -> Result<(), CliError> {
@@ -185,11 +189,11 @@ fn tell_sum(
     if session.say == Say::Errors {
         return Ok(());
     }
-    let of_resources = counts.iter().filter(|(word, _)| **word < Word::Removed);
+    let of_resources = counts.iter().filter(|(word, _)| **word < SyncAction::Removed);
     let mut parts: Vec<_> = of_resources.map(|(word, count)| format!("{count} {}", word.text())).collect();
-    parts.push(format!("{} removed", many(count(Word::Removed), "row")));
-    if count(Word::Retained) > 0 {
-        parts.push(format!("{} left and given up", many(count(Word::Retained), "row")));
+    parts.push(format!("{} removed", many(count(SyncAction::Removed), "row")));
+    if count(SyncAction::Retained) > 0 {
+        parts.push(format!("{} left and given up", many(count(SyncAction::Retained), "row")));
     }
     let mut text = vec![format!("{}: {}", many(listed.resources, "resource"), parts.join(", "))];
     if listed.foreign > 0 {

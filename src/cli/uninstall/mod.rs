@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{RowPolicy, UninstallArgs};
 use super::run;
-use super::{CliError, Ended, output, stop_on_signals};
+use super::{CliError, CommandStatus, output, stop_on_signals};
 use crate::cluster::client;
 use crate::cluster::deployment::{self, Stopped};
 use crate::cluster::lease::LEASE_NAME;
@@ -89,7 +89,7 @@ enum Outcome {
     TooLate,
 }
 
-pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -> Result<Ended, CliError> {
+pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -> Result<CommandStatus, CliError> {
     let waits = args.stop_timeout.saturating_add(args.store_timeout);
     if args.timeout <= waits {
         return Err(UninstallError::NoTime { least: duration::format(waits) }.into());

@@ -8,7 +8,7 @@ use tokio::time::{Duration, timeout};
 use super::release::Round;
 use super::rows::Removed;
 use super::{Outcome, Session, warn};
-use crate::cli::{CliError, Ended, output};
+use crate::cli::{CliError, CommandStatus, output};
 use crate::cluster::deployment;
 use crate::config::duration;
 use crate::registry::Kind;
@@ -101,7 +101,7 @@ impl Session {
 }
 
 /// The lines at the end, and the exit code.
-pub fn tell(session: &Session, outcome: &Outcome) -> Result<Ended, CliError> {
+pub fn tell(session: &Session, outcome: &Outcome) -> Result<CommandStatus, CliError> {
     let tally = session.tally();
     for (kind, count) in tally.released.iter().filter(|_| tally.released.len() > 1) {
         output::line(&format!("  {:<28} {count}", session.registry.kind(*kind).names.crd()))?;
@@ -126,7 +126,7 @@ pub fn tell(session: &Session, outcome: &Outcome) -> Result<Ended, CliError> {
     let round = &tally.last_round;
     let failed = round.refused + round.unsettled;
     match outcome {
-        Outcome::Done if failed == 0 => return Ok(Ended::Well),
+        Outcome::Done if failed == 0 => return Ok(CommandStatus::Success),
         Outcome::Done => {}
         Outcome::Interrupted => output::note("interrupted: run it again to finish"),
         Outcome::TooLate => output::note(&format!(
@@ -143,7 +143,7 @@ pub fn tell(session: &Session, outcome: &Outcome) -> Result<Ended, CliError> {
             output::note(&format!("  and {} more", failed - round.named.len()));
         }
     }
-    Ok(Ended::Badly)
+    Ok(CommandStatus::Failed)
 }
 
 fn stays(rows: usize) -> String {

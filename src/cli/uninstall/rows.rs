@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 use super::unless_deposed;
 use crate::cli::CliError;
 use crate::crypto::{Fingerprinter, Vault};
-use crate::engine::batch::Committer;
-use crate::engine::codec::Codec;
-use crate::engine::lanes::Lane;
-use crate::engine::state::{Batch, Item, Settled, Work};
-use crate::plan::Outcome;
+use crate::plan::ItemResult;
+use crate::reconciler::batch::Committer;
+use crate::reconciler::codec::Codec;
+use crate::reconciler::lanes::Lane;
+use crate::reconciler::state::{Batch, Item, Work};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ObjectName};
 use crate::store::{Fence, LedgerEntry, Store, StoreError, StoreErrorClass};
@@ -164,12 +164,12 @@ impl Rows {
 }
 
 impl Removed {
-    fn take(&mut self, deleted: usize, items: Vec<crate::engine::state::SettledItem>) {
+    fn take(&mut self, deleted: usize, items: Vec<crate::reconciler::state::BatchItem>) {
         self.rows += deleted;
         for item in items {
-            match item.settled {
-                Settled::Planned(Outcome::Removed { key: Some(_), retained: true }) => self.retained += 1,
-                Settled::Refused { text } => self.failed.push((item.object, text)),
+            match item.result {
+                ItemResult::Removed { key: Some(_), retained: true } => self.retained += 1,
+                ItemResult::Refused { text, .. } => self.failed.push((item.object, text)),
                 _ => {}
             }
         }

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{FindingFormat, UnknownFields, ValidateArgs};
-use super::{CliError, Ended, output};
+use super::{CliError, CommandStatus, output};
 use crate::registry::Registry;
 use crate::source::manifest::file_name;
 use crate::telemetry::Terminal;
@@ -29,11 +29,11 @@ trait Report {
     fn end(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
-pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) -> Result<Ended, CliError> {
+pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) -> Result<CommandStatus, CliError> {
     let ignore = args.ignore.iter().map(|id| rule_of(id)).collect::<Result<Vec<_>, _>>()?;
     if args.list_rules {
         list_rules(args.output)?;
-        return Ok(Ended::Well);
+        return Ok(CommandStatus::Success);
     }
     let fields = match args.field_validation {
         UnknownFields::Strict => FieldValidation::Strict,
@@ -65,7 +65,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
     ended(args, &summary)
 }
 
-fn ended(args: &ValidateArgs, summary: &Summary) -> Result<Ended, CliError> {
+fn ended(args: &ValidateArgs, summary: &Summary) -> Result<CommandStatus, CliError> {
     if summary.unreadable > 0 {
         let what = if summary.unreadable == 1 { "path" } else { "paths" };
         return Err(CliError::Usage(format!("unable to read {} {what}", summary.unreadable)));
@@ -74,7 +74,7 @@ fn ended(args: &ValidateArgs, summary: &Summary) -> Result<Ended, CliError> {
         let paths = args.paths.iter().map(|path| file_name(path)).collect::<Vec<_>>().join(", ");
         return Err(CliError::Usage(format!("unable to validate anything: there is no manifest in {paths}")));
     }
-    Ok(Ended::well_if(summary.errors == 0 && (summary.warnings == 0 || !args.deny_warnings)))
+    Ok(CommandStatus::success_if(summary.errors == 0 && (summary.warnings == 0 || !args.deny_warnings)))
 }
 
 fn rule_of(id: &str) -> Result<&'static Rule, CliError> {

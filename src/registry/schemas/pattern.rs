@@ -178,7 +178,7 @@ fn character(out: &mut String, c: char, in_class: bool) {
 mod tests {
     use super::*;
 
-    /// Same verdict by Rust's engine on Go's pattern and on the shared one.
+    /// Same verdict by Rust's reconciler on Go's pattern and on the shared one.
     #[test]
     fn patterns_keep_their_meaning() {
         let padded = r"^[\s\x0b\x{85}\pZ]*(?i:ap[iİ]_key|bas[iİ]c)?[\s\x0b\x{85}\pZ]*$";

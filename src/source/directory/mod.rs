@@ -1,4 +1,4 @@
-//! Manifests in files and folders as a source: the same engine with no cluster.
+//! Manifests in files and folders as a source: the same reconciler with no cluster.
 //!
 //! A resource is there when a manifest names it, valid or not. While anything cannot be read, nothing counts as
 //! gone, since what cannot be read may be what is missing.
@@ -48,7 +48,7 @@ pub struct Listed {
     pub incomplete: bool,
 }
 
-/// The channel to the engine is closed: it listens no more.
+/// The channel to the reconciler is closed: it listens no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Unheard;
 
@@ -173,7 +173,7 @@ impl Directory {
         if merged.incomplete {
             self.send_incomplete()?;
         }
-        // before the end of the lists, since the engine may have nothing left to do right after it
+        // before the end of the lists, since the reconciler may have nothing left to do right after it
         self.settle(merged);
         self.kinds.iter().try_for_each(|kind| self.send(SourceEvent::ListEnded { kind: *kind, scope: Scope::All }))
     }

@@ -1,4 +1,4 @@
-//! What the engine may ask of a directory.
+//! What the reconciler may ask of a directory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

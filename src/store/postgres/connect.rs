@@ -26,7 +26,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 ///
 /// They are the session's because reads run outside of transactions, one round trip each. Behind a pooler in
 /// transaction mode the session is the server's, and whoever gets it next with the same role and database has them too:
-/// hence the README's advice to give the operator a role of its own there.
+/// hence the advice in docs/operations/stores.md to give the operator a role of its own there.
 const SESSION: &str = "SELECT set_config(name, value, false) FROM (VALUES ('statement_timeout', '60s'), \
      ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '10s'), ('timezone', 'UTC'), \
      ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), \

@@ -145,18 +145,21 @@ pub enum ResourceState {
     Synced,
     Failed,
     Suspended,
+    /// Another program undoes what is written.
+    Contested,
     /// Not looked at yet.
     Pending,
 }
 
 impl ResourceState {
-    pub(super) const ALL: [Self; 4] = [Self::Synced, Self::Failed, Self::Suspended, Self::Pending];
+    pub(super) const ALL: [Self; 5] = [Self::Synced, Self::Failed, Self::Suspended, Self::Contested, Self::Pending];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Synced => "synced",
             Self::Failed => "failed",
             Self::Suspended => "suspended",
+            Self::Contested => "contested",
             Self::Pending => "pending",
         }
     }

@@ -41,7 +41,7 @@ pub enum State {
     },
     Running(Box<Running>),
     /// `again`: when it is started again, if it is.
-    Ended {
+    CommandStatus {
         code: i32,
         finished: String,
         again: Option<Instant>,
@@ -116,7 +116,7 @@ impl Worker {
         let now = Instant::now();
         match &self.state {
             State::Waiting { retry, .. } if now >= *retry => self.start(),
-            State::Ended { again: Some(again), .. } if now >= *again => {
+            State::CommandStatus { again: Some(again), .. } if now >= *again => {
                 self.restarts += 1;
                 self.start();
             }
@@ -200,7 +200,7 @@ impl Worker {
         // At once, then ever later: a kubelet begins with 10 s, which is long for a test.
         let pause = if self.restarts == 0 { 0 } else { 1 << self.restarts.min(4) };
         let again = again.then(|| Instant::now() + Duration::from_secs(pause));
-        self.state = State::Ended { code, finished: status::now(), again };
+        self.state = State::CommandStatus { code, finished: status::now(), again };
     }
 
     fn grace(&self) -> Duration {
@@ -217,7 +217,7 @@ impl Worker {
             let status = process.wait(self.grace());
             process.kill();
             let code = status.and_then(|status| status.code()).unwrap_or(137);
-            self.state = State::Ended { code, finished: status::now(), again: None };
+            self.state = State::CommandStatus { code, finished: status::now(), again: None };
         }
         self.tell();
         let removed = self.shared.api.remove(&self.path(), fields::uid(&self.pod));

@@ -48,7 +48,7 @@ impl Report {
                 let state = json!({"running": {"startedAt": running.started}});
                 ("Running", running.is_ready(), running.has_started(), state)
             }
-            State::Ended { code, finished, again } => {
+            State::CommandStatus { code, finished, again } => {
                 let reason = if *code == 0 { "Completed" } else { "Error" };
                 let ended = json!({"terminated": {"exitCode": code, "finishedAt": finished, "reason": reason}});
                 self.last_end = ended.clone();
@@ -59,12 +59,12 @@ impl Report {
                 }
             }
         };
-        let ended = matches!(facts.state, State::Ended { .. });
+        let ended = matches!(facts.state, State::CommandStatus { .. });
         let last = if ended || facts.restarts == 0 { json!({}) } else { self.last_end.clone() };
         let complaint = match facts.state {
             State::Running(running) => running.complaint(),
             State::Waiting { message, .. } => Some(message.as_str()),
-            State::Ended { .. } => None,
+            State::CommandStatus { .. } => None,
         };
         json!({
             "metadata": {"uid": facts.uid},

@@ -1,10 +1,11 @@
 use super::*;
-use crate::engine::lanes::Lane;
+use crate::reconciler::lanes::Lane;
+use crate::status::Reason;
 use crate::store::Fingerprint;
 use crate::telemetry::readiness::{Liveness, Readiness};
 
 struct Watched {
-    observed: Observed,
+    observed: MetricsObserver,
     readiness: Readiness,
     metrics: Metrics,
     registry: Arc<Registry>,
@@ -15,28 +16,28 @@ fn watched(grace: Duration) -> Watched {
     let (metrics, readiness) = (Metrics::new("1", "abc"), Readiness::default());
     let store = readiness.register("store", "nothing");
     store.ready();
-    let heartbeat = Liveness::default().register("engine", Duration::from_mins(1));
-    let observed = Observed::new(&registry, metrics.clone(), heartbeat, store, grace);
+    let heartbeat = Liveness::default().register("reconciler", Duration::from_mins(1));
+    let observed = MetricsObserver::new(&registry, metrics.clone(), heartbeat, store, grace);
     Watched { observed, readiness, metrics, registry }
 }
 
-fn item(settled: Settled) -> SettledItem {
-    SettledItem {
+fn item(result: ItemResult) -> BatchItem {
+    BatchItem {
         object: ObjectName::new("a", "x"),
         lane: Lane::Live,
         seen: Instant::now(),
         generation: 1,
         row_fingerprint: Fingerprint::default(),
-        settled,
+        result,
     }
 }
 
-fn removed() -> SettledItem {
-    item(Settled::Planned(Outcome::Removed { key: None, retained: false }))
+fn removed() -> BatchItem {
+    item(ItemResult::Removed { key: None, retained: false })
 }
 
-fn invalid() -> SettledItem {
-    item(Settled::Invalid { reason: "InvalidSpec", text: "no".to_owned() })
+fn invalid() -> BatchItem {
+    item(ItemResult::Invalid { reason: Reason::InvalidSpec, text: "no".to_owned() })
 }
 
 fn away() -> StoreError {

@@ -1,0 +1,94 @@
+//! What another program has made of a row.
+
+use serde_json::{Value, json};
+
+use super::Row;
+use crate::desired::Desired;
+use crate::difference::{Segment, compare, path_text};
+use crate::registry::Kind;
+
+/// Fields that a text names, at most.
+const NAMED: usize = 8;
+
+/// The difference between a resource and the row that was once made equal to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    pub cause: DriftCause,
+    /// Paths of the fields that differ, such as `spec.a2a` or `metadata.labels.team`, in order; empty where the row is
+    /// gone. Names, never values.
+    pub fields: Vec<String>,
+}
+
+/// What seems to have happened to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftCause {
+    /// The row is gone.
+    Deleted,
+    /// The row lacks fields, and has no other: the mark of a program that does not know them.
+    Dropped,
+    /// The row says something else.
+    Changed,
+}
+
+impl Drift {
+    /// Between what should stand and what stands.
+    #[must_use]
+    pub fn between(kind: &Kind, desired: &Desired, row: Option<&Row>) -> Self {
+        let Some(row) = row else { return Self { cause: DriftCause::Deleted, fields: Vec::new() } };
+        let stored = &row.stored;
+        let metadata = |labels, annotations| json!({"labels": labels, "annotations": annotations});
+        let wanted = json!({"metadata": metadata(&desired.labels, &desired.annotations), "spec": desired.spec});
+        let spec = stored.completed.as_ref().unwrap_or(&stored.spec);
+        let found = json!({"metadata": metadata(&stored.labels, &stored.annotations), "spec": spec});
+        let (mut fields, mut dropped) = (Vec::new(), row.sealed);
+        compare(&wanted, &found, &mut |path, _, _| {
+            fields.push(path_text(path));
+            dropped &= value_at(&row.payload, path).is_none();
+        });
+        if fields.is_empty() {
+            // its meaning is right, its form is not: secret values that stand in the clear or cannot be opened
+            fields.push(kind.secret_path());
+        }
+        Self { cause: if dropped { DriftCause::Dropped } else { DriftCause::Changed }, fields }
+    }
+
+    /// Takes up the fields of another drift of the same row.
+    pub fn join(&mut self, other: Self) {
+        self.cause = other.cause;
+        self.fields.extend(other.fields);
+        self.fields.sort_unstable();
+        self.fields.dedup();
+    }
+
+    /// What happens to the row, and what helps: for a status.
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        let fields = self.listed();
+        match self.cause {
+            DriftCause::Deleted => "another program deletes the row again and again: find it and stop it".to_owned(),
+            DriftCause::Dropped => format!(
+                "another program takes {fields} out of the row again and again, as an orlojd does that is older than \
+                 these fields: upgrade orlojd, or leave them out"
+            ),
+            DriftCause::Changed => format!(
+                "another program changes {fields} of the row again and again: find it and stop it, or make the change \
+                 in the resource"
+            ),
+        }
+    }
+
+    fn listed(&self) -> String {
+        let named = self.fields.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.fields.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+}
+
+fn value_at<'v>(payload: &'v Value, path: &[Segment<'_>]) -> Option<&'v Value> {
+    path.iter().try_fold(payload, |value, segment| match segment {
+        Segment::Key(key) => value.get(key),
+        Segment::Index(index) => value.get(index),
+    })
+}

@@ -1,0 +1,195 @@
+//! Between payloads at rest, secret values sealed, and rows that can be compared.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::state::RowFact;
+use crate::crypto::{Fingerprinter, Vault, VaultError};
+use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored};
+use crate::plan::{self, PlannedRow, Row, View};
+use crate::registry::Kind;
+use crate::resource::ObjectName;
+use crate::store::{Fingerprint, RowWrite, Snapshot, StoredRow};
+
+/// Opens and seals rows, and takes their fingerprints.
+#[derive(Debug)]
+pub struct Codec {
+    fingerprinter: Arc<Fingerprinter>,
+    vault: Vault,
+}
+
+impl Codec {
+    #[must_use]
+    pub fn new(fingerprinter: Arc<Fingerprinter>, vault: Vault) -> Self {
+        Self { fingerprinter, vault }
+    }
+
+    /// Whether secret values are encrypted at rest.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.vault.key().is_some()
+    }
+
+    /// A payload as read, secret values opened.
+    #[must_use]
+    pub fn open(&self, kind: &Kind, mut payload: Value) -> Row {
+        let (mut sealed, mut unreadable) = (true, None);
+        if let Some(data) = kind.secret_data_mut(&mut payload) {
+            sealed = self.vault.key().is_none() || Vault::is_sealed(data);
+            match self.vault.open_data(data) {
+                Ok(opened) => *data = opened,
+                Err(error) => unreadable = Some(error.to_string()),
+            }
+        }
+        Row { stored: kind.stored(&payload), payload, sealed, unreadable }
+    }
+
+    /// What a batch read, secret values opened.
+    #[must_use]
+    pub fn view(&self, kind: &Kind, snapshot: &Snapshot) -> View {
+        View {
+            rows: snapshot.rows.iter().map(|(key, payload)| (key.clone(), self.open(kind, payload.clone()))).collect(),
+            by_key: snapshot.by_key.clone(),
+            by_object: snapshot.by_object.clone(),
+        }
+    }
+
+    /// A planned row as it goes to the store, secret values sealed.
+    pub fn seal(&self, kind: &Kind, row: PlannedRow) -> Result<RowWrite, VaultError> {
+        let PlannedRow { key, mut payload, as_stored } = row;
+        let columns = kind.columns(&payload);
+        if let Some(data) = kind.secret_data_mut(&mut payload).filter(|_| !as_stored) {
+            self.vault.seal_data(data)?;
+        }
+        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        Ok(RowWrite {
+            namespace: text("/metadata/namespace").to_owned(),
+            status_phase: kind.status_phase(&payload),
+            columns,
+            payload: payload.to_string(),
+            key,
+        })
+    }
+
+    /// Fingerprint of what a row is to mean.
+    #[must_use]
+    pub fn desired_fingerprint(&self, kind: &Kind, desired: &Desired) -> Fingerprint {
+        self.fingerprint(kind, &desired.meaning())
+    }
+
+    /// Fingerprint of what a row means.
+    #[must_use]
+    pub fn stored_fingerprint(&self, kind: &Kind, stored: &Stored) -> Fingerprint {
+        self.fingerprint(kind, &stored.meaning())
+    }
+
+    fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
+        self.fingerprinter.fingerprint(kind.sensitive, [meaning, kind.program.columns_mark.as_bytes()].into_iter())
+    }
+
+    /// What the reconciler wants to know of a row.
+    #[must_use]
+    pub fn fact(&self, kind: &Kind, row: StoredRow) -> RowFact {
+        let StoredRow { key, payload, .. } = row;
+        let row = self.open(kind, payload);
+        RowFact {
+            fingerprint: self.stored_fingerprint(kind, &row.stored),
+            completed: row.stored.completed_meaning().map(|meaning| self.fingerprint(kind, &meaning)),
+            sealed: row.sealed,
+            runtime: plan::runtime_of(kind, Some(&row)),
+            written_for: written_for(&row.stored, &key),
+            unreadable: row.unreadable.is_some(),
+            key,
+        }
+    }
+}
+
+/// The resource that a row with our mark was written for (`kinds/ORLOJD.md` 3.1).
+fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
+    let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
+    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(SEALED_SECRET_OWNER) {
+        return None;
+    }
+    let (namespace, name) = key.split_once('/')?;
+    Some(ObjectName::new(annotation(SOURCE_NAMESPACE).unwrap_or(namespace), name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::desired::{Desired, Stored};
+    use crate::resource::{KindIndex, Resource, ResourceId};
+    use crate::store::Changes;
+
+    /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
+    #[test]
+    fn debug_tells_no_payload() {
+        const PLANTED: &str = "s3cret-planted";
+        let value = json!({"data": {"password": PLANTED}});
+        let text = || PLANTED.to_owned();
+        let map = || [("last-applied".to_owned(), text())].into();
+        let stored = Stored {
+            spec: value.clone(),
+            completed: Some(value.clone()),
+            labels: map(),
+            annotations: map(),
+            resource_version: "7".to_owned(),
+            generation: 1,
+            created_at: String::new(),
+            phase: String::new(),
+            last_error: String::new(),
+            status: value.clone(),
+        };
+        let desired = Desired {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            name: "name".to_owned(),
+            labels: map(),
+            annotations: map(),
+            spec: value.clone(),
+            warnings: Vec::new(),
+        };
+        let resource = Resource {
+            id: ResourceId { kind: KindIndex(0), object: ObjectName::new("ns", "name") },
+            uid: "uid".into(),
+            generation: 1,
+            version: 1,
+            created: 0,
+            labels: map(),
+            annotations: map(),
+            finalizers: Vec::new(),
+            deleting: false,
+            unreadable: None,
+            spec: value.clone(),
+            status: value.clone(),
+        };
+        let write = RowWrite {
+            key: "ns/name".to_owned(),
+            namespace: "ns".to_owned(),
+            status_phase: String::new(),
+            payload: value.to_string(),
+            columns: vec![text()],
+        };
+        let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
+        let row = Row { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
+        let told = [
+            format!("{resource:?}"),
+            format!("{desired:?}"),
+            format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
+            format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
+            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
+            format!("{write:?}"),
+            format!("{snapshot:?}"),
+        ];
+        for told in told {
+            assert!(told.contains("name") && !told.contains(PLANTED), "{told}");
+        }
+        // these have no name of their own
+        for told in [format!("{stored:?}"), format!("{row:?}")] {
+            assert!(told.contains('7') && !told.contains(PLANTED), "{told}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Reads the rows back: those changed since a cursor at every tick, all of them now and then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::codec::Codec;
+use super::state::RowFact;
+use crate::registry::{Kind, Registry};
+use crate::resource::KindIndex;
+use crate::store::{Store, StoreError, StoreErrorClass};
+
+/// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
+const PAGE: u32 = 100;
+
+/// The cursor looks this far back, in microseconds: `updated_at` is when a transaction began, and one that began
+/// before the last look may have ended after it.
+const OVERLAP: i64 = 15_000_000;
+
+/// What the reader tells the reconciler.
+#[derive(Debug)]
+pub enum RowReaderEvent {
+    SweepBegins,
+    Rows {
+        kind: KindIndex,
+        facts: Vec<RowFact>,
+        read_at: u64,
+    },
+    /// All rows of the kind have been told.
+    KindSwept {
+        kind: KindIndex,
+        read_at: u64,
+    },
+    SweepEnds {
+        rows: usize,
+    },
+    Failed(StoreError),
+}
+
+/// Reads rows and turns them into facts.
+pub struct RowReader {
+    pub registry: Arc<Registry>,
+    pub store: Arc<dyn Store>,
+    pub codec: Arc<Codec>,
+    /// How many commits have ended, kept by the reconciler.
+    pub commits: Arc<AtomicU64>,
+    pub tell: mpsc::Sender<RowReaderEvent>,
+}
+
+impl RowReader {
+    /// One full sweep. False when the reconciler listens no more or the store failed, which is told.
+    pub async fn sweep(&self) -> bool {
+        match self.try_sweep().await {
+            Ok(()) => true,
+            Err(Some(error)) => {
+                let _ = self.tell.send(RowReaderEvent::Failed(error)).await;
+                false
+            }
+            Err(None) => false,
+        }
+    }
+
+    /// A table that cannot be read (dropped, its rights taken away) does not keep the others from being read.
+    async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
+        self.send(RowReaderEvent::SweepBegins).await?;
+        let (mut rows, mut failed) = (0, None);
+        for kind in self.registry.kinds() {
+            match self.sweep_kind(kind).await {
+                Ok(found) => rows += found,
+                Err(Some(error)) if error.class() == StoreErrorClass::Setup => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        self.send(RowReaderEvent::SweepEnds { rows }).await?;
+        failed.map_or(Ok(()), |error| Err(Some(error)))
+    }
+
+    async fn sweep_kind(&self, kind: &Kind) -> Result<usize, Option<StoreError>> {
+        let read_at = self.commits.load(Ordering::Acquire);
+        let (mut rows, mut after) = (0, None::<String>);
+        loop {
+            let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
+            let Some(last) = page.last().map(|row| row.key.clone()) else { break };
+            rows += page.len();
+            let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+            self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
+            after = Some(last);
+            tokio::task::yield_now().await;
+        }
+        self.send(RowReaderEvent::KindSwept { kind: kind.index, read_at }).await?;
+        Ok(rows)
+    }
+
+    async fn send(&self, reading: RowReaderEvent) -> Result<(), Option<StoreError>> {
+        self.tell.send(reading).await.map_err(|_| None)
+    }
+
+    /// Reads on until cancelled: changed rows every `tick`, all rows every `sweep`, and whenever `sweep_now` says so.
+    pub async fn run(
+        self,
+        tick: Duration,
+        sweep: Duration,
+        sweep_now: Arc<tokio::sync::Notify>,
+        stop: CancellationToken,
+    ) {
+        let mut cursor = None;
+        let mut next_sweep = Instant::now() + sweep;
+        loop {
+            let sweep_asked = tokio::select! {
+                () = stop.cancelled() => return,
+                () = sweep_now.notified() => true,
+                () = tokio::time::sleep(tick) => false,
+            };
+            if sweep_asked || Instant::now() >= next_sweep {
+                next_sweep = Instant::now() + sweep;
+                self.sweep().await;
+            }
+            if let Err(Some(error)) = self.changed_rows(&mut cursor).await {
+                let _ = self.tell.send(RowReaderEvent::Failed(error)).await;
+            }
+        }
+    }
+
+    async fn changed_rows(&self, cursor: &mut Option<i64>) -> Result<(), Option<StoreError>> {
+        let read_at = self.commits.load(Ordering::Acquire);
+        let now = self.store.now().await.map_err(Some)?;
+        // the sweep at the start has told everything older
+        let since = cursor.unwrap_or(now) - OVERLAP;
+        let mut failed = None;
+        for kind in self.registry.kinds() {
+            let mut facts = Vec::new();
+            let mut tell = |row| facts.push(self.codec.fact(kind, row));
+            match self.store.rows_since(&kind.store.table, since, &mut tell).await {
+                Ok(()) => {}
+                // of this table alone; the next sweep tells what is missed meanwhile
+                Err(error) if error.class() == StoreErrorClass::Setup => failed = Some(error),
+                Err(error) => return Err(Some(error)),
+            }
+            if !facts.is_empty() {
+                self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
+            }
+        }
+        *cursor = Some(now);
+        failed.map_or(Ok(()), |error| Err(Some(error)))
+    }
+}
+
+impl std::fmt::Debug for RowReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RowReader").finish_non_exhaustive()
+    }
+}
