@@ -4,9 +4,9 @@
 //! describes each:
 //!
 //! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
+//! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
 //! - [`resource`]: a resource as a source hands it over
 //! - [`difference`]: where two JSON values differ
-//! - [`metadata`]: what Kubernetes takes as an object's metadata
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
 //! - [`registry`]: kind files, loaded, checked and compiled
@@ -35,7 +35,7 @@ pub mod desired;
 pub mod difference;
 pub mod export;
 pub mod golang;
-pub mod metadata;
+pub mod kube_schema;
 pub mod normalize;
 pub mod plan;
 pub mod reconciler;

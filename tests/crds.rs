@@ -16,6 +16,8 @@ mod files;
 mod generate;
 #[path = "crds/installed.rs"]
 mod installed;
+#[path = "celjudge/judge.rs"]
+mod judge;
 #[path = "crds/rights.rs"]
 mod rights;
 #[path = "crds/rules.rs"]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::golang::quote::quote;
-use crate::metadata::MAX_ANNOTATIONS;
-use crate::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
+use crate::kube_schema::metadata::MAX_ANNOTATIONS;
+use crate::kube_schema::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
 use crate::resource::ObjectName;
 
 /// Why a cluster cannot hold an object of this name and these labels and annotations, and what to do.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::source::Source;
+pub(crate) use crate::kube_schema::suggest::suggest;
 
 /// Everything that is wrong with a set of kind files.
 #[derive(Debug, thiserror::Error)]
@@ -96,14 +97,4 @@ fn one_line(text: &str, span: Range<usize>) -> Range<usize> {
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     let next = text[start..].chars().next().map_or(start, |first| start + first.len_utf8());
     start..span.end.min(line_end).max(next.min(line_end)).max(start)
-}
-
-/// "did you mean ...", where one of `known` is close to `name`.
-pub(crate) fn suggest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    known
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(name, word), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-        .min()
-        .map(|(_, word)| format!("did you mean `{word}`?"))
 }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::message::located;
-use super::scope::{Scope, Subject, WayStep};
+use super::scope::{Scope, Subject};
 use super::{Block, Entry, Format, Rule, Test, When};
 use crate::golang::{base64, duration, float, json, regexp, text};
+use crate::kube_schema::field_path::PathSegment;
 use crate::normalize::{Node, Path, Tree};
 
 /// What a `unique` test has seen: word and folded value to where it was.
@@ -18,7 +19,7 @@ type Seen = HashMap<(Box<str>, String), String>;
 pub struct Violation {
     pub text: String,
     /// From the spec to the subject, by the indices of the normalised spec.
-    pub way: Vec<WayStep>,
+    pub way: Vec<PathSegment>,
     /// The words that would do, where the rule is a choice.
     pub words: Vec<Box<str>>,
 }

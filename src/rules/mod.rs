@@ -9,7 +9,7 @@ mod scope;
 
 pub use check::{Violation, check, check_all};
 pub use message::{Filter, Message, MessageError, Part, Piece};
-pub use scope::{Scope, Subject, Trail, WayStep};
+pub use scope::{Scope, Subject, Trail};
 
 use crate::normalize::{Condition, Path};
 

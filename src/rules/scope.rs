@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Message;
+use crate::kube_schema::field_path::PathSegment;
 use crate::normalize::{Node, Path, Root, Segment};
 
 /// What a condition looks at.
@@ -46,21 +47,14 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// A step of a way through a spec.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WayStep {
-    Key(String),
-    Index(usize),
-}
-
 impl Trail<'_> {
-    fn collect(&self, way: &mut Vec<WayStep>) {
+    fn collect(&self, way: &mut Vec<PathSegment>) {
         if let Some(outer) = self.outer {
             outer.collect(way);
         }
         way.push(match self.step {
-            Step::Key(name) => WayStep::Key(name.to_owned()),
-            Step::Index(index) => WayStep::Index(index),
+            Step::Key(name) => PathSegment::Key(name.to_owned()),
+            Step::Index(index) => PathSegment::Index(index),
         });
     }
 }
@@ -127,13 +121,13 @@ impl<'a> Scope<'a> {
     }
 
     /// The way from the spec to a rule's subject; to the item itself without a path.
-    pub(super) fn way(&self, path: Option<&Path>) -> Vec<WayStep> {
+    pub(super) fn way(&self, path: Option<&Path>) -> Vec<PathSegment> {
         let mut way = Vec::new();
         if let Some(trail) = self.trail.filter(|_| path.is_none_or(|path| path.root == Root::Item)) {
             trail.collect(&mut way);
         }
         let fields = path.into_iter().flat_map(|path| &path.segments).map_while(|segment| match segment {
-            Segment::Field { name, .. } => Some(WayStep::Key(name.to_string())),
+            Segment::Field { name, .. } => Some(PathSegment::Key(name.to_string())),
             Segment::Values | Segment::Items => None,
         });
         way.extend(fields);

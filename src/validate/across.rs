@@ -10,8 +10,8 @@ use super::finding::{Draft, Finding};
 use super::parallel::in_order;
 use super::paths::Paths;
 use super::rule::{self, Rule};
-use super::suggest;
-use super::way::{self, way};
+use crate::kube_schema::field_path::{self, field_path};
+use crate::kube_schema::suggest::suggest;
 use crate::resource::KindIndex;
 use crate::source::manifest::Place;
 
@@ -256,14 +256,14 @@ impl<'s> Second<'s> {
             let text = format!("the row {row} is claimed by {kind} {namespace}/{name} too, at {place}");
             (&rule::KEY_CONFLICT, text, "rename one of the two, or give it another target namespace")
         };
-        Some(Draft::new(rule, way(&["metadata", "name"]), text).help(Some(help.to_owned())))
+        Some(Draft::new(rule, field_path(&["metadata", "name"]), text).help(Some(help.to_owned())))
     }
 
     fn missing(&self, link: Link<'_>) -> Draft {
         let Name { kind, namespace, name } = link.to;
         let text = format!(
             "{}: no given file defines the {} \"{}\" in namespace \"{}\"",
-            way::text(link.way),
+            field_path::text(link.way),
             self.validator.registry().kind(kind).names.kind,
             name.escape_debug(),
             namespace.escape_debug()

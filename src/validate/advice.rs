@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use super::finding::Draft;
-use super::way::{Step, way};
 use super::{graph, rule, walk};
 use crate::desired::{Desired, LAST_APPLIED};
+use crate::kube_schema::field_path::{PathSegment, field_path};
 use crate::registry::Kind;
 
 /// Collects advice on an object.
 pub fn check(kind: &Kind, object: &Value, desired: Option<&Desired>, found: &mut Vec<Draft>) {
     for warning in desired.into_iter().flat_map(|desired| &desired.warnings) {
         let text = format!("metadata.name: {warning}");
-        found.push(Draft::new(&rule::NAME_WARNING, way(&["metadata", "name"]), text));
+        found.push(Draft::new(&rule::NAME_WARNING, field_path(&["metadata", "name"]), text));
     }
     if kind.sensitive {
         secrets(kind, object, found);
@@ -37,12 +37,12 @@ fn secrets(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
              `kubectl apply --server-side`",
             kind.names.kind
         );
-        found.push(Draft::new(&rule::PLAINTEXT_SECRET, way(&["spec", field]), text).key().help(Some(help)));
+        found.push(Draft::new(&rule::PLAINTEXT_SECRET, field_path(&["spec", field]), text).key().help(Some(help)));
     }
     if object["metadata"]["annotations"].get(LAST_APPLIED).is_some() {
         let text = format!("the annotation {LAST_APPLIED} holds a copy of the secret values");
         let help = "take it out; `kubectl apply --server-side` writes none".to_owned();
-        let at = way(&["metadata", "annotations", LAST_APPLIED]);
+        let at = field_path(&["metadata", "annotations", LAST_APPLIED]);
         found.push(Draft::new(&rule::LAST_APPLIED_SECRET, at, text).key().help(Some(help)));
     }
 }
@@ -51,13 +51,13 @@ fn outdated(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
     for one in &kind.relations.outdated {
         walk::each(&one.path, object, None, &mut |value, way| {
             let what = match &one.value {
-                None => super::way::text(way),
+                None => crate::kube_schema::field_path::text(way),
                 Some(old) => {
                     let given = value.as_str().unwrap_or_default().trim();
                     if !given.eq_ignore_ascii_case(old) {
                         return;
                     }
-                    format!("{}: \"{old}\"", super::way::text(way))
+                    format!("{}: \"{old}\"", crate::kube_schema::field_path::text(way))
                 }
             };
             let (rule, text) = match (&one.removed, &one.deprecated) {
@@ -68,7 +68,7 @@ fn outdated(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
                 (None, None) => return,
             };
             let draft = Draft::new(rule, way.clone(), text).help(Some(one.instead.clone()));
-            found.push(if one.value.is_none() && matches!(way.last(), Some(Step::Key(_))) {
+            found.push(if one.value.is_none() && matches!(way.last(), Some(PathSegment::Key(_))) {
                 draft.key()
             } else {
                 draft

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::Value;
 
 use super::walk;
-use super::way::{Step, Way};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::registry::{Kind, Reference, Registry};
 use crate::resource::{KindIndex, Resource};
 
@@ -73,7 +73,7 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'l> {
     pub to: Name<'l>,
-    pub way: &'l Way,
+    pub way: &'l FieldPath,
     /// The name is a key.
     pub key: bool,
 }
@@ -147,7 +147,7 @@ fn kind_of(registry: &Registry, reference: &Reference) -> Option<KindIndex> {
 }
 
 /// The names in a value: itself, or its keys.
-fn named(reference: &Reference, value: &Value, way: &Way, tell: &mut dyn FnMut(&str, &Way)) {
+fn named(reference: &Reference, value: &Value, way: &FieldPath, tell: &mut dyn FnMut(&str, &FieldPath)) {
     if !reference.keys {
         if let Some(name) = value.as_str().map(str::trim).filter(|name| !name.is_empty()) {
             tell(name, way);
@@ -156,7 +156,7 @@ fn named(reference: &Reference, value: &Value, way: &Way, tell: &mut dyn FnMut(&
     }
     for (key, _) in value.as_object().into_iter().flatten() {
         let mut way = way.clone();
-        way.push(Step::Key(key.clone()));
+        way.push(PathSegment::Key(key.clone()));
         tell(key, &way);
     }
 }

@@ -13,9 +13,11 @@ use super::ignore::Ignored;
 use super::object::{Judged, Schema, is_generated};
 use super::place::{Map, Maps, Shown};
 use super::rule::{self, Rule, Severity};
-use super::schema::Unsupported;
-use super::way::{Way, way};
-use super::{FieldValidation, advice, ignore, suggest};
+use super::{FieldValidation, advice, ignore};
+use crate::kube_schema::field_path::{FieldPath, field_path};
+use crate::kube_schema::json_type_name;
+use crate::kube_schema::schema::UnsupportedConstraint;
+use crate::kube_schema::suggest::suggest;
 use crate::registry::{Kind, Registry};
 use crate::source::manifest::{Entry, ManifestError, Part, Place, Reader, STDIN, Trouble, misnamed};
 
@@ -264,7 +266,7 @@ impl Validator {
     fn foreign(&self, api_version: &str, name: &str, report: &mut FileReport, found: &mut Vec<Draft>) {
         if let Some((field, text)) = misnamed(&self.registry, api_version, name) {
             let rule = if field == "apiVersion" { &rule::UNKNOWN_VERSION } else { &rule::UNKNOWN_KIND };
-            found.push(Draft::new(rule, way(&[field]), text));
+            found.push(Draft::new(rule, field_path(&[field]), text));
             return;
         }
         let group = api_version.split_once('/').map_or(api_version, |(group, _)| group);
@@ -272,36 +274,38 @@ impl Validator {
         let ours = self.registry.kinds().iter().filter(|kind| kind.names.kind == name);
         if let Some(help) = suggest(group, ours.map(|kind| kind.names.group.as_str())) {
             let text = format!("unable to use {name} of {api_version}: there is no such group");
-            found.push(Draft::new(&rule::UNKNOWN_KIND, way(&["apiVersion"]), text).help(Some(help)));
+            found.push(Draft::new(&rule::UNKNOWN_KIND, field_path(&["apiVersion"]), text).help(Some(help)));
             return;
         }
         *report.skipped.entry(group.to_owned()).or_default() += 1;
         if self.settings.strict {
             let text = format!("unable to check {name} of {api_version}: no kind file says what it is");
             let help = "give the folder of its kind file with --kinds, or leave --strict out".to_owned();
-            found.push(Draft::new(&rule::UNKNOWN_GROUP, way(&["apiVersion"]), text).help(Some(help)));
+            found.push(Draft::new(&rule::UNKNOWN_GROUP, field_path(&["apiVersion"]), text).help(Some(help)));
         }
     }
 }
 
 /// `apiVersion` and `kind`, where the document is an object that says them.
 fn identity(object: &Value, found: &mut Vec<Draft>) -> Option<(String, String)> {
-    let mut refuse = |way: Way, text: String| {
+    let mut refuse = |way: FieldPath, text: String| {
         found.push(Draft::new(&rule::NOT_AN_OBJECT, way, text));
         None
     };
     let Some(map) = object.as_object() else {
-        let text = format!("expected an object with apiVersion, kind and metadata, not {}", super::a(object));
-        return refuse(Way::new(), text);
+        let text = format!("expected an object with apiVersion, kind and metadata, not {}", json_type_name(object));
+        return refuse(FieldPath::new(), text);
     };
     let mut words = Vec::new();
     for field in ["apiVersion", "kind"] {
         match map.get(field) {
             Some(Value::String(text)) if !text.is_empty() => words.push(text.clone()),
-            None | Some(Value::Null | Value::String(_)) => return refuse(Way::new(), format!("{field} is missing")),
+            None | Some(Value::Null | Value::String(_)) => {
+                return refuse(FieldPath::new(), format!("{field} is missing"));
+            }
             Some(other) => {
-                let text = format!("{field}: expected a string, not {}; put it into quotes", super::a(other));
-                return refuse(way(&[field]), text);
+                let text = format!("{field}: expected a string, not {}; put it into quotes", json_type_name(other));
+                return refuse(field_path(&[field]), text);
             }
         }
     }
@@ -324,10 +328,11 @@ fn too_large(object: &Value, found: &mut Vec<Draft>) {
     let mebibytes = |bytes: usize| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
     if bytes > MAX_REQUEST {
         let text = format!("the object has {} as JSON; the API server takes at most 3 MiB", mebibytes(bytes));
-        found.push(Draft::new(&rule::OBJECT_TOO_LARGE, Way::new(), text));
+        found.push(Draft::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text));
     } else if bytes > MAX_STORED {
         let text = format!("the object has {} as JSON; etcd takes at most 1.5 MiB by default", mebibytes(bytes));
-        found.push(Draft { severity: Severity::Warning, ..Draft::new(&rule::OBJECT_TOO_LARGE, Way::new(), text) });
+        found
+            .push(Draft { severity: Severity::Warning, ..Draft::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text) });
     }
 }
 
@@ -339,10 +344,10 @@ fn shown(kind: &Kind) -> Shown {
 fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl Iterator<Item = Finding> + 's {
     schema.unsupported.iter().map(|one| {
         let (rule, text) = match one {
-            Unsupported::Cel { rule: text, why } => {
+            UnsupportedConstraint::Cel { rule: text, why } => {
                 (&rule::CEL_UNSUPPORTED, format!("the rule `{text}` of {} is not checked: {why}", kind.names.kind))
             }
-            Unsupported::Pattern { pattern, why } => (
+            UnsupportedConstraint::Pattern { pattern, why } => (
                 &rule::SCHEMA_UNSUPPORTED,
                 format!("the pattern `{pattern}` of {} is not checked: {why}", kind.names.kind),
             ),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::rule::{Rule, Severity};
-use super::way::Way;
+use crate::kube_schema::field_path::FieldPath;
 
 /// What of a value is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Target {
 pub struct Draft {
     pub rule: &'static Rule,
     pub severity: Severity,
-    pub way: Way,
+    pub way: FieldPath,
     pub target: Target,
     pub text: String,
     /// What to do.
@@ -32,7 +32,7 @@ pub struct Draft {
 
 impl Draft {
     #[must_use]
-    pub fn new(rule: &'static Rule, way: Way, text: String) -> Self {
+    pub fn new(rule: &'static Rule, way: FieldPath, text: String) -> Self {
         Self { rule, severity: rule.severity, way, target: Target::Value, text, help: None, note: None }
     }
 

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::finding::Draft;
 use super::rule;
-use super::suggest;
 use super::walk;
-use super::way::{self, Step, Way};
+use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
+use crate::kube_schema::suggest::suggest;
 use crate::normalize::Path;
 use crate::registry::{Graph, GraphWay};
 
@@ -22,11 +22,11 @@ struct Node {
 
 /// Collects what is wrong with an object's graph.
 pub fn check(graph: &Graph, object: &Value, found: &mut Vec<Draft>) {
-    let mut nodes: Vec<(String, Way, &Value)> = Vec::new();
+    let mut nodes: Vec<(String, FieldPath, &Value)> = Vec::new();
     walk::each(&graph.nodes, object, None, &mut |value, way| {
         for (name, node) in value.as_object().into_iter().flatten() {
             let mut way = way.clone();
-            way.push(Step::Key(name.clone()));
+            way.push(PathSegment::Key(name.clone()));
             nodes.push((name.clone(), way, node));
         }
     });
@@ -60,7 +60,7 @@ pub fn check(graph: &Graph, object: &Value, found: &mut Vec<Draft>) {
 /// Follows the ways that leave a node by one field.
 fn leave(
     way: &GraphWay,
-    (object, node, at): (&Value, &Value, &Way),
+    (object, node, at): (&Value, &Value, &FieldPath),
     names: &BTreeSet<String>,
     judged: &mut Node,
     found: &mut Vec<Draft>,
@@ -75,18 +75,18 @@ fn leave(
         let many = !way.to.segments.is_empty() && way.to.is_many();
         let Some(target) = target.filter(|target| !target.is_null()) else {
             if many && holder.is_object() {
-                let text = format!("{}: a way without a target is dropped", way::text(here));
+                let text = format!("{}: a way without a target is dropped", field_path::text(here));
                 found.push(Draft::new(&rule::GRAPH_DEAD_END, here.clone(), text));
             }
             return;
         };
         let mut there = here.clone();
         if let Some(crate::normalize::Segment::Field { name, .. }) = way.to.segments.last() {
-            there.push(Step::Key(name.to_string()));
+            there.push(PathSegment::Key(name.to_string()));
         }
         let blank = target.as_str().is_some_and(|target| target.trim().is_empty());
         if blank && many {
-            let text = format!("{}: a way without a target is dropped", way::text(here));
+            let text = format!("{}: a way without a target is dropped", field_path::text(here));
             return found.push(Draft::new(&rule::GRAPH_DEAD_END, there, text));
         }
         let Some(target) = leads_somewhere(target, &there, names, found) else { return };
@@ -99,19 +99,24 @@ fn leave(
 }
 
 /// The node that a way leads to; a finding where there is none of that name.
-fn leads_somewhere(target: &Value, way: &Way, names: &BTreeSet<String>, found: &mut Vec<Draft>) -> Option<String> {
+fn leads_somewhere(
+    target: &Value,
+    way: &FieldPath,
+    names: &BTreeSet<String>,
+    found: &mut Vec<Draft>,
+) -> Option<String> {
     let target = target.as_str().map(str::trim).filter(|target| !target.is_empty())?;
     if names.contains(target) {
         return Some(target.to_owned());
     }
-    let text = format!("{}: there is no node \"{}\"", way::text(way), target.escape_debug());
+    let text = format!("{}: there is no node \"{}\"", field_path::text(way), target.escape_debug());
     let help = suggest(target, names.iter().map(String::as_str));
     found.push(Draft::new(&rule::GRAPH_DEAD_END, way.clone(), text).help(help));
     None
 }
 
 /// Nodes from which every way leads on for ever: all that can be reached never ends.
-fn endless(nodes: &[(String, Way, &Value)], ways: &BTreeMap<String, Node>, found: &mut Vec<Draft>) {
+fn endless(nodes: &[(String, FieldPath, &Value)], ways: &BTreeMap<String, Node>, found: &mut Vec<Draft>) {
     // what may end, and then what leads there
     let ends = |name: &str| ways.get(name).is_none_or(|node| !node.always || node.next.is_empty());
     let mut before: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -130,7 +135,7 @@ fn endless(nodes: &[(String, Way, &Value)], ways: &BTreeMap<String, Node>, found
             }
         }
     }
-    let stuck: Vec<&(String, Way, &Value)> =
+    let stuck: Vec<&(String, FieldPath, &Value)> =
         nodes.iter().filter(|(name, ..)| !ending.contains(name.as_str())).collect();
     let Some((_, way, _)) = stuck.first() else { return };
     let names = stuck.iter().map(|(name, ..)| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::finding::Draft;
 use super::rule::{self, RULES, Rule};
-use super::suggest;
-use super::way::way;
 use crate::desired::VALIDATE_IGNORE;
+use crate::kube_schema::field_path::field_path;
+use crate::kube_schema::suggest::suggest;
 
 /// Rules that an object is excused from, each with the reason.
 pub type Ignored = BTreeMap<&'static str, String>;
@@ -20,7 +20,7 @@ pub fn read(object: &Value, found: &mut Vec<Draft>) -> Ignored {
     for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (id, reason) = entry.split_once(':').map_or((entry, ""), |(id, reason)| (id.trim(), reason.trim()));
         let mut refuse = |rule: &'static Rule, text: String, help: Option<String>| {
-            let at = way(&["metadata", "annotations", VALIDATE_IGNORE]);
+            let at = field_path(&["metadata", "annotations", VALIDATE_IGNORE]);
             found.push(Draft::new(rule, at, text).help(help));
         };
         match rule::find(id) {

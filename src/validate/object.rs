@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
+use super::FieldValidation;
 use super::finding::Draft;
-use super::metadata;
 use super::rule::{self, Rule, Severity};
-use super::schema::{Fault, Node, Unsupported, Violation};
-use super::way::{self, Step, Way};
-use super::{FieldValidation, suggest};
 use crate::desired::{Desired, Invalid, InvalidClass};
+use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
+use crate::kube_schema::json_type_name;
+use crate::kube_schema::metadata::check::{self as metadata, MetadataMismatch, MetadataRule};
+use crate::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
+use crate::kube_schema::suggest::suggest;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
@@ -17,8 +19,8 @@ use crate::source::manifest::locate::way_in;
 /// A kind's schema, ready to be checked against.
 #[derive(Debug)]
 pub struct Schema {
-    root: Node,
-    pub unsupported: Vec<Unsupported>,
+    root: SchemaNode,
+    pub unsupported: Vec<UnsupportedConstraint>,
 }
 
 /// An object's findings, and what would be stored, where all is well.
@@ -39,7 +41,7 @@ impl Schema {
         let text = || serde_json::json!({"type": "string"});
         schema["properties"]["metadata"]["properties"] = serde_json::json!({"name": text(), "generateName": text()});
         let mut unsupported = Vec::new();
-        let root = Node::compile(&schema, &mut unsupported);
+        let root = SchemaNode::compile(&schema, &mut unsupported);
         Self { root, unsupported }
     }
 
@@ -47,7 +49,9 @@ impl Schema {
     pub fn judge(&self, kind: &Kind, object: &mut Value, fields: FieldValidation) -> Judged {
         let mut found = Vec::new();
         let null = Value::Null;
-        metadata::check(object.get("metadata").unwrap_or(&null), &mut found);
+        let mut mismatches = Vec::new();
+        metadata::check(object.get("metadata").unwrap_or(&null), &mut mismatches);
+        found.extend(mismatches.into_iter().map(of_metadata));
         self.check_fields(object, &mut found);
         if fields != FieldValidation::Strict {
             found.retain(|draft| *draft.rule != rule::UNKNOWN_FIELD || fields == FieldValidation::Warn);
@@ -62,7 +66,7 @@ impl Schema {
             whole_numbers(spec);
         }
         let spec = object.get("spec").unwrap_or(&null);
-        let refusals = if violations.iter().any(|one| matches!(one.fault, Fault::Pattern { .. })) {
+        let refusals = if violations.iter().any(|one| matches!(one.mismatch, SchemaMismatch::Pattern { .. })) {
             kind.violations(spec)
         } else {
             Vec::new()
@@ -84,13 +88,13 @@ impl Schema {
     fn check_fields(&self, object: &Value, found: &mut Vec<Draft>) {
         let mut violations = Vec::new();
         for (name, value) in object.as_object().into_iter().flatten() {
-            let mut way = vec![Step::Key(name.clone())];
+            let mut way = vec![PathSegment::Key(name.clone())];
             match (name.as_str(), self.root.property(name)) {
                 ("apiVersion" | "kind" | "metadata", _) => {}
                 (_, Some(node)) => node.unknown(value, &mut way, &mut violations),
                 (_, None) => {
                     let known = ["apiVersion", "kind", "metadata", "spec", "status"].map(str::to_owned).to_vec();
-                    violations.push(Violation { way, fault: Fault::Unknown { known } });
+                    violations.push(SchemaViolation { path: way, mismatch: SchemaMismatch::Unknown { known } });
                 }
             }
         }
@@ -117,19 +121,19 @@ impl Schema {
     }
 
     /// The schema, and where nothing stands in the way of it, the rules in it.
-    fn violations(&self, object: &Value, before: &[Draft]) -> Vec<Violation> {
+    fn violations(&self, object: &Value, before: &[Draft]) -> Vec<SchemaViolation> {
         let mut violations = Vec::new();
         self.root.check(object, &mut Vec::new(), &mut violations);
         let nameless = before.iter().any(|draft| *draft.rule == rule::METADATA_NAME && draft.text.contains("required"));
-        if !nameless && !violations.iter().any(|violation| violation.fault.blocks()) {
+        if !nameless && !violations.iter().any(|violation| violation.mismatch.blocks()) {
             self.root.check_rules(object, &mut Vec::new(), &mut violations);
         }
         violations
     }
 }
 
-impl Fault {
-    /// Rules are not checked on an object with such a fault.
+impl SchemaMismatch {
+    /// Rules are not checked on an object with such a mismatch.
     fn blocks(&self) -> bool {
         matches!(
             self,
@@ -138,73 +142,92 @@ impl Fault {
     }
 }
 
-fn unknown_field(violation: Violation) -> Draft {
-    let Violation { way, fault } = violation;
-    let text = format!("unknown field \"{}\"", way::text(&way));
-    let help = match (&fault, way.last()) {
-        (Fault::Unknown { known }, Some(Step::Key(name))) => suggest(name, known.iter().map(String::as_str)),
+fn of_metadata(mismatch: MetadataMismatch) -> Draft {
+    let rule = match mismatch.rule {
+        MetadataRule::Type => &rule::METADATA_TYPE,
+        MetadataRule::UnknownField => &rule::UNKNOWN_FIELD,
+        MetadataRule::Name => &rule::METADATA_NAME,
+        MetadataRule::Namespace => &rule::METADATA_NAMESPACE,
+        MetadataRule::ResourceVersion => &rule::RESOURCE_VERSION,
+        MetadataRule::Label => &rule::METADATA_LABEL,
+        MetadataRule::Annotation => &rule::METADATA_ANNOTATION,
+        MetadataRule::Owner => &rule::METADATA_OWNER,
+    };
+    let draft = Draft::new(rule, mismatch.path, mismatch.text).help(mismatch.help);
+    if mismatch.on_key { draft.key() } else { draft }
+}
+
+fn unknown_field(violation: SchemaViolation) -> Draft {
+    let SchemaViolation { path: way, mismatch } = violation;
+    let text = format!("unknown field \"{}\"", field_path::text(&way));
+    let help = match (&mismatch, way.last()) {
+        (SchemaMismatch::Unknown { known }, Some(PathSegment::Key(name))) => {
+            suggest(name, known.iter().map(String::as_str))
+        }
         _ => None,
     };
     Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help)
 }
 
 /// A violation of the schema in words; `refusals` are what the kind's own rules say.
-fn tell(kind: &Kind, object: &Value, violation: Violation, refusals: &[rules::Violation]) -> Draft {
-    let Violation { mut way, fault } = violation;
-    let path = way::text(&way);
+fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rules::Violation]) -> Draft {
+    let SchemaViolation { path: mut way, mismatch } = violation;
+    let path = field_path::text(&way);
+    // findings of all stages name a place in one way; their texts are those of who would say them
+    way.iter_mut().for_each(PathSegment::forget_map);
     let value = at(object, &way);
-    let draft = |rule: &'static Rule, way: Way, text: String| Draft::new(rule, way, text);
-    match fault {
-        Fault::Type { expected } | Fault::Null { expected } => {
-            let got = value.map_or("nothing", super::a);
+    let draft = |rule: &'static Rule, way: FieldPath, text: String| Draft::new(rule, way, text);
+    match mismatch {
+        SchemaMismatch::Type { expected } | SchemaMismatch::Null { expected } => {
+            let got = value.map_or("nothing", json_type_name);
             let help = (expected == "a string" && matches!(value, Some(Value::Bool(_) | Value::Number(_))))
                 .then(|| "put it into quotes".to_owned());
             draft(&rule::WRONG_TYPE, way, format!("{path}: expected {expected}, got {got}")).help(help)
         }
-        Fault::Required { name } => {
-            way.push(Step::Key(name));
-            let text = format!("{} is required", way::text(&way));
+        SchemaMismatch::Required { name } => {
+            way.push(PathSegment::Key(name));
+            let text = format!("{} is required", field_path::text(&way));
             draft(&rule::REQUIRED_FIELD, way, text)
         }
-        Fault::Enum { words } => {
+        SchemaMismatch::Enum { words } => {
             let help = value.and_then(Value::as_str).and_then(|text| suggest(text, words.iter().map(String::as_str)));
             let text = format!("{path}: expected {}", listed(&words));
             draft(&rule::ENUM_VALUE, way, text).help(help)
         }
-        Fault::Pattern { .. } => pattern(kind, value, way, refusals),
-        Fault::Format { format } => {
+        SchemaMismatch::Pattern { .. } => pattern(kind, value, way, refusals),
+        SchemaMismatch::Format { format } => {
             let text = format!("{path}: this is no {format}");
             draft(&rule::FORMAT, way, text)
         }
-        Fault::Range { text } => draft(&rule::OUT_OF_RANGE, way, format!("{path}: {text}")),
-        Fault::Length { text } => draft(&rule::LENGTH, way, format!("{path}: {text}")),
-        Fault::Count { text } => draft(&rule::COUNT, way, format!("{path}: {text}")),
-        Fault::Unknown { .. } => unknown_field(Violation { way, fault }),
-        Fault::Cel { message, field } => {
+        SchemaMismatch::Range { text } => draft(&rule::OUT_OF_RANGE, way, format!("{path}: {text}")),
+        SchemaMismatch::Length { text } => draft(&rule::LENGTH, way, format!("{path}: {text}")),
+        SchemaMismatch::Count { text } => draft(&rule::COUNT, way, format!("{path}: {text}")),
+        SchemaMismatch::Unknown { .. } => unknown_field(SchemaViolation { path: way, mismatch }),
+        SchemaMismatch::Cel { message, field } => {
             match field {
                 Some(field) => way.extend(field),
                 None => way = blamed(&message, way),
             }
             draft(&rule::CEL_RULE, way, message)
         }
-        Fault::CelError { rule: text, error } => {
+        SchemaMismatch::CelError { rule: text, error } => {
             let error = if kind.sensitive { "it cannot be evaluated".to_owned() } else { error };
             draft(&rule::CEL_ERROR, way, format!("rule `{text}` fails: {error}"))
         }
-        Fault::CelUnjudged { rule: text, why } => {
+        SchemaMismatch::CelNotChecked { rule: text, why } => {
             draft(&rule::CEL_UNSUPPORTED, way, format!("the rule `{text}` is not checked: {why}"))
         }
     }
 }
 
 /// A text without the form that is asked for, in the words of the rule that the form stands for.
-fn pattern(kind: &Kind, value: Option<&Value>, way: Way, refusals: &[rules::Violation]) -> Draft {
+fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules::Violation]) -> Draft {
     let inner = way.get(1..).unwrap_or_default();
     let given = value.and_then(Value::as_str).unwrap_or_default();
     // a step may have dropped items before this one: then the index differs, and the rest of the way does not
     let same = |other: &rules::Violation| other.way == inner;
     let alike = |other: &rules::Violation| {
-        let keys = |way: &[Step]| way.iter().filter(|step| matches!(step, Step::Key(_))).cloned().collect::<Vec<_>>();
+        let keys = |way: &[PathSegment]| way.iter().filter(|step| step.name().is_some()).cloned().collect::<Vec<_>>();
         keys(&other.way) == keys(inner)
     };
     let refusal = refusals.iter().find(|other| same(other)).or_else(|| refusals.iter().find(|other| alike(other)));
@@ -212,17 +235,19 @@ fn pattern(kind: &Kind, value: Option<&Value>, way: Way, refusals: &[rules::Viol
         let help = suggest(given.trim(), refusal.words.iter().map(|word| &**word));
         return Draft::new(&rule::PATTERN, way, refusal.text.clone()).help(help);
     }
-    let path = way::text(&way);
+    let path = field_path::text(&way);
     let shown = if kind.sensitive { "this value".to_owned() } else { format!("\"{}\"", given.escape_debug()) };
     let help = described(kind, inner);
     Draft::new(&rule::PATTERN, way, format!("{path}: {shown} has not the form that is asked for")).help(help)
 }
 
 /// What the kind's file says of a field.
-fn described(kind: &Kind, way: &[Step]) -> Option<String> {
+fn described(kind: &Kind, way: &[PathSegment]) -> Option<String> {
     let node = way.iter().try_fold(&kind.schema, |node, step| match step {
-        Step::Key(name) => node.properties.get(name).or(node.additional_properties.as_deref()),
-        Step::Index(_) => node.items.as_deref(),
+        PathSegment::Key(name) | PathSegment::MapKey(name) => {
+            node.properties.get(name).or(node.additional_properties.as_deref())
+        }
+        PathSegment::Index(_) => node.items.as_deref(),
     })?;
     node.description.clone()
 }
@@ -238,7 +263,7 @@ fn listed(words: &[String]) -> String {
 }
 
 /// The field that a message speaks of, else the node whose rule it is.
-fn blamed(message: &str, node: Way) -> Way {
+fn blamed(message: &str, node: FieldPath) -> FieldPath {
     let spoken = way_in(message);
     if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
 }
@@ -251,12 +276,12 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
     }
     let way = match class {
         InvalidClass::Rule => kind.violations(spec).into_iter().next().map(|first| {
-            let mut way = vec![Step::Key("spec".to_owned())];
+            let mut way = vec![PathSegment::Key("spec".to_owned())];
             way.extend(first.way);
             way
         }),
-        InvalidClass::KeyTooLong => Some(way::way(&["metadata", "name"])),
-        InvalidClass::TooLarge => Some(way::way(&["spec"])),
+        InvalidClass::KeyTooLong => Some(field_path::field_path(&["metadata", "name"])),
+        InvalidClass::TooLarge => Some(field_path::field_path(&["spec"])),
         _ => Some(way_in(&text)),
     };
     let way = way.unwrap_or_default();
@@ -283,10 +308,10 @@ fn rule_of(class: InvalidClass) -> &'static Rule {
 
 /// The value at the end of a way.
 #[must_use]
-pub fn at<'v>(value: &'v Value, way: &[Step]) -> Option<&'v Value> {
+pub fn at<'v>(value: &'v Value, way: &[PathSegment]) -> Option<&'v Value> {
     way.iter().try_fold(value, |value, step| match step {
-        Step::Key(name) => value.get(name),
-        Step::Index(index) => value.get(index),
+        PathSegment::Key(name) | PathSegment::MapKey(name) => value.get(name),
+        PathSegment::Index(index) => value.get(index),
     })
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::finding::{Draft, Excerpt, Finding, Target};
-use super::way::{self, Step};
+use crate::kube_schema::field_path::{self, PathSegment};
 use crate::registry::Source;
 use crate::source::manifest::locate::{self, Last};
 use crate::source::manifest::{Entry, Place, Reader};
@@ -76,7 +76,7 @@ impl Map {
             column,
             end_column: column + width,
             object: object.map(str::to_owned),
-            path: way::text(&draft.way),
+            path: field_path::text(&draft.way),
             text: draft.text,
             help: draft.help,
             note: draft.note,
@@ -85,7 +85,7 @@ impl Map {
     }
 
     /// The part to point at, and whether it is a key.
-    fn span(&self, steps: &[Step], target: Target) -> (Range<usize>, bool) {
+    fn span(&self, steps: &[PathSegment], target: Target) -> (Range<usize>, bool) {
         let names = locate::names(&self.place, steps);
         let before = names.len() - steps.len();
         let (reached, key, value) = self.source.reach(names.iter().map(String::as_str));
@@ -132,10 +132,10 @@ impl Map {
 
     /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first: shown
     /// where it says what the object is.
-    fn stands_alone(&self, way: &[Step]) -> bool {
+    fn stands_alone(&self, way: &[PathSegment]) -> bool {
         if way.is_empty() {
-            let names = ["apiVersion", "kind"].map(|name| vec![Step::Key(name.to_owned())]);
-            let first = |way: &[Step]| {
+            let names = ["apiVersion", "kind"].map(|name| vec![PathSegment::Key(name.to_owned())]);
+            let first = |way: &[PathSegment]| {
                 let names = locate::names(&self.place, way);
                 let (_, key, _) = self.source.reach(names.iter().map(String::as_str));
                 key.is_some_and(|key| key.start == self.own.start)

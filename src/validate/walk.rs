@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::way::{Step, Way};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::normalize::{Path, Root, Segment};
 
 /// Calls `visit` for each value that the path leads to, with the way to it. `item` is where relative paths start.
 pub fn each<'v>(
     path: &Path,
     object: &'v Value,
-    item: Option<(&'v Value, &Way)>,
-    visit: &mut dyn FnMut(&'v Value, &Way),
+    item: Option<(&'v Value, &FieldPath)>,
+    visit: &mut dyn FnMut(&'v Value, &FieldPath),
 ) {
-    let spec = || (object.get("spec").unwrap_or(&Value::Null), vec![Step::Key("spec".to_owned())]);
+    let spec = || (object.get("spec").unwrap_or(&Value::Null), vec![PathSegment::Key("spec".to_owned())]);
     let (from, mut way) = match (path.root, item) {
         (Root::Item, Some((item, way))) => (item, way.clone()),
         (Root::Item, None) => return,
@@ -30,26 +30,31 @@ pub fn one<'v>(path: &Path, item: &'v Value) -> Option<&'v Value> {
     })
 }
 
-fn follow<'v>(segments: &[Segment], value: &'v Value, way: &mut Way, visit: &mut dyn FnMut(&'v Value, &Way)) {
+fn follow<'v>(
+    segments: &[Segment],
+    value: &'v Value,
+    way: &mut FieldPath,
+    visit: &mut dyn FnMut(&'v Value, &FieldPath),
+) {
     let [segment, rest @ ..] = segments else { return visit(value, way) };
     match (segment, value) {
         (Segment::Field { name, .. }, Value::Object(map)) => {
             if let Some(inner) = map.get(&**name) {
-                way.push(Step::Key(name.to_string()));
+                way.push(PathSegment::Key(name.to_string()));
                 follow(rest, inner, way, visit);
                 way.pop();
             }
         }
         (Segment::Values, Value::Object(map)) => {
             for (key, inner) in map {
-                way.push(Step::Key(key.clone()));
+                way.push(PathSegment::Key(key.clone()));
                 follow(rest, inner, way, visit);
                 way.pop();
             }
         }
         (Segment::Items, Value::Array(items)) => {
             for (index, inner) in items.iter().enumerate() {
-                way.push(Step::Index(index));
+                way.push(PathSegment::Index(index));
                 follow(rest, inner, way, visit);
                 way.pop();
             }

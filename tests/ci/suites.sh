@@ -55,13 +55,14 @@ table=()
 row() { table+=("$(printf '%-28s %6s %8s %8s %8s' "$@")"); }
 row suite time passed failed ignored
 
-echo "servers: etcd, kube-apiserver, kube-controller-manager, kubectl, Postgres; helm 3 and 4; the health checks of Flux and Argo CD"
+echo "servers: etcd, kube-apiserver, kube-controller-manager, kubectl, Postgres; helm 3 and 4; the health checks of Flux and Argo CD; the CEL of kube-apiserver"
 started=$SECONDS
 tests/controlplane/build.sh >/dev/null
 # Not part of KUBEBUILDER_ASSETS, so asked for by name.
 tests/controlplane/build.sh kube-controller-manager >/dev/null
 tests/controlplane/postgres.sh >/dev/null
 tests/gitops/build.sh >/dev/null
+tests/celjudge/build.sh >/dev/null
 tests/chart/helm.sh >/dev/null
 row "(servers)" "$((SECONDS - started))s" "" "" ""
 

@@ -12,6 +12,8 @@ mod files;
 #[path = "../crds/generate.rs"]
 mod generate;
 mod input;
+#[path = "../celjudge/judge.rs"]
+mod judge;
 mod leaks;
 mod mutate;
 mod program;

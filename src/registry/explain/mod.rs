@@ -6,11 +6,11 @@ mod words;
 use serde::Serialize;
 
 use super::file::{ConditionSpec, KindFile, RuleSpec};
-use super::lint::cel;
 use super::problem::suggest;
 use super::schema::{Presence, Schema, SchemaType};
 use super::source::Source;
 use super::{KindFiles, format};
+use crate::kube_schema::cel;
 
 /// A field (or a kind as a whole, at `spec`) and what happens to it.
 #[derive(Clone, Debug, Serialize)]

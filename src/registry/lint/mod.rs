@@ -5,7 +5,6 @@
 //! about, or at the top for the whole file.
 
 mod allow;
-pub mod cel;
 mod columns;
 mod facts;
 mod graph;
@@ -89,7 +88,7 @@ pub const LINTS: [Lint; 36] = [
     error("cel-type", "a CEL rule that the API server would refuse: an unknown field or function, or a wrong type"),
     error("cel-cost", "a CEL rule whose estimated cost is above the API server's limit of 10,000,000"),
     error("cel-cost-total", "CEL rules whose estimated cost is above the API server's limit of 100,000,000 for a CRD"),
-    warning("cel-unjudged", "a CEL rule that uses what is not known here: only an API server can judge it"),
+    warning("cel-unjudged", "a CEL rule that only an API server can check"),
     warning("cel-constant", "a CEL rule that does not look at `self`"),
     error("cel-field-path", "a `fieldPath` that leads to no field"),
     error("printer-path", "a printer column whose JSON path leads nowhere, or to what its type cannot show"),

@@ -1,7 +1,8 @@
 //! The CEL rules of the schema.
 
 use super::Desk;
-use super::cel::{self, CRD_LIMIT, RULE_LIMIT, Verdict};
+use crate::kube_schema::cel::{self, CRD_LIMIT, RULE_LIMIT, RuleVerdict};
+use crate::kube_schema::schema::SchemaNode;
 use crate::registry::file::KindFile;
 use crate::registry::problem::suggest;
 use crate::registry::schema::{Schema, Validation};
@@ -27,19 +28,19 @@ fn node(desk: &mut Desk<'_>, schema: &Schema, pointer: &str) {
 
 fn rules(desk: &mut Desk<'_>, schema: &Schema) {
     let mut total = 0_u64;
-    for judged in cel::judge(schema) {
-        let at = format!("/schema{}/rule", judged.pointer);
-        match judged.verdict {
-            Verdict::Wrong { message, help } => {
+    SchemaNode::compile(&schema.openapi(), &mut Vec::new()).check_rule_costs(&mut |pointer, verdict| {
+        let at = format!("/schema{pointer}/rule");
+        match verdict {
+            RuleVerdict::Refused { message, help } => {
                 desk.value("cel-type", &at, format!("the API server would refuse the rule: {message}"), help);
             }
-            Verdict::Unknown { what } => {
+            RuleVerdict::NotChecked { what } => {
                 let help =
                     "`kinds crds --kinds DIR | kubectl apply --server-side --dry-run=server -f -` asks an API server"
                         .to_owned();
-                desk.value("cel-unjudged", &at, format!("the rule cannot be judged here: it uses {what}"), Some(help));
+                desk.value("cel-unjudged", &at, format!("the rule cannot be checked here: {what}"), Some(help));
             }
-            Verdict::Cost { cost } => {
+            RuleVerdict::Cost { cost } => {
                 total = total.saturating_add(cost);
                 if cost > RULE_LIMIT {
                     let message = format!("the rule's estimated cost is {}", times(cost, RULE_LIMIT));
@@ -47,7 +48,7 @@ fn rules(desk: &mut Desk<'_>, schema: &Schema) {
                 }
             }
         }
-    }
+    });
     if total > CRD_LIMIT {
         let message = format!("the estimated cost of all rules together is {}", times(total, CRD_LIMIT));
         desk.key("cel-cost-total", "/schema", message, Some(BOUNDS.to_owned()));

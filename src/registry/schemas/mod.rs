@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::crd::{RESERVED_NAMES, WriteError, write_files};
 use super::{Kind, Registry};
-use crate::metadata::FIELDS;
+use crate::kube_schema::metadata::FIELDS;
 use openapi::Translator;
 
 /// Where the schemas of the embedded kinds can be fetched.

@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use granit_parser::{Event, Parser};
 
 use super::{Place, decode};
+pub use crate::kube_schema::field_path::PathSegment as Step;
 use crate::registry::Source;
-pub use crate::rules::WayStep as Step;
 
 /// Line and column, both from 1.
 pub type Position = (usize, usize);
@@ -98,7 +98,7 @@ pub fn find(source: &Source, place: &Place, way: &[Step]) -> Option<Position> {
 pub fn names(place: &Place, way: &[Step]) -> Vec<String> {
     let lists = place.items.iter().flat_map(|index| ["items".to_owned(), index.to_string()]);
     let way = way.iter().map(|step| match step {
-        Step::Key(name) => name.clone(),
+        Step::Key(name) | Step::MapKey(name) => name.clone(),
         Step::Index(index) => index.to_string(),
     });
     lists.chain(way).collect()

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::locate::{Last, Step, find};
 use super::{Entry, Found, Manifest, ManifestError};
 use crate::desired::DELETION_POLICY;
+use crate::kube_schema::json_type_name;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
 
@@ -79,7 +80,10 @@ fn refuse(way: &[&str], text: impl Into<String>) -> Refusal {
 /// `None` for an object that is none of ours.
 fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, Refusal> {
     let Value::Object(mut object) = value else {
-        return Err(refuse(&[], format!("expected an object with apiVersion, kind and metadata, not {}", a(&value))));
+        return Err(refuse(
+            &[],
+            format!("expected an object with apiVersion, kind and metadata, not {}", json_type_name(&value)),
+        ));
     };
     let api_version = required_text(&object, "apiVersion")?;
     let kind_name = required_text(&object, "kind")?;
@@ -89,7 +93,9 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
     let mut metadata = match object.remove("metadata") {
         Some(Value::Object(metadata)) => metadata,
         None | Some(Value::Null) => Map::new(),
-        Some(other) => return Err(refuse(&["metadata"], format!("metadata: expected an object, not {}", a(&other)))),
+        Some(other) => {
+            return Err(refuse(&["metadata"], format!("metadata: expected an object, not {}", json_type_name(&other))));
+        }
     };
     let name = text_of(&mut metadata, "name")?;
     let namespace = text_of(&mut metadata, "namespace")?;
@@ -125,7 +131,7 @@ fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o 
     match object.get(field) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
         None | Some(Value::Null | Value::String(_)) => Err(refuse(&[], format!("{field} is missing"))),
-        Some(other) => Err(refuse(&[field], format!("{field}: expected a string, not {}", a(other)))),
+        Some(other) => Err(refuse(&[field], format!("{field}: expected a string, not {}", json_type_name(other)))),
     }
 }
 
@@ -134,7 +140,8 @@ fn text_of(metadata: &mut Map<String, Value>, field: &str) -> Result<String, Ref
         Some(Value::String(text)) => Ok(text),
         None | Some(Value::Null) => Ok(String::new()),
         Some(other) => {
-            let text = format!("metadata.{field}: expected a string, not {}; put it into quotes", a(&other));
+            let text =
+                format!("metadata.{field}: expected a string, not {}; put it into quotes", json_type_name(&other));
             Err(refuse(&["metadata", field], text))
         }
     }
@@ -145,7 +152,7 @@ fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap
         Some(Value::Object(entries)) => entries,
         None | Some(Value::Null) => return Ok(BTreeMap::new()),
         Some(other) => {
-            let text = format!("metadata.{field}: expected a mapping of strings, not {}", a(&other));
+            let text = format!("metadata.{field}: expected a mapping of strings, not {}", json_type_name(&other));
             return Err(refuse(&["metadata", field], text));
         }
     };
@@ -154,7 +161,10 @@ fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap
         // as the API server reads it
         Value::Null => Ok((key, String::new())),
         other => {
-            let text = format!("metadata.{field}.{key}: expected a string, not {}; put it into quotes", a(&other));
+            let text = format!(
+                "metadata.{field}.{key}: expected a string, not {}; put it into quotes",
+                json_type_name(&other)
+            );
             Err(refuse(&["metadata", field, &key], text))
         }
     };
@@ -195,16 +205,4 @@ fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<Re
         None => "`orloj-operator kinds list` names the kinds".to_owned(),
     };
     Some(refuse(&["kind"], format!("unable to use kind {kind_name} of {api_version}: there is no such kind; {help}")))
-}
-
-/// A value's type, never the value itself.
-fn a(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }

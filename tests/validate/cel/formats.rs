@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
-use orloj_operator::validate::formats::Format;
+use orloj_operator::kube_schema::schema::formats::StringFormat;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -139,7 +139,7 @@ async fn texts_have_the_formats_that_they_have_in_the_server() {
         for (index, (format, ..)) in FORMATS.iter().enumerate() {
             let text = object[name(index)].as_str().unwrap();
             let theirs = !refused.contains(format!("spec.v.{}", name(index)).as_str());
-            let ours = Format::of(format).is_none_or(|format| format.fits(text));
+            let ours = StringFormat::of(format).is_none_or(|format| format.fits(text));
             if ours == theirs {
                 *(if ours { &mut good } else { &mut bad }).get_mut(index).unwrap() += 1;
             } else {

@@ -5,20 +5,20 @@
 //! steps turn into another one, and that all else takes then. So `if: absent` says nothing against an `enum`, which a
 //! missing field passes, and `if: blank` does, as the API server sees `''`.
 
-mod celeval;
 mod filled;
+mod probe;
 
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::cel;
 use super::facts::Facts;
 use super::mend::{Field, Outcome};
 use crate::golang::regexp::matcher;
 use crate::golang::text;
+use crate::kube_schema::cel;
 use crate::registry::file::{KindFile, Replaced};
 use crate::registry::schema::{Schema, SchemaType};
-use celeval::Asked;
+use probe::RuleProbe;
 
 const STRICTER: &str = "schema-stricter";
 
@@ -135,7 +135,7 @@ impl Walk<'_, '_> {
             for way in &ways {
                 let Some(inner) = below(schema, way) else { continue };
                 let path = way.iter().fold(path.to_owned(), |path, name| format!("{path}.{name}"));
-                let Some(asked) = Asked::new(&validation.rule, way) else { continue };
+                let Some(asked) = RuleProbe::new(&validation.rule, way) else { continue };
                 if self.facts.is_gone(&path) {
                     continue;
                 }
@@ -157,7 +157,7 @@ impl Walk<'_, '_> {
 
 /// A value that a rule refuses by itself, and takes once the steps have been at it.
 fn refused_by(
-    asked: &Asked<'_>,
+    asked: &RuleProbe<'_>,
     field: &Field<'_>,
     schema: &Schema,
     literals: &[&str],

@@ -30,6 +30,8 @@ pub const GROUPS: &[Group] = &[
             "dyn(self) == 1.0",
             "self != 1",
             "self in [1, 2]",
+            "7 / self in []",
+            "!(7 / self in [])",
             "dyn(self) in [1u, 2u]",
             "dyn(self) == 9007199254740992.0",
             "self < 9007199254740993.0",
