@@ -10,6 +10,7 @@ pub mod index;
 pub mod lanes;
 pub mod observer;
 pub mod outage;
+mod row_events;
 pub mod row_reader;
 pub mod state;
 
