@@ -10,7 +10,7 @@ use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::reasons;
-use crate::store::{Changes, Fence, Fingerprint, Request, Snapshot, Store, StoreError, StoreErrorClass};
+use crate::store::{Fence, Fingerprint, Request, SealedChanges, Snapshot, Store, StoreError, StoreErrorClass};
 
 /// Commits batches under one fence.
 pub struct Committer {
@@ -154,7 +154,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[Asked]) -> Result<(Plan, Changes), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[Asked]) -> Result<(Plan, SealedChanges), StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -173,7 +173,7 @@ impl Committer {
                 Ok(both) => both,
                 Err(error) => {
                     unsealed = Some(error.to_string());
-                    return Changes::default();
+                    return SealedChanges::default();
                 }
             };
             made = Some(plan);
@@ -189,9 +189,9 @@ impl Committer {
     }
 
     /// Turns a plan's rows into what the store writes.
-    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, Changes), crate::crypto::VaultError> {
+    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, SealedChanges), crate::crypto::VaultError> {
         let seal = |rows: Vec<_>| rows.into_iter().map(|row| self.codec.seal(kind, row)).collect::<Result<Vec<_>, _>>();
-        let changes = Changes {
+        let changes = SealedChanges {
             insert: seal(std::mem::take(&mut plan.insert))?,
             update: seal(std::mem::take(&mut plan.update))?,
             delete: std::mem::take(&mut plan.delete),

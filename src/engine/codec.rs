@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::desired::{Desired, Stored};
     use crate::resource::{KindIndex, Resource, ResourceId};
-    use crate::store::Changes;
+    use crate::store::SealedChanges;
 
     /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
     #[test]
@@ -180,7 +180,7 @@ mod tests {
             format!("{desired:?}"),
             format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
             format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
-            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
+            format!("{:?}", SealedChanges { insert: vec![write.clone()], ..SealedChanges::default() }),
             format!("{write:?}"),
             format!("{snapshot:?}"),
         ];

@@ -5,9 +5,9 @@
 
 mod check;
 mod client;
+pub mod dry_run;
 pub mod open;
 pub mod postgres;
-pub mod rehearsal;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ impl fmt::Debug for Snapshot {
 /// A key stands in one of `insert`, `update` and `delete` at most, and rows and entries are written only for keys that
 /// the snapshot was read for; anything else is [`StoreError::Rejected`] before it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct SealedChanges {
     /// Keys that had no row in the snapshot. A row that has appeared since makes the batch start over.
     pub insert: Vec<RowWrite>,
     pub update: Vec<RowWrite>,
@@ -142,7 +142,7 @@ pub struct Changes {
     pub ledger_remove: Vec<String>,
 }
 
-impl Changes {
+impl SealedChanges {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.insert.is_empty()
@@ -155,10 +155,10 @@ impl Changes {
 
 /// Says what to write, given what stands in the store. An alias, because `async_trait` would tie the snapshot's
 /// lifetime to the call's if the type were spelled out there.
-pub type Decide<'a> = dyn FnMut(&Snapshot) -> Changes + Send + 'a;
+pub type Decide<'a> = dyn FnMut(&Snapshot) -> SealedChanges + Send + 'a;
 
-/// Hears of rows one by one.
-pub type Tell<'a> = dyn FnMut(StoredRow) + Send + 'a;
+/// Visitor of rows, one by one.
+pub type VisitRow<'a> = dyn FnMut(StoredRow) + Send + 'a;
 
 /// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub struct Fence {
 
 /// A store as it would be after a migration, for those who only look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prospect {
+pub struct MigrationPreview {
     /// Names of tables that the migration would make: they hold nothing yet.
     pub absent: Vec<String>,
     /// What would still be missing after it, as [`Store::missing`] tells it.
@@ -234,9 +234,13 @@ pub trait Store: Send + Sync {
     /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
     async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
 
-    /// What [`Self::migrate`] would make and what would still be missing then. Writes nothing, and asks for no more
+    /// Preview of [`Self::migrate`]: what it would make and what would still be missing then. Writes nothing, and asks for no more
     /// privileges than reading needs.
-    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError>;
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError>;
 
     /// Random salt of the ledger, made once: part of every fingerprint's key.
     async fn salt(&self) -> Result<[u8; 32], StoreError>;
@@ -253,14 +257,14 @@ pub trait Store: Send + Sync {
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError>;
+    ) -> Result<SealedChanges, StoreError>;
 
     /// Rows in key order (bytewise), after `after`, at most `limit`.
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 
-    /// Tells all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
-    /// after a first sync that is every row there is. What was told before an error is not all.
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError>;
+    /// Visits all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
+    /// after a first sync that is every row there is. Those visited before an error are not all.
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError>;
 
     /// The rows of these keys that are there, in any order.
     async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError>;

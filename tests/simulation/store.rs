@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use orloj_operator::store::{
-    Changes, Decide, Fence, LedgerEntry, Prospect, Request, Snapshot, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Snapshot, Store, StoreError, StoredRow,
+    Table, VisitRow,
 };
 use serde_json::Value;
 
@@ -43,8 +44,8 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn prospect(&self, _: &[Table], _: bool) -> Result<Prospect, StoreError> {
-        Ok(Prospect { salt: Some([7; 32]), ..Prospect::default() })
+    async fn preview_migrations(&self, _: &[Table], _: bool) -> Result<MigrationPreview, StoreError> {
+        Ok(MigrationPreview { salt: Some([7; 32]), ..MigrationPreview::default() })
     }
 
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
@@ -62,7 +63,7 @@ impl Store for Memory {
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let mut inner = self.inner();
         if inner.away {
             return Err(away());
@@ -113,8 +114,8 @@ impl Store for Memory {
         Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
     }
 
-    async fn rows_since(&self, table: &Table, _: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
-        self.rows(table, None, 0).await?.into_iter().for_each(tell);
+    async fn rows_since(&self, table: &Table, _: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+        self.rows(table, None, 0).await?.into_iter().for_each(visit);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! From what the engine made of a rehearsal to what a sync would do.
+//! From what the engine made of a dry run to what a sync would do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::cli::sync::line::{Fate, HAS_LEFT, LeftRow, Word};
 use crate::engine::codec::Codec;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
-use crate::store::rehearsal::RowChange;
+use crate::store::dry_run::RowChange;
 
 /// What would become of a row, or of a resource that gets none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -21,15 +21,16 @@ pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
 use super::{
-    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Described, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Store, StoreError, StoredRow,
+    Table, VisitRow,
 };
-use connect::{Access, Connections, settle};
-use statements::Statements;
+use connect::{Access, Connections, discard_if_broken};
+use statements::PgStatements;
 
 /// Rows and ledger in a Postgres database.
 pub struct PostgresStore {
     connections: Connections,
-    statements: RwLock<HashMap<Table, Arc<Statements>>>,
+    statements: RwLock<HashMap<Table, Arc<PgStatements>>>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -53,11 +54,11 @@ impl PostgresStore {
         Ok(Self { connections: Connections::new(source, access).await?, statements: RwLock::default() })
     }
 
-    fn statements(&self, table: &Table) -> Arc<Statements> {
+    fn statements(&self, table: &Table) -> Arc<PgStatements> {
         if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
             return Arc::clone(known);
         }
-        let built = Arc::new(Statements::new(table));
+        let built = Arc::new(PgStatements::new(table));
         let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(table.clone()).or_insert(built))
     }
@@ -85,7 +86,7 @@ macro_rules! query {
                     .await
                 }
             };
-            settle(acquired, result.map_err(|error: sqlx::Error| classify::store_error(&error)))
+            discard_if_broken(acquired, result.map_err(|error: sqlx::Error| classify::store_error(&error)))
         })
         .await
     };
@@ -101,13 +102,18 @@ impl Store for PostgresStore {
         timed(async {
             let mut connection = self.connections.acquire().await?;
             let result = schema::migrate(&mut connection, tables, create_orlojd_tables).await;
-            settle(connection, result)
+            discard_if_broken(connection, result)
         })
         .await
     }
 
-    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
-        let (found, foreign) = query!(self, connection => schema::prospect(connection, tables, create_orlojd_tables))?;
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
+        let (found, foreign) =
+            query!(self, connection => schema::preview_migrations(connection, tables, create_orlojd_tables))?;
         foreign.map_or(Ok(found), Err)
     }
 
@@ -124,12 +130,12 @@ impl Store for PostgresStore {
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let statements = self.statements(request.table);
         timed(async {
             let mut connection = self.connections.acquire().await?;
             let result = commit::commit(&mut connection, &statements, fence, request, decide).await;
-            settle(connection, result)
+            discard_if_broken(connection, result)
         })
         .await
     }
@@ -139,9 +145,9 @@ impl Store for PostgresStore {
         query!(self, connection => read::rows(connection, &statements, after, limit))
     }
 
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows_since(connection, &statements, since, tell))
+        query!(self, connection => read::rows_since(connection, &statements, since, visit))
     }
 
     async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {

@@ -5,8 +5,8 @@ use serde_json::Value;
 use sqlx::postgres::{PgRow, PgValueFormat};
 use sqlx::{PgConnection, Row as _, ValueRef as _};
 
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Tell};
-use super::statements::{LEDGER, NOW, SALT, SALT_PUT, Statements, TAKE_LEADERSHIP};
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, VisitRow};
+use super::statements::{LEDGER, NOW, PgStatements, SALT, SALT_PUT, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;
 
 /// A ledger entry from its columns, the first of them at `at`.
@@ -50,7 +50,7 @@ pub(super) fn payload(row: &PgRow, at: usize) -> Result<Option<Value>, sqlx::Err
 
 pub(super) async fn rows(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     after: Option<&str>,
     limit: u32,
 ) -> Result<Vec<StoredRow>, sqlx::Error> {
@@ -61,20 +61,20 @@ pub(super) async fn rows(
 
 pub(super) async fn rows_since(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     since: i64,
-    tell: &mut Tell<'_>,
+    visit: &mut VisitRow<'_>,
 ) -> Result<(), sqlx::Error> {
     let mut rows = sqlx::query(statements.rows_since.sql()).bind(since).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        tell(stored(&row)?);
+        visit(stored(&row)?);
     }
     Ok(())
 }
 
 pub(super) async fn rows_of(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     keys: &[String],
 ) -> Result<Vec<StoredRow>, sqlx::Error> {
     sqlx::query(statements.rows_of.sql()).bind(keys).fetch_all(connection).await?.iter().map(stored).collect()

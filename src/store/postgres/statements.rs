@@ -37,19 +37,19 @@ fn ledger_list(part: impl Fn(usize, &str, &str) -> Option<String>) -> String {
 
 /// The statements of the ledger, which know no table.
 #[derive(Debug)]
-pub(super) struct LedgerStatements {
+pub(super) struct PgLedgerStatements {
     pub(super) page: Text,
     pub(super) owners: Text,
     /// Answers how many entries were new (`xmax = 0` tells an insert from an update).
     pub(super) put: Text,
 }
 
-pub(super) static LEDGER: LazyLock<LedgerStatements> = LazyLock::new(|| {
+pub(super) static LEDGER: LazyLock<PgLedgerStatements> = LazyLock::new(|| {
     let columns = ledger_list(|_, name, _| Some(name.to_owned()));
     let arrays = ledger_list(|at, _, of| Some(format!("${}::{of}[]", at + 1)));
     let assignments =
         ledger_list(|_, name, _| (!LEDGER_KEY.contains(&name)).then(|| format!("{name} = excluded.{name}")));
-    LedgerStatements {
+    PgLedgerStatements {
         page: format!(
             "SELECT {columns} FROM orloj_operator.ledger \
              WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4"
@@ -108,7 +108,7 @@ impl From<String> for Text {
 
 /// The statements of one table.
 #[derive(Debug)]
-pub(super) struct Statements {
+pub(super) struct PgStatements {
     /// Everything a decision needs, in one snapshot and without a lock: epoch (negative where it is another holder's), rows, ledger entries, and the version
     /// (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object namespaces, object names, fence's holder.
     pub(super) look: Text,
@@ -123,7 +123,7 @@ pub(super) struct Statements {
     pub(super) rows_of: Text,
 }
 
-impl Statements {
+impl PgStatements {
     pub(super) fn new(table: &Table) -> Self {
         let name = quoted(&table.name);
         let derived: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use super::super::{Changes, Decide, Fence, LedgerEntry, Request, RowWrite, Snapshot, StoreError, Table, check};
+use super::super::{Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check};
 use super::classify::store_error;
 use super::ledger::{STATEMENTS, put_text, values};
-use super::read::{self, Statements};
+use super::read::{self, SqliteStatements};
 use super::schema::quoted;
 
 /// Rows a statement; SQLite takes 32766 values in one.
@@ -17,11 +17,11 @@ const CHUNK: usize = 500;
 
 pub(super) async fn commit(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     fence: &Fence,
     request: &Request<'_>,
     decide: &mut Decide<'_>,
-) -> Result<Changes, StoreError> {
+) -> Result<SealedChanges, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let leading = "SELECT iif(holder = $2, epoch, -epoch) FROM orloj_operator_leader WHERE cluster = $1";
@@ -49,7 +49,7 @@ pub(super) async fn commit(
 
 async fn look(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     request: &Request<'_>,
 ) -> Result<(Snapshot, HashSet<String>), sqlx::Error> {
     let objects: Vec<[&str; 2]> = request.objects.iter().map(|o| [&*o.namespace, &*o.name]).collect();
@@ -87,7 +87,7 @@ fn json(texts: &impl serde::Serialize) -> String {
 }
 
 /// Postgres refuses U+0000 and broken JSON (`kinds/ORLOJD.md` 5.6); SQLite would take both.
-fn as_strict_as_postgres(changes: &Changes) -> Result<(), StoreError> {
+fn as_strict_as_postgres(changes: &SealedChanges) -> Result<(), StoreError> {
     let refused = |what: &str| Err(StoreError::Rejected { detail: what.to_owned() });
     for row in changes.insert.iter().chain(&changes.update) {
         let mut texts = [&row.key, &row.namespace, &row.status_phase].into_iter().chain(&row.columns);
@@ -119,7 +119,11 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-async fn write(connection: &mut SqliteConnection, request: &Request<'_>, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn write(
+    connection: &mut SqliteConnection,
+    request: &Request<'_>,
+    changes: &SealedChanges,
+) -> Result<(), sqlx::Error> {
     let table = quoted(&request.table.name);
     if !changes.delete.is_empty() {
         let text = format!("DELETE FROM {table} WHERE name IN (SELECT value FROM json_each($1))");

@@ -30,16 +30,16 @@ const KEY: [&str; 2] = ["kind", "key"];
 
 /// The statements that only read.
 #[derive(Debug)]
-pub(super) struct LedgerStatements {
+pub(super) struct SqliteLedgerStatements {
     /// Of these objects. Binds: cluster, kind, a JSON array of namespace and name.
     pub(super) held: Text,
     pub(super) owners: Text,
     pub(super) page: Text,
 }
 
-pub(super) static STATEMENTS: LazyLock<LedgerStatements> = LazyLock::new(|| {
+pub(super) static STATEMENTS: LazyLock<SqliteLedgerStatements> = LazyLock::new(|| {
     let columns = COLUMNS.join(", ");
-    LedgerStatements {
+    SqliteLedgerStatements {
         // CROSS keeps SQLite from walking the whole ledger for each object
         held: format!(
             "SELECT l.{} FROM json_each($3) o CROSS JOIN {LEDGER} l ON l.cluster = $1 \
@@ -75,7 +75,7 @@ pub(super) fn values(rows: usize, columns: usize) -> String {
 }
 
 /// One step of the ledger's schema.
-struct Migration {
+struct SqliteMigration {
     version: i64,
     name: &'static str,
     sql: &'static str,
@@ -84,9 +84,9 @@ struct Migration {
 }
 
 /// In order; the rules for adding one are in the first file.
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql"), column: None },
-    Migration {
+const MIGRATIONS: &[SqliteMigration] = &[
+    SqliteMigration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql"), column: None },
+    SqliteMigration {
         version: 2,
         name: "0002_retain",
         sql: include_str!("migrations/0002_retain.sql"),

@@ -5,8 +5,8 @@ mod commit;
 mod connect;
 mod describe;
 mod ledger;
-mod look;
 mod read;
+mod read_mode;
 mod schema;
 
 use std::collections::HashMap;
@@ -19,22 +19,23 @@ pub use connect::SqliteOptions;
 
 use super::client::timed;
 use super::{
-    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Described, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Store, StoreError, StoredRow,
+    Table, VisitRow,
 };
 use classify::store_error;
 use connect::Pools;
-use look::{Found, Still, Way, look};
-use read::Statements;
+use read::SqliteStatements;
+use read_mode::{FoundFile, ImmutableFile, ReadMode, inspect_file};
 
 /// Rows and ledger in a SQLite file.
 pub struct SqliteStore {
     pools: Pools,
     options: SqliteOptions,
-    statements: RwLock<HashMap<Table, Arc<Statements>>>,
+    statements: RwLock<HashMap<Table, Arc<SqliteStatements>>>,
     /// Opened to be read, and not there.
     absent: bool,
     /// Opened as a file that nobody changes.
-    still: Option<Still>,
+    immutable: Option<ImmutableFile>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -51,30 +52,30 @@ impl SqliteStore {
 
     /// Opens the file to read it; it need not be there, but its folder has to. Whatever would write fails.
     pub fn open_read_only(options: &SqliteOptions) -> Result<Self, StoreError> {
-        let (way, absent, still) = match look(&options.path)? {
-            Found::Nothing => (Way::Plain, true, None),
-            Found::Store(way, still) => (way, false, still),
+        let (mode, absent, immutable) = match inspect_file(&options.path)? {
+            FoundFile::Absent => (ReadMode::ReadOnly, true, None),
+            FoundFile::Store(mode, immutable) => (mode, false, immutable),
         };
-        Ok(Self { absent, still, ..Self::with(Pools::open_read_only(options, way), options) })
+        Ok(Self { absent, immutable, ..Self::with(Pools::open_read_only(options, mode), options) })
     }
 
     fn with(pools: Pools, options: &SqliteOptions) -> Self {
-        Self { pools, options: options.clone(), statements: RwLock::default(), absent: false, still: None }
+        Self { pools, options: options.clone(), statements: RwLock::default(), absent: false, immutable: None }
     }
 
     /// What was read, unless the file has changed meanwhile.
     fn checked<T>(&self, read: T) -> Result<T, StoreError> {
-        match &self.still {
-            Some(still) => still.check().map(|()| read),
+        match &self.immutable {
+            Some(immutable) => immutable.check().map(|()| read),
             None => Ok(read),
         }
     }
 
-    fn statements(&self, table: &Table) -> Arc<Statements> {
+    fn statements(&self, table: &Table) -> Arc<SqliteStatements> {
         if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
             return Arc::clone(known);
         }
-        let built = Arc::new(Statements::new(table));
+        let built = Arc::new(SqliteStatements::new(table));
         let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(table.clone()).or_insert(built))
     }
@@ -109,16 +110,20 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn prospect(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        _create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
         if self.absent {
             let absent = tables.iter().map(|table| table.name.clone()).collect();
-            return Ok(Prospect { absent, ..Prospect::default() });
+            return Ok(MigrationPreview { absent, ..MigrationPreview::default() });
         }
-        let prospect = timed(async {
+        let preview = timed(async {
             let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
-            schema::prospect(&mut connection, tables).await
+            schema::preview_migrations(&mut connection, tables).await
         });
-        self.checked(prospect.await?)
+        self.checked(preview.await?)
     }
 
     async fn salt(&self) -> Result<[u8; 32], StoreError> {
@@ -134,7 +139,7 @@ impl Store for SqliteStore {
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let statements = self.statements(request.table);
         timed(async {
             let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
@@ -148,10 +153,10 @@ impl Store for SqliteStore {
         self.checked(query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))?)
     }
 
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
         self.checked(
-            query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))?,
+            query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, visit))?,
         )
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table, Tell};
+use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table, VisitRow};
 use super::ledger::STATEMENTS;
 use super::schema::quoted;
 use crate::resource::ObjectName;
@@ -37,7 +37,7 @@ impl From<String> for Text {
 
 /// The reading statements of one table.
 #[derive(Debug)]
-pub(super) struct Statements {
+pub(super) struct SqliteStatements {
     /// Name and payload of the rows whose names are in a JSON array.
     pub(super) among: Text,
     rows: Text,
@@ -45,7 +45,7 @@ pub(super) struct Statements {
     rows_of: Text,
 }
 
-impl Statements {
+impl SqliteStatements {
     pub(super) fn new(table: &Table) -> Self {
         let name = quoted(&table.name);
         let select = |columns: &str, rest: &str| Text::from(format!("SELECT {columns} FROM {name} WHERE {rest}"));
@@ -90,7 +90,7 @@ pub(super) fn entry(row: &SqliteRow) -> Result<LedgerEntry, sqlx::Error> {
 
 pub(super) async fn rows(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     after: Option<&str>,
     limit: u32,
 ) -> Result<Vec<StoredRow>, sqlx::Error> {
@@ -101,20 +101,20 @@ pub(super) async fn rows(
 
 pub(super) async fn rows_since(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     since: i64,
-    tell: &mut Tell<'_>,
+    visit: &mut VisitRow<'_>,
 ) -> Result<(), sqlx::Error> {
     let mut rows = sqlx::query(statements.rows_since.sql()).bind(since).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        tell(stored(&row)?);
+        visit(stored(&row)?);
     }
     Ok(())
 }
 
 pub(super) async fn rows_of(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     keys: &[String],
 ) -> Result<Vec<StoredRow>, sqlx::Error> {
     let query = sqlx::query(statements.rows_of.sql()).bind(texts(keys));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use super::super::{Prospect, StoreError, Table, check};
+use super::super::{MigrationPreview, StoreError, Table, check};
 use super::classify::store_error;
 use super::{ledger, read};
 
@@ -61,24 +61,27 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table])
 }
 
 /// What a migration would make. A ledger of an older version cannot be read yet.
-pub(super) async fn prospect(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Prospect, StoreError> {
+pub(super) async fn preview_migrations(
+    connection: &mut SqliteConnection,
+    tables: &[Table],
+) -> Result<MigrationPreview, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
-    let mut prospect = Prospect::default();
+    let mut preview = MigrationPreview::default();
     for table in tables {
         let present = present(connection, &table.name).await.map_err(failed)?;
         if present.is_empty() {
-            prospect.absent.push(table.name.clone());
+            preview.absent.push(table.name.clone());
         } else {
             check::is_ours(table, |column| present.iter().any(|name| name == column))?;
         }
     }
     if ledger::is_there(connection).await.map_err(failed)? {
         match ledger::missing(connection).await.map_err(failed)? {
-            Some(outdated) => prospect.missing.push(outdated),
-            None => prospect.salt = read::known_salt(connection).await.map_err(failed)?,
+            Some(outdated) => preview.missing.push(outdated),
+            None => preview.salt = read::known_salt(connection).await.map_err(failed)?,
         }
     }
-    Ok(prospect)
+    Ok(preview)
 }
 
 /// Makes what is missing, in one transaction; writes nothing where nothing is.
