@@ -1,7 +1,7 @@
 //! A batch on its way through the store: normalised, planned under lock, committed; split where the store refuses it.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::codec::Codec;
 use super::state::{Batch, Item, Settled, SettledItem, Settlement, Work};
@@ -10,12 +10,14 @@ use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::reasons;
-use crate::store::{Fence, Fingerprint, Request, SealedChanges, Snapshot, Store, StoreError, StoreErrorClass};
+use crate::store::{
+    Fence, Fingerprint, ReconcilerStore, Request, SealedChanges, Snapshot, StoreError, StoreErrorClass, micros_now,
+};
 
 /// Commits batches under one fence.
 pub struct Committer {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ReconcilerStore>,
     pub codec: Arc<Codec>,
     pub fence: Fence,
     pub require_encryption: bool,
@@ -39,6 +41,20 @@ pub struct Counts {
     pub inserted: usize,
     pub updated: usize,
     pub deleted: usize,
+}
+
+impl Counts {
+    fn of(changes: &SealedChanges) -> Self {
+        Self { inserted: changes.insert.len(), updated: changes.update.len(), deleted: changes.delete.len() }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.inserted += more.inserted;
+        self.updated += more.updated;
+        self.deleted += more.deleted;
+    }
 }
 
 /// A resource with what it asks of the store.
@@ -78,11 +94,9 @@ impl Committer {
                 continue;
             }
             match self.commit(kind, &part).await {
-                Ok((plan, changes)) => {
+                Ok((plan, counts)) => {
                     committed.answered = true;
-                    committed.counts.inserted += changes.insert.len();
-                    committed.counts.updated += changes.update.len();
-                    committed.counts.deleted += changes.delete.len();
+                    committed.counts += counts;
                     committed.settlement.displaced.extend(plan.displaced);
                     committed.settlement.released.extend(plan.released);
                     let settled = part.into_iter().zip(plan.outcomes);
@@ -154,7 +168,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[Asked]) -> Result<(Plan, SealedChanges), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[Asked]) -> Result<(Plan, Counts), StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -164,28 +178,14 @@ impl Committer {
             objects: &objects,
             keys: &keys,
         };
-        let mut made = None;
-        let mut unsealed = None;
-        let mut decide = |snapshot: &Snapshot| {
+        let decide = |snapshot: &Snapshot| {
             let context = Context { kind, cluster: &self.fence.cluster, now: micros_now() };
             let plan = plan::plan(context, self.codec.view(kind, snapshot), part.iter().map(|ready| &ready.intent));
-            let (plan, changes) = match self.changes(kind, plan) {
-                Ok(both) => both,
-                Err(error) => {
-                    unsealed = Some(error.to_string());
-                    return SealedChanges::default();
-                }
-            };
-            made = Some(plan);
-            changes
+            let (plan, changes) =
+                self.changes(kind, plan).map_err(|error| StoreError::Rejected { detail: error.to_string() })?;
+            Ok(((plan, Counts::of(&changes)), changes))
         };
-        let changes = self.store.commit(&self.fence, &request, &mut decide).await?;
-        match (made, unsealed) {
-            (Some(plan), None) => Ok((plan, changes)),
-            (_, detail) => {
-                Err(StoreError::Rejected { detail: detail.unwrap_or_else(|| "nothing was decided".to_owned()) })
-            }
-        }
+        self.store.commit_with(&self.fence, &request, decide).await
     }
 
     /// Turns a plan's rows into what the store writes.
@@ -240,11 +240,4 @@ fn split_or_settle(mut part: Vec<Asked>, error: &StoreError, settled: &mut Vec<S
     }
     let second = part.split_off(part.len() / 2);
     vec![part, second]
-}
-
-/// Microseconds since the Unix epoch.
-#[must_use]
-pub fn micros_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -23,7 +23,7 @@ use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
-use crate::store::{Fence, Store, StoreError, StoreErrorClass};
+use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
 pub use crate::source::target::Target;
 pub use observer::Observer;
@@ -70,7 +70,7 @@ impl Default for Options {
 /// What the engine works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ReconcilerStore>,
     pub target: Arc<dyn Target>,
     pub observer: Arc<dyn Observer>,
     pub fence: Fence,

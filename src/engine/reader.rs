@@ -12,7 +12,7 @@ use super::codec::Codec;
 use super::state::RowFact;
 use crate::registry::{Kind, Registry};
 use crate::resource::KindIndex;
-use crate::store::{Store, StoreError, StoreErrorClass};
+use crate::store::{RowStore, StoreError, StoreErrorClass};
 
 /// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
 const PAGE: u32 = 100;
@@ -44,7 +44,7 @@ pub enum Reading {
 /// Reads rows and turns them into facts.
 pub struct Reader {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn RowStore>,
     pub codec: Arc<Codec>,
     /// How many commits have ended, kept by the engine.
     pub commits: Arc<AtomicU64>,

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Committed, Committer, micros_now};
+use super::batch::{Committed, Committer};
 use super::codec::Codec;
 use super::reader::{Reader, Reading};
 use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
@@ -19,7 +19,7 @@ use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
 use crate::source::target::{Ack, TargetError};
-use crate::store::{LedgerEntry, StoreError, StoreErrorClass};
+use crate::store::{LedgerEntry, StoreError, StoreErrorClass, micros_now};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.
@@ -110,7 +110,7 @@ impl Shell {
         let (tell, readings) = mpsc::channel(4);
         let reader = Reader {
             registry: Arc::clone(&parts.registry),
-            store: Arc::clone(&parts.store),
+            store: Arc::clone(&parts.store) as _,
             codec: Arc::clone(&codec),
             commits: Arc::clone(&commits),
             tell,

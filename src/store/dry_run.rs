@@ -1,4 +1,4 @@
-//! A store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
+//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
 //!
 //! Whoever works on it sees its own commits, as on any store, so that a whole sync can be tried on what really
 //! stands there. What it would have written is told at the end.
@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::clock::micros_now;
 use super::{
-    Decide, Fence, LedgerEntry, MigrationPreview, Request, RowWrite, SealedChanges, Snapshot, Store, StoreError,
-    StoredRow, Table, VisitRow, check,
+    Decide, Fence, LedgerEntry, LedgerStore, MigrationPreview, ReconcilerStore, Request, RowStore, RowWrite,
+    SealedChanges, Snapshot, StoreError, StoredRow, Table, VisitRow, check,
 };
 use crate::resource::ObjectName;
 
@@ -39,10 +40,13 @@ impl RowChange {
     }
 }
 
-/// The other store, and what is different here.
+/// Store for a dry run: the one it reads through to, and what would be different there.
 pub struct DryRunStore {
-    store: Arc<dyn Store>,
-    preview: MigrationPreview,
+    store: Arc<dyn ReconcilerStore>,
+    /// Names of tables that are not there.
+    absent: Vec<String>,
+    /// Somebody has written to a ledger there.
+    has_ledger: bool,
     salt: [u8; 32],
     cluster: String,
     overlay: Mutex<Overlay>,
@@ -73,11 +77,16 @@ impl std::fmt::Debug for DryRunStore {
 
 impl DryRunStore {
     /// On a store as it would be after a migration. `cluster` is whose ledger may change.
-    pub async fn on(store: Arc<dyn Store>, preview: MigrationPreview, cluster: &str) -> Result<Self, StoreError> {
+    pub async fn on(
+        store: Arc<dyn ReconcilerStore>,
+        preview: MigrationPreview,
+        cluster: &str,
+    ) -> Result<Self, StoreError> {
         let mut overlay = Overlay::default();
         let mut after: Option<(String, String)> = None;
         // without a salt nobody has ever written an entry
-        while preview.salt.is_some() {
+        let has_ledger = preview.salt.is_some();
+        while has_ledger {
             let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
             let page = store.ledger(cluster, from, PAGE).await?;
             let Some(last) = page.last() else { break };
@@ -87,10 +96,11 @@ impl DryRunStore {
             }
         }
         let salt = preview.salt.unwrap_or_else(rand::random);
-        Ok(Self { store, preview, salt, cluster: cluster.to_owned(), overlay: Mutex::new(overlay) })
+        let (absent, cluster) = (preview.absent, cluster.to_owned());
+        Ok(Self { store, absent, has_ledger, salt, cluster, overlay: Mutex::new(overlay) })
     }
 
-    /// The fence to commit under.
+    /// The fence to commit under: there is one term, and nobody to depose.
     #[must_use]
     pub fn fence(&self) -> Fence {
         Fence { cluster: self.cluster.clone(), term: self.cluster.clone(), epoch: 0, holder: String::new() }
@@ -119,7 +129,7 @@ impl DryRunStore {
     }
 
     fn is_absent(&self, table: &Table) -> bool {
-        self.preview.absent.contains(&table.name)
+        self.absent.contains(&table.name)
     }
 
     async fn read_rows(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
@@ -128,7 +138,7 @@ impl DryRunStore {
 
     /// Entries of other clusters.
     async fn foreign_owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
-        if self.preview.salt.is_none() {
+        if !self.has_ledger {
             return Ok(Vec::new());
         }
         let mut owners = self.store.owners(kind, keys).await?;
@@ -236,32 +246,7 @@ fn written(row: &RowWrite, updated_at: i64) -> StoredRow {
 }
 
 #[async_trait]
-impl Store for DryRunStore {
-    async fn missing(&self, _tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        Ok(self.preview.missing.clone())
-    }
-
-    async fn migrate(&self, _tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn preview_migrations(
-        &self,
-        _tables: &[Table],
-        _create_orlojd_tables: bool,
-    ) -> Result<MigrationPreview, StoreError> {
-        Ok(self.preview.clone())
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        Ok(self.salt)
-    }
-
-    /// There is one term, and nobody to depose.
-    async fn take_leadership(&self, _term: &str, _holder: &str) -> Result<Fence, StoreError> {
-        Ok(self.fence())
-    }
-
+impl RowStore for DryRunStore {
     async fn commit(
         &self,
         _fence: &Fence,
@@ -334,8 +319,14 @@ impl Store for DryRunStore {
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Ok(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        Ok(micros_now())
+    }
+}
+
+#[async_trait]
+impl LedgerStore for DryRunStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        Ok(self.salt)
     }
 
     async fn ledger(
@@ -345,11 +336,7 @@ impl Store for DryRunStore {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         if cluster != self.cluster {
-            return if self.preview.salt.is_some() {
-                self.store.ledger(cluster, after, limit).await
-            } else {
-                Ok(Vec::new())
-            };
+            return if self.has_ledger { self.store.ledger(cluster, after, limit).await } else { Ok(Vec::new()) };
         }
         let after = after.map_or(Bound::Unbounded, |(kind, key)| Bound::Excluded((kind.to_owned(), key.to_owned())));
         let overlay = self.lock();

@@ -1,10 +1,11 @@
 //! The rows that orlojd reads, and the ledger that says which resource owns which row.
 //!
-//! One trait, two implementations, one test suite for both. A batch is read under lock, decided on by a pure
-//! function, and committed with its ledger entries in one transaction.
+//! One interface ([`Store`], the sum of what its callers need), two implementations, one test suite for both. A batch
+//! is read under lock, decided on by a pure function, and committed with its ledger entries in one transaction.
 
 mod check;
 mod client;
+mod clock;
 pub mod dry_run;
 pub mod open;
 pub mod postgres;
@@ -16,11 +17,10 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub use crate::crypto::Fingerprint;
 pub use crate::registry::table::{Column, Described, DescribedColumn, Table, TableOwner};
 use crate::resource::ObjectName;
-
-/// 128-bit keyed hash; keyed so that it tells nothing about secret material.
-pub type Fingerprint = [u8; 16];
+pub use clock::micros_now;
 
 /// A row to insert or to overwrite.
 #[derive(Clone, PartialEq, Eq)]
@@ -177,7 +177,7 @@ pub struct Fence {
 pub struct MigrationPreview {
     /// Names of tables that the migration would make: they hold nothing yet.
     pub absent: Vec<String>,
-    /// What would still be missing after it, as [`Store::missing`] tells it.
+    /// What would still be missing after it, as [`StoreAdmin::missing`] tells it.
     pub missing: Vec<String>,
     /// Of the ledger; `None` where there is no ledger, or one that nobody has written to.
     pub salt: Option<[u8; 32]>,
@@ -223,32 +223,9 @@ impl StoreError {
     }
 }
 
-/// Rows and ledger behind one interface.
+/// Rows of orlojd's tables, read and written.
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
-    /// privileges. Empty when ready.
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
-
-    /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
-    /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
-    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
-
-    /// Preview of [`Self::migrate`]: what it would make and what would still be missing then. Writes nothing, and asks for no more
-    /// privileges than reading needs.
-    async fn preview_migrations(
-        &self,
-        tables: &[Table],
-        create_orlojd_tables: bool,
-    ) -> Result<MigrationPreview, StoreError>;
-
-    /// Random salt of the ledger, made once: part of every fingerprint's key.
-    async fn salt(&self) -> Result<[u8; 32], StoreError>;
-
-    /// Starts a new term: raises its epoch by one and returns the fence to commit under, for the cluster of the same
-    /// name.
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError>;
-
+pub trait RowStore: Send + Sync {
     /// Reads under lock, lets `decide` say what to write, commits it under `fence`, in one transaction.
     /// `decide` may be called again with a newer snapshot when rows or entries changed in between: it has to
     /// depend on nothing but its argument. When it wants nothing written, the store writes nothing.
@@ -276,6 +253,13 @@ pub trait Store: Send + Sync {
 
     /// The store's clock, microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64, StoreError>;
+}
+
+/// Ledger of owners, read; it is written together with the rows.
+#[async_trait]
+pub trait LedgerStore: Send + Sync {
+    /// Random salt of the ledger, made once: part of every fingerprint's key.
+    async fn salt(&self) -> Result<[u8; 32], StoreError>;
 
     /// Ledger entries of a cluster in (kind, key) order, after `after`, at most `limit`.
     async fn ledger(
@@ -287,13 +271,73 @@ pub trait Store: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
+}
+
+/// Terms of leadership, kept where the rows are.
+#[async_trait]
+pub trait Leadership: Send + Sync {
+    /// Starts a new term: raises its epoch by one and returns the fence to commit under, for the cluster of the same
+    /// name.
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError>;
+}
+
+/// Set-up and end of a store: its tables, made and described.
+#[async_trait]
+pub trait StoreAdmin: Send + Sync {
+    /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
+    /// privileges. Empty when ready.
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
+
+    /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
+    /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
+    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
+
+    /// Preview of [`Self::migrate`]: what it would make and what would still be missing then. Writes nothing, and asks
+    /// for no more privileges than reading needs.
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError>;
 
     /// Columns and at most `limit` rows of a table, whoever made it; `None` where there is none of that name.
-    async fn describe(&self, _table: &str, _limit: u32) -> Result<Option<Described>, StoreError> {
-        Err(StoreError::Setup { detail: "it cannot tell what tables look like".to_owned() })
-    }
+    async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError>;
 
     /// Waits until nothing is under way and lets go of the store. A SQLite file is tidied up by that: a process that
     /// just ends leaves an empty log beside it.
     async fn close(&self) {}
+}
+
+/// Store as the reconciler needs it: rows and their ledger, with a fence that somebody else has taken.
+pub trait ReconcilerStore: RowStore + LedgerStore {}
+
+impl<S: RowStore + LedgerStore + ?Sized> ReconcilerStore for S {}
+
+/// Store as it is opened from a URL: all that a database can do.
+pub trait Store: ReconcilerStore + Leadership + StoreAdmin {}
+
+impl<S: ReconcilerStore + Leadership + StoreAdmin + ?Sized> Store for S {}
+
+impl dyn ReconcilerStore + '_ {
+    /// Commits as [`RowStore::commit`] does, and hands on what the decision that was committed made besides. A
+    /// decision that fails writes nothing.
+    pub async fn commit_with<D: Send, E: From<StoreError> + Send>(
+        &self,
+        fence: &Fence,
+        request: &Request<'_>,
+        mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
+    ) -> Result<D, E> {
+        // no store commits without a decision; one that did would have nothing to hand on
+        let mut decision = Err(StoreError::Setup { detail: "it committed without a decision".to_owned() }.into());
+        let mut changes_of = |snapshot: &Snapshot| {
+            let (made, changes) = match decide(snapshot) {
+                Ok((made, changes)) => (Ok(made), changes),
+                Err(error) => (Err(error), SealedChanges::default()),
+            };
+            decision = made;
+            changes
+        };
+        self.commit(fence, request, &mut changes_of).await?;
+        decision
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use orloj_operator::store::{
-    Decide, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Snapshot, Store, StoreError, StoredRow,
-    Table, VisitRow,
+    Decide, Fence, LedgerEntry, LedgerStore, Request, RowStore, SealedChanges, Snapshot, StoreError, StoredRow, Table,
+    VisitRow,
 };
 use serde_json::Value;
 
@@ -28,6 +28,13 @@ impl Memory {
     pub fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().expect("no panic while held")
     }
+
+    /// Another leader starts its term.
+    pub fn take_leadership(&self, cluster: &str) -> Fence {
+        let mut inner = self.inner();
+        inner.epoch += 1;
+        Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch, holder: "me".to_owned() }
+    }
 }
 
 fn away() -> StoreError {
@@ -35,29 +42,7 @@ fn away() -> StoreError {
 }
 
 #[async_trait]
-impl Store for Memory {
-    async fn missing(&self, _: &[Table]) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn migrate(&self, _: &[Table], _: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn preview_migrations(&self, _: &[Table], _: bool) -> Result<MigrationPreview, StoreError> {
-        Ok(MigrationPreview { salt: Some([7; 32]), ..MigrationPreview::default() })
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        Ok([7; 32])
-    }
-
-    async fn take_leadership(&self, cluster: &str, _: &str) -> Result<Fence, StoreError> {
-        let mut inner = self.inner();
-        inner.epoch += 1;
-        Ok(Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch, holder: "me".to_owned() })
-    }
-
+impl RowStore for Memory {
     async fn commit(
         &self,
         fence: &Fence,
@@ -126,6 +111,13 @@ impl Store for Memory {
 
     async fn now(&self) -> Result<i64, StoreError> {
         Ok(0)
+    }
+}
+
+#[async_trait]
+impl LedgerStore for Memory {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
     }
 
     async fn ledger(&self, _: &str, after: Option<(&str, &str)>, _: u32) -> Result<Vec<LedgerEntry>, StoreError> {

@@ -12,7 +12,7 @@ use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
 use orloj_operator::source::target::TargetError;
-use orloj_operator::store::Store as _;
+use orloj_operator::store::{LedgerStore as _, RowStore as _};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -229,7 +229,7 @@ impl World {
         self.calls.clear();
         self.batch = None;
         self.state = fresh_state(&self.registry, &self.fingerprinter);
-        self.committer.fence = self.store.take_leadership("us", "me").await.expect("always there");
+        self.committer.fence = self.store.take_leadership("us");
         for entry in self.store.ledger("us", None, 0).await.expect("always there") {
             self.state.remember(entry);
         }

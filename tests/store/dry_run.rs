@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::dry_run::DryRunStore;
-use orloj_operator::store::{LedgerEntry, SealedChanges, Snapshot, Store, StoredRow};
+use orloj_operator::store::{LedgerEntry, LedgerStore, RowStore, SealedChanges, Snapshot, StoredRow};
 
 use crate::bed::{Bed, entry, key, object, request_for, tables, tool_row, tools};
 
@@ -18,7 +18,7 @@ pub async fn a_dry_run_reads_as_if_it_had_been_written(bed: &Bed) {
     assert_eq!(preview.salt, None);
     bed.store.salt().await.unwrap();
     let preview = bed.store.preview_migrations(&tables(), false).await.unwrap();
-    let dry_run = DryRunStore::on(Arc::clone(&bed.store), preview, "c").await.unwrap();
+    let dry_run = DryRunStore::on(Arc::clone(&bed.store) as _, preview, "c").await.unwrap();
 
     let keys: Vec<String> = ["a/0", "a/2", "a/3", "a/4", "c/1"].map(key).into();
     let objects: Vec<ObjectName> = vec![object("b/1")];
@@ -83,7 +83,7 @@ pub async fn a_dry_run_reads_as_if_it_had_been_written(bed: &Bed) {
 }
 
 /// All rows of tools, page by page.
-async fn paged(store: &dyn Store, limit: u32) -> Vec<(String, serde_json::Value)> {
+async fn paged(store: &dyn RowStore, limit: u32) -> Vec<(String, serde_json::Value)> {
     let (mut rows, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = store.rows(&tools(), after.as_deref(), limit).await.unwrap();

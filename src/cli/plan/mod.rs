@@ -30,6 +30,7 @@ use crate::resource::{KindIndex, ResourceId};
 use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::Reader;
 use crate::source::{Scope, SourceEvent};
+use crate::store::LedgerStore as _;
 use crate::store::Store;
 use crate::store::dry_run::DryRunStore;
 use crate::store::open::{StoreUrl, open_read_only};
@@ -112,10 +113,9 @@ async fn run_dry(
     terminal: &Terminal,
 ) -> Result<DryRun, CliError> {
     let (tell_noted, noted) = mpsc::unbounded_channel();
-    let store: Arc<dyn Store> = Arc::clone(dry_run) as Arc<dyn Store>;
     let parts = Parts {
         registry: Arc::clone(registry),
-        store,
+        store: Arc::clone(dry_run) as _,
         target: source.target,
         observer: Arc::new(Observed::new(tell_noted)),
         fence: dry_run.fence(),

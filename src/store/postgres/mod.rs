@@ -21,8 +21,8 @@ pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
 use super::{
-    Decide, Described, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Store, StoreError, StoredRow,
-    Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
 use connect::{Access, Connections, discard_if_broken};
 use statements::PgStatements;
@@ -93,38 +93,7 @@ macro_rules! query {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        query!(self, connection => schema::missing(connection, tables))
-    }
-
-    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError> {
-        timed(async {
-            let mut connection = self.connections.acquire().await?;
-            let result = schema::migrate(&mut connection, tables, create_orlojd_tables).await;
-            discard_if_broken(connection, result)
-        })
-        .await
-    }
-
-    async fn preview_migrations(
-        &self,
-        tables: &[Table],
-        create_orlojd_tables: bool,
-    ) -> Result<MigrationPreview, StoreError> {
-        let (found, foreign) =
-            query!(self, connection => schema::preview_migrations(connection, tables, create_orlojd_tables))?;
-        foreign.map_or(Ok(found), Err)
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        query!(self, connection => read::salt(connection))
-    }
-
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self, connection => read::take_leadership(connection, term, holder))
-    }
-
+impl RowStore for PostgresStore {
     async fn commit(
         &self,
         fence: &Fence,
@@ -158,6 +127,13 @@ impl Store for PostgresStore {
     async fn now(&self) -> Result<i64, StoreError> {
         query!(self, connection => read::now(connection))
     }
+}
+
+#[async_trait]
+impl LedgerStore for PostgresStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        query!(self, connection => read::salt(connection))
+    }
 
     async fn ledger(
         &self,
@@ -170,6 +146,39 @@ impl Store for PostgresStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         query!(self, connection => read::owners(connection, kind, keys))
+    }
+}
+
+#[async_trait]
+impl Leadership for PostgresStore {
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self, connection => read::take_leadership(connection, term, holder))
+    }
+}
+
+#[async_trait]
+impl StoreAdmin for PostgresStore {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+        query!(self, connection => schema::missing(connection, tables))
+    }
+
+    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.connections.acquire().await?;
+            let result = schema::migrate(&mut connection, tables, create_orlojd_tables).await;
+            discard_if_broken(connection, result)
+        })
+        .await
+    }
+
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
+        let (found, foreign) =
+            query!(self, connection => schema::preview_migrations(connection, tables, create_orlojd_tables))?;
+        foreign.map_or(Ok(found), Err)
     }
 
     async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {

@@ -6,7 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use super::super::{Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check};
+use super::super::{
+    Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check, micros_now,
+};
 use super::classify::store_error;
 use super::ledger::{STATEMENTS, put_text, values};
 use super::read::{self, SqliteStatements};
@@ -172,7 +174,7 @@ fn update_text(table: &Table, rows: usize) -> String {
 }
 
 async fn write_rows(connection: &mut SqliteConnection, text: String, rows: &[RowWrite]) -> Result<(), sqlx::Error> {
-    let now = read::clock();
+    let now = micros_now();
     // only the text for one row is worth a place in the statement cache
     let mut query = sqlx::query(AssertSqlSafe(text)).persistent(rows.len() == 1);
     for row in rows {

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use sqlx::SqliteConnection;
 
-use super::read::{self, Text};
+use super::super::micros_now;
+use super::read::Text;
 use super::schema::present;
 
 pub(super) const LEDGER: &str = "orloj_operator_ledger";
@@ -140,7 +141,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sql
         sqlx::query("INSERT INTO orloj_operator_migrations VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
             .bind(migration.version)
             .bind(migration.name)
-            .bind(read::clock())
+            .bind(micros_now())
             .execute(&mut *connection)
             .await?;
     }

@@ -19,8 +19,8 @@ pub use connect::SqliteOptions;
 
 use super::client::timed;
 use super::{
-    Decide, Described, Fence, LedgerEntry, MigrationPreview, Request, SealedChanges, Store, StoreError, StoredRow,
-    Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
@@ -96,44 +96,7 @@ macro_rules! query {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
-    }
-
-    /// All tables are ours here, whoever their owner is in Postgres.
-    async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
-        timed(async {
-            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
-            schema::migrate(&mut connection, tables).await
-        })
-        .await
-    }
-
-    async fn preview_migrations(
-        &self,
-        tables: &[Table],
-        _create_orlojd_tables: bool,
-    ) -> Result<MigrationPreview, StoreError> {
-        if self.absent {
-            let absent = tables.iter().map(|table| table.name.clone()).collect();
-            return Ok(MigrationPreview { absent, ..MigrationPreview::default() });
-        }
-        let preview = timed(async {
-            let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
-            schema::preview_migrations(&mut connection, tables).await
-        });
-        self.checked(preview.await?)
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        self.checked(query!(self.pools.writer, connection => read::salt(&mut connection))?)
-    }
-
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self.pools.writer, connection => read::take_leadership(&mut connection, term, holder))
-    }
-
+impl RowStore for SqliteStore {
     async fn commit(
         &self,
         fence: &Fence,
@@ -166,7 +129,15 @@ impl Store for SqliteStore {
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
-        Ok(read::clock())
+        // SQLite's own clock counts milliseconds
+        Ok(micros_now())
+    }
+}
+
+#[async_trait]
+impl LedgerStore for SqliteStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        self.checked(query!(self.pools.writer, connection => read::salt(&mut connection))?)
     }
 
     async fn ledger(
@@ -180,6 +151,45 @@ impl Store for SqliteStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         self.checked(query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))?)
+    }
+}
+
+#[async_trait]
+impl Leadership for SqliteStore {
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self.pools.writer, connection => read::take_leadership(&mut connection, term, holder))
+    }
+}
+
+#[async_trait]
+impl StoreAdmin for SqliteStore {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+        query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
+    }
+
+    /// All tables are ours here, whoever their owner is in Postgres.
+    async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            schema::migrate(&mut connection, tables).await
+        })
+        .await
+    }
+
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        _create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
+        if self.absent {
+            let absent = tables.iter().map(|table| table.name.clone()).collect();
+            return Ok(MigrationPreview { absent, ..MigrationPreview::default() });
+        }
+        let preview = timed(async {
+            let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
+            schema::preview_migrations(&mut connection, tables).await
+        });
+        self.checked(preview.await?)
     }
 
     async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {

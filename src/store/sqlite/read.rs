@@ -1,7 +1,6 @@
 //! Everything that only reads, and the two small writes that need no batch: salt and epoch.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::TryStreamExt as _;
 use serde_json::Value;
@@ -12,12 +11,7 @@ use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, Table, VisitRow};
 use super::ledger::STATEMENTS;
 use super::schema::quoted;
 use crate::resource::ObjectName;
-
-/// The host's clock, microseconds since the Unix epoch; SQLite's own counts milliseconds.
-pub(super) fn clock() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
+use crate::store::micros_now;
 
 /// A statement text that is cheap to pass to sqlx many times.
 #[derive(Clone, Debug)]
@@ -159,7 +153,7 @@ pub(super) async fn take_leadership(
     )
     .bind(term)
     .bind(holder)
-    .bind(clock())
+    .bind(micros_now())
     .fetch_one(connection)
     .await?;
     Ok(Fence { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() })
