@@ -82,19 +82,9 @@ impl DryRunStore {
         preview: MigrationPreview,
         cluster: &str,
     ) -> Result<Self, StoreError> {
-        let mut overlay = Overlay::default();
-        let mut after: Option<(String, String)> = None;
         // without a salt nobody has ever written an entry
         let has_ledger = preview.salt.is_some();
-        while has_ledger {
-            let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
-            let page = store.ledger(cluster, from, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.kind.clone(), last.key.clone()));
-            for entry in page {
-                overlay.put(entry);
-            }
-        }
+        let overlay = if has_ledger { Overlay::over(store.as_ref(), cluster).await? } else { Overlay::default() };
         let salt = preview.salt.unwrap_or_else(rand::random);
         let (absent, cluster) = (preview.absent, cluster.to_owned());
         Ok(Self { store, absent, has_ledger, salt, cluster, overlay: Mutex::new(overlay) })
@@ -103,7 +93,7 @@ impl DryRunStore {
     /// The fence to commit under: there is one term, and nobody to depose.
     #[must_use]
     pub fn fence(&self) -> Fence {
-        Fence { cluster: self.cluster.clone(), term: self.cluster.clone(), epoch: 0, holder: String::new() }
+        Fence::of(&self.cluster, 0, "")
     }
 
     /// The rows that would be other than they are, by table and key.
@@ -190,6 +180,21 @@ impl DryRunStore {
 }
 
 impl Overlay {
+    /// All entries of a cluster, and no row yet.
+    async fn over(store: &dyn ReconcilerStore, cluster: &str) -> Result<Self, StoreError> {
+        let mut overlay = Self::default();
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
+            let page = store.ledger(cluster, from, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(overlay) };
+            after = Some((last.kind.clone(), last.key.clone()));
+            for entry in page {
+                overlay.put(entry);
+            }
+        }
+    }
+
     fn row(&self, table: &Table, key: &str) -> Option<&OverlaidRow> {
         self.rows.get(&table.name)?.get(key)
     }

@@ -9,6 +9,8 @@ mod clock;
 pub mod dry_run;
 pub mod open;
 pub mod postgres;
+mod reads;
+mod sql;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -170,6 +172,14 @@ pub struct Fence {
     pub epoch: i64,
     /// Who took the term: after a backup was restored, two leaders may have counted up to one epoch.
     pub holder: String,
+}
+
+impl Fence {
+    /// The fence of a term, for the cluster of the same name.
+    #[must_use]
+    pub fn of(term: &str, epoch: i64, holder: &str) -> Self {
+        Self { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() }
+    }
 }
 
 /// A store as it would be after a migration, for those who only look.

@@ -33,7 +33,7 @@ impl Memory {
     pub fn take_leadership(&self, cluster: &str) -> Fence {
         let mut inner = self.inner();
         inner.epoch += 1;
-        Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch, holder: "me".to_owned() }
+        Fence::of(cluster, inner.epoch, "me")
     }
 }
 

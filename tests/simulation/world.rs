@@ -12,7 +12,7 @@ use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
 use orloj_operator::source::target::TargetError;
-use orloj_operator::store::{LedgerStore as _, RowStore as _};
+use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -79,12 +79,7 @@ impl World {
             registry: Arc::clone(&registry),
             store: store.clone(),
             codec: Arc::clone(&codec),
-            fence: orloj_operator::store::Fence {
-                cluster: "us".to_owned(),
-                term: "us".to_owned(),
-                epoch: 0,
-                holder: "me".to_owned(),
-            },
+            fence: Fence::of("us", 0, "me"),
             require_encryption: false,
         };
         let state = fresh_state(&registry, &fingerprinter);

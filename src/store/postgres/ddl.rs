@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::super::sql::quoted;
 use super::super::{Table, TableOwner};
-use super::statements::{SCHEMA, literal, quoted};
+use super::statements::{SCHEMA, literal};
 
 /// One step of the ledger's schema.
 pub(super) struct PgMigration {

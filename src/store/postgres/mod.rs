@@ -10,9 +10,8 @@ mod read;
 mod schema;
 mod statements;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -20,6 +19,7 @@ pub use connect::DsnSource;
 pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
+use super::sql::StatementCache;
 use super::{
     Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
     StoreAdmin, StoreError, StoredRow, Table, VisitRow,
@@ -30,7 +30,7 @@ use statements::PgStatements;
 /// Rows and ledger in a Postgres database.
 pub struct PostgresStore {
     connections: Connections,
-    statements: RwLock<HashMap<Table, Arc<PgStatements>>>,
+    statements: StatementCache<PgStatements>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -51,16 +51,11 @@ impl PostgresStore {
     }
 
     async fn open_for(source: DsnSource, access: Access) -> Result<Self, StoreError> {
-        Ok(Self { connections: Connections::new(source, access).await?, statements: RwLock::default() })
+        Ok(Self { connections: Connections::new(source, access).await?, statements: StatementCache::default() })
     }
 
     fn statements(&self, table: &Table) -> Arc<PgStatements> {
-        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
-            return Arc::clone(known);
-        }
-        let built = Arc::new(PgStatements::new(table));
-        let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(table.clone()).or_insert(built))
+        self.statements.get(table, PgStatements::new)
     }
 }
 

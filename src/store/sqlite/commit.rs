@@ -6,13 +6,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
+use super::super::sql::quoted;
 use super::super::{
     Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check, micros_now,
 };
 use super::classify::store_error;
-use super::ledger::{STATEMENTS, put_text, values};
-use super::read::{self, SqliteStatements};
-use super::schema::quoted;
+use super::read;
+use super::statements::{LEDGER, SqliteStatements, json, put_text, values};
 
 /// Rows a statement; SQLite takes 32766 values in one.
 const CHUNK: usize = 500;
@@ -55,7 +55,7 @@ async fn look(
     request: &Request<'_>,
 ) -> Result<(Snapshot, HashSet<String>), sqlx::Error> {
     let objects: Vec<[&str; 2]> = request.objects.iter().map(|o| [&*o.namespace, &*o.name]).collect();
-    let held = sqlx::query(STATEMENTS.held.sql())
+    let held = sqlx::query(LEDGER.held.sql())
         .bind(request.cluster)
         .bind(request.kind)
         .bind(json(&objects))
@@ -63,16 +63,15 @@ async fn look(
         .await?;
     let mut snapshot = Snapshot::default();
     for row in &held {
-        let entry = read::entry(row)?;
+        let entry = read::entry(row, 0)?;
         snapshot.by_object.insert(entry.object.clone(), entry);
     }
     let keys: HashSet<String> =
         request.keys.iter().cloned().chain(snapshot.by_object.values().map(|entry| entry.key.clone())).collect();
     let wanted = json(&keys.iter().collect::<Vec<_>>());
-    let entries =
-        sqlx::query(STATEMENTS.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
+    let entries = sqlx::query(LEDGER.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
     for row in &entries {
-        let entry = read::entry(row)?;
+        let entry = read::entry(row, 0)?;
         snapshot.by_key.insert(entry.key.clone(), entry);
     }
     let rows = sqlx::query(statements.among.sql()).bind(&wanted).fetch_all(&mut *connection).await?;
@@ -81,11 +80,6 @@ async fn look(
         .map(|row| Ok((row.try_get(0)?, read::payload(row, 1)?)))
         .collect::<Result<HashMap<_, _>, sqlx::Error>>()?;
     Ok((snapshot, keys))
-}
-
-fn json(texts: &impl serde::Serialize) -> String {
-    // texts always serialise
-    serde_json::to_string(texts).unwrap_or_default()
 }
 
 /// Postgres refuses U+0000 and broken JSON (`kinds/ORLOJD.md` 5.6); SQLite would take both.

@@ -8,30 +8,31 @@ mod ledger;
 mod read;
 mod read_mode;
 mod schema;
+mod statements;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use connect::SqliteOptions;
 
 use super::client::timed;
+use super::sql::StatementCache;
 use super::{
     Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
     StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
-use read::SqliteStatements;
 use read_mode::{FoundFile, ImmutableFile, ReadMode, inspect_file};
+use statements::SqliteStatements;
 
 /// Rows and ledger in a SQLite file.
 pub struct SqliteStore {
     pools: Pools,
     options: SqliteOptions,
-    statements: RwLock<HashMap<Table, Arc<SqliteStatements>>>,
+    statements: StatementCache<SqliteStatements>,
     /// Opened to be read, and not there.
     absent: bool,
     /// Opened as a file that nobody changes.
@@ -60,7 +61,7 @@ impl SqliteStore {
     }
 
     fn with(pools: Pools, options: &SqliteOptions) -> Self {
-        Self { pools, options: options.clone(), statements: RwLock::default(), absent: false, immutable: None }
+        Self { pools, options: options.clone(), statements: StatementCache::default(), absent: false, immutable: None }
     }
 
     /// What was read, unless the file has changed meanwhile.
@@ -72,12 +73,7 @@ impl SqliteStore {
     }
 
     fn statements(&self, table: &Table) -> Arc<SqliteStatements> {
-        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
-            return Arc::clone(known);
-        }
-        let built = Arc::new(SqliteStatements::new(table));
-        let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(table.clone()).or_insert(built))
+        self.statements.get(table, SqliteStatements::new)
     }
 }
 

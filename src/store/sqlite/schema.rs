@@ -7,15 +7,13 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
+use super::super::sql::quoted;
 use super::super::{MigrationPreview, StoreError, Table, check};
 use super::classify::store_error;
-use super::{ledger, read};
+use super::ledger;
+use super::read::{self, present};
 
 const CLOCK: &str = "(CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
-
-pub(super) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
 
 fn common() -> [(&'static str, String); 7] {
     [
@@ -37,10 +35,6 @@ fn columns(table: &Table) -> Vec<(String, String)> {
         .map(|c| (c.name.clone(), format!("TEXT NOT NULL DEFAULT '{}'", c.default.replace('\'', "''"))))
         .collect();
     common.into_iter().chain(derived).collect()
-}
-
-pub(super) async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(connection).await
 }
 
 /// One sentence for each table or column that is not there.
