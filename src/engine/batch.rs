@@ -3,13 +3,13 @@
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use super::codec::Codec;
 use super::state::{Batch, Item, Settled, SettledItem, Settlement, Work};
 use crate::desired::{SUSPEND, retains};
 use crate::plan::{self, Context, Intent, Plan, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::reasons;
+use crate::store::sealing::Codec;
 use crate::store::{
     Fence, Fingerprint, ReconcilerStore, Request, SealedChanges, Snapshot, StoreError, StoreErrorClass, micros_now,
 };

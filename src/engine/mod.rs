@@ -4,12 +4,12 @@
 //! batches, calls to the source and reading back run beside it and report to it.
 
 pub mod batch;
-pub mod codec;
 pub mod index;
 pub mod lanes;
 pub mod observer;
 pub mod outage;
 pub mod reader;
+pub mod row_fact;
 mod shell;
 pub mod state;
 
@@ -23,6 +23,7 @@ use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
+use crate::store::sealing::Codec;
 use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
 pub use crate::source::target::Target;
@@ -110,7 +111,7 @@ pub async fn run(
     let salt = patiently(&options, observer, &stop, || parts.store.salt());
     let Some(salt) = alive_during(observer, salt).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
-    let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
+    let codec = Arc::new(Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
     Box::pin(shell::Shell::new(parts, options, fingerprinter, codec, events, stop).run()).await
 }
 

@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Committed, Committer};
-use super::codec::Codec;
 use super::reader::{Reader, Reading};
 use super::state::{Batch, Job, Load, Moment, RowFact, State, UnderWay};
 use super::{EngineError, Options, Parts, alive_during, patiently};
@@ -19,6 +18,7 @@ use crate::crypto::Fingerprinter;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::SourceEvent;
 use crate::source::target::{Ack, TargetError};
+use crate::store::sealing::Codec;
 use crate::store::{LedgerEntry, StoreError, StoreErrorClass, micros_now};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays

@@ -10,6 +10,7 @@ pub mod dry_run;
 pub mod open;
 pub mod postgres;
 mod reads;
+pub mod sealing;
 mod sql;
 pub mod sqlite;
 
@@ -24,7 +25,7 @@ pub use crate::registry::table::{Column, Described, DescribedColumn, Table, Tabl
 use crate::resource::ObjectName;
 pub use clock::micros_now;
 
-/// A row to insert or to overwrite.
+/// Row to insert or to overwrite, its secret values sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowWrite {
     /// Scoped key, `<namespace>/<name>`: column `name`.
@@ -44,7 +45,7 @@ impl fmt::Debug for RowWrite {
     }
 }
 
-/// A row as read.
+/// Row as read, its secret values sealed.
 #[derive(Clone, PartialEq)]
 pub struct StoredRow {
     pub key: String,
@@ -107,7 +108,7 @@ pub struct Request<'a> {
     pub keys: &'a [String],
 }
 
-/// What stood in the store, read under lock.
+/// Snapshot of what stood in the store, read under lock; the secret values of its rows are sealed.
 #[derive(Clone, Default)]
 pub struct Snapshot {
     pub rows: HashMap<String, Value>,

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use orloj_operator::crypto::{Fingerprinter, Vault};
 use orloj_operator::engine::batch::Committer;
-use orloj_operator::engine::codec::Codec;
+use orloj_operator::engine::row_fact;
 use orloj_operator::engine::state::{Batch, Job, Moment, Prune, State};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
 use orloj_operator::source::target::TargetError;
+use orloj_operator::store::sealing::Codec;
 use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -239,7 +240,7 @@ impl World {
         let read_at = self.state.commits();
         let Ok(rows) = self.store.rows(&kind.store.table, None, 0).await else { return };
         self.state.begin_sweep();
-        let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+        let facts = rows.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
         let moment = self.moment();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
         self.state.end_sweep(KIND, read_at, moment);

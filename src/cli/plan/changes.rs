@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::fields::{Field, differences};
 use crate::cli::sync::line::{Fate, HAS_LEFT, LeftRow, Word};
-use crate::engine::codec::Codec;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
 use crate::store::dry_run::RowChange;
+use crate::store::sealing::Codec;
 
 /// What would become of a row, or of a resource that gets none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

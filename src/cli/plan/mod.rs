@@ -23,7 +23,6 @@ use super::{CliError, Ended, check_paths, output, secret_key, stop_on_signals, s
 use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
-use crate::engine::codec::Codec;
 use crate::engine::{self, EngineError, Options, Parts, Target};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
@@ -34,6 +33,7 @@ use crate::store::LedgerStore as _;
 use crate::store::Store;
 use crate::store::dry_run::DryRunStore;
 use crate::store::open::{StoreUrl, open_read_only};
+use crate::store::sealing::Codec;
 use crate::telemetry::Terminal;
 
 use changes::{Account, Change, Changes};

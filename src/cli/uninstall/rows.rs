@@ -10,12 +10,12 @@ use super::unless_deposed;
 use crate::cli::CliError;
 use crate::crypto::{Fingerprinter, Vault};
 use crate::engine::batch::Committer;
-use crate::engine::codec::Codec;
 use crate::engine::lanes::Lane;
 use crate::engine::state::{Batch, Item, Settled, Work};
 use crate::plan::Outcome;
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ObjectName};
+use crate::store::sealing::Codec;
 use crate::store::{Fence, LedgerEntry, Store, StoreError, StoreErrorClass};
 
 /// Between two tries of a store that is away.
