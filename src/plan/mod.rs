@@ -6,15 +6,13 @@
 mod drift;
 mod working;
 
-use std::collections::HashMap;
-use std::fmt;
-
 use serde_json::Value;
 
 use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::{Reason, Runtime};
+use crate::store::sealing::{OpenedRow, OpenedSnapshot, PlannedRow};
 use crate::store::{Fingerprint, LedgerEntry};
 
 pub use drift::{Drift, DriftCause};
@@ -50,37 +48,6 @@ pub struct Remove {
     pub key: String,
     /// Leave the row, but give it up (`orloj.dev/deletion-policy: retain`).
     pub retain: bool,
-}
-
-/// A row as read, secret values opened.
-#[derive(Clone)]
-pub struct Row {
-    pub stored: Stored,
-    /// The whole payload.
-    pub payload: Value,
-    /// No secret material in the clear though a key is configured.
-    pub sealed: bool,
-    /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
-    pub unreadable: Option<String>,
-}
-
-/// Without the payload: its secret values are in the clear.
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row")
-            .field("stored", &self.stored)
-            .field("sealed", &self.sealed)
-            .field("unreadable", &self.unreadable)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What stands in the store, read under lock.
-#[derive(Clone, Debug, Default)]
-pub struct View {
-    pub rows: HashMap<String, Row>,
-    pub by_key: HashMap<String, LedgerEntry>,
-    pub by_object: HashMap<ObjectName, LedgerEntry>,
 }
 
 /// How a row came to be what it is.
@@ -161,22 +128,6 @@ pub struct AbandonedRow {
     pub retained: bool,
 }
 
-/// A row to write: its complete payload.
-#[derive(Clone, PartialEq)]
-pub struct PlannedRow {
-    pub key: String,
-    pub payload: Value,
-    /// Secret values are as they stood in the store, since they could not be opened; else they are in the clear.
-    pub as_stored: bool,
-}
-
-/// Without the payload: its secret values are in the clear.
-impl fmt::Debug for PlannedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlannedRow").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
 /// Everything to write for a batch, and what it means for each resource.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -204,7 +155,11 @@ pub struct Context<'a> {
 
 /// Decides on a batch. Each object stands in it at most once.
 #[must_use]
-pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>) -> Plan {
+pub fn plan<'b>(
+    context: Context<'_>,
+    view: OpenedSnapshot,
+    batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>,
+) -> Plan {
     let mut working = Working::new(context, view);
     let outcomes = batch
         .into_iter()
@@ -310,7 +265,7 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
 }
 
 /// Why a row must not be overwritten, if so.
-fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<ItemResult> {
+fn refusal(row: &OpenedRow, owned: bool, damaged: bool) -> Option<ItemResult> {
     if let Some(text) = row.unreadable.as_ref().filter(|_| !damaged) {
         return Some(ItemResult::Refused { reason: Reason::SecretUnreadable, text: text.clone() });
     }
@@ -324,7 +279,7 @@ fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<ItemResult> {
 }
 
 /// Whether the original operator wrote this row for the object (`kinds/ORLOJD.md` 3.1).
-fn was_written_for(row: &Row, object: &ObjectName) -> bool {
+fn was_written_for(row: &OpenedRow, object: &ObjectName) -> bool {
     let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
     let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
     annotation(MANAGED_BY) == Some(MANAGED_BY_VALUE)
@@ -334,7 +289,7 @@ fn was_written_for(row: &Row, object: &ObjectName) -> bool {
 
 /// What the runtime says of a row; `None` is a row that is about to be inserted.
 #[must_use]
-pub fn runtime_of(kind: &Kind, row: Option<&Row>) -> Runtime {
+pub fn runtime_of(kind: &Kind, row: Option<&OpenedRow>) -> Runtime {
     if !kind.runtime_reports {
         return Runtime::Silent;
     }

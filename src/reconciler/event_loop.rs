@@ -8,8 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Committed, Committer, micros_now};
-use super::codec::Codec;
+use super::batch::{Committed, Committer};
 use super::row_events::RowEvents;
 use super::state::{Batch, BatchInFlight, Job, Load, Moment, State};
 use super::{Options, Parts, ReconcilerError, alive_during, patiently};
@@ -18,7 +17,8 @@ use crate::crypto::Fingerprinter;
 use crate::resource::{Resource, ResourceId};
 use crate::source::SourceEvent;
 use crate::source::target::{Ack, TargetError};
-use crate::store::{StoreError, StoreErrorClass};
+use crate::store::sealing::Codec;
+use crate::store::{StoreError, StoreErrorClass, micros_now};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.

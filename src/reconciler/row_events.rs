@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::codec::Codec;
 use super::event_loop::{EventLoop, joined, moment};
 use super::row_reader::{RowReader, RowReaderEvent};
 use super::state::RowFact;
 use super::{Parts, ReconcilerError};
 use crate::resource::KindIndex;
+use crate::store::sealing::Codec;
 use crate::store::{LedgerEntry, StoreError};
 
 /// A full look follows when rows could not be read: a store that comes back may be another one, and that it is back
@@ -57,7 +57,7 @@ impl RowEvents {
         let (tell, events) = mpsc::channel(4);
         let (sender, replies) = mpsc::channel(16);
         let reader =
-            RowReader { registry: Arc::clone(&parts.registry), store: Arc::clone(&parts.store), codec, commits, tell };
+            RowReader { registry: Arc::clone(&parts.registry), store: Arc::clone(&parts.store) as _, codec, commits, tell };
         Self {
             events,
             reader: Some(reader),

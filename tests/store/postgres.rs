@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::postgres::{grants, migration_sql};
-use orloj_operator::store::{Changes, StoreErrorClass};
+use orloj_operator::store::{SealedChanges, StoreErrorClass};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -126,10 +126,10 @@ async fn nothing_to_write_writes_nothing() {
 
 /// A server of its own for the same reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_reads_as_if_it_had_been_written() {
+async fn a_dry_run_reads_as_if_it_had_been_written() {
     let server = Server::start();
     let bed = migrated(empty_bed(server.database().await).await).await;
-    crate::rehearsal::a_rehearsal_reads_as_if_it_had_been_written(&bed).await;
+    crate::dry_run::a_dry_run_reads_as_if_it_had_been_written(&bed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,7 +193,7 @@ async fn a_row_that_changes_in_between_is_decided_on_again() {
             if seen.len() == 1 {
                 bed.block_on_sql("UPDATE tools SET payload = '{\"spec\":\"theirs\"}'");
             }
-            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
+            SealedChanges { update: vec![tool_row("a/1", "ours")], ..SealedChanges::default() }
         })
         .await
         .unwrap();
@@ -234,7 +234,7 @@ async fn the_idle_transaction_of_a_dead_leader_gives_way() {
                 let next = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken));
                 assert_eq!(next.epoch, fence.epoch + 1);
             }
-            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
+            SealedChanges { update: vec![tool_row("a/1", "ours")], ..SealedChanges::default() }
         })
         .await;
     assert_eq!(calls, 2);

@@ -16,7 +16,7 @@ use crate::crypto::Vault;
 use crate::export::{self, ExportError, Values};
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
-use crate::store::{Store, StoredRow};
+use crate::store::{RowStore, StoredRow};
 
 use sink::{Folder, Sink, SinkError, Written};
 
@@ -88,7 +88,7 @@ fn kinds<'r>(registry: &'r Registry, words: &[String]) -> Result<Vec<&'r Kind>, 
 }
 
 impl Export<'_> {
-    async fn kind(&mut self, store: &dyn Store, kind: &Kind) -> Result<(), CliError> {
+    async fn kind(&mut self, store: &dyn RowStore, kind: &Kind) -> Result<(), CliError> {
         let mut after: Option<String> = None;
         loop {
             let page = store.rows(&kind.store.table, after.as_deref(), PAGE).await?;

@@ -161,7 +161,7 @@ impl Operator {
             target: Arc::new(target.within(tenure)),
             registry,
             observer: Arc::new(observer),
-            store: Arc::clone(&realm.store),
+            store: Arc::clone(&realm.store) as _,
             fence,
             key: self.key.clone(),
             scopes,

@@ -11,11 +11,11 @@ use crate::cli::CliError;
 use crate::crypto::{Fingerprinter, Vault};
 use crate::plan::ItemResult;
 use crate::reconciler::batch::Committer;
-use crate::reconciler::codec::Codec;
 use crate::reconciler::lanes::Lane;
 use crate::reconciler::state::{Batch, Item, Work};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ObjectName};
+use crate::store::sealing::Codec;
 use crate::store::{Fence, LedgerEntry, Store, StoreError, StoreErrorClass};
 
 /// Between two tries of a store that is away.
