@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use orloj_operator::plan::{Context, Drift, DriftCause, Intent, ItemResult, Plan, Remove, Sync, Write, plan};
+use orloj_operator::plan::{BatchPlan, Context, Drift, DriftCause, Intent, ItemResult, Remove, Sync, Write, plan};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::LedgerEntry;
@@ -62,7 +62,7 @@ impl Store {
         view
     }
 
-    fn apply(&mut self, plan: &Plan) {
+    fn apply(&mut self, plan: &BatchPlan) {
         for key in &plan.delete {
             assert!(self.rows.remove(key).is_some(), "deleted a row that is not there: {key}");
         }
@@ -167,7 +167,7 @@ impl World {
         }))
     }
 
-    fn run(&mut self, batch: &[(ObjectName, Intent)]) -> Plan {
+    fn run(&mut self, batch: &[(ObjectName, Intent)]) -> BatchPlan {
         let objects: Vec<_> = batch.iter().map(|(object, _)| object.clone()).collect();
         let keys: Vec<_> = batch
             .iter()

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
-use crate::status::{Reason, Runtime};
+use crate::status::{Reason, RuntimeReport};
 use crate::store::sealing::{OpenedRow, OpenedSnapshot, PlannedRow};
 use crate::store::{Fingerprint, LedgerEntry};
 
@@ -68,7 +68,7 @@ pub enum ItemResult {
         /// The key whose row went because the resource moved away from it.
         moved_from: Option<String>,
         key: String,
-        runtime: Runtime,
+        runtime: RuntimeReport,
         /// When the row was last made equal, microseconds since the Unix epoch.
         synced_at: i64,
         /// What was put right, where the row had been made equal to this generation of the resource before.
@@ -130,7 +130,7 @@ pub struct AbandonedRow {
 
 /// Everything to write for a batch, and what it means for each resource.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct BatchPlan {
     /// In the order of the batch.
     pub outcomes: Vec<ItemResult>,
     pub insert: Vec<PlannedRow>,
@@ -159,7 +159,7 @@ pub fn plan<'b>(
     context: Context<'_>,
     view: OpenedSnapshot,
     batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>,
-) -> Plan {
+) -> BatchPlan {
     let mut working = Working::new(context, view);
     let outcomes = batch
         .into_iter()
@@ -174,8 +174,8 @@ pub fn plan<'b>(
 }
 
 /// A row that somebody else of the batch has taken up is told of the one that has it now.
-fn tell_what_is_left(plan: &mut Plan) {
-    let Plan { outcomes, delete, update, ledger_put, .. } = plan;
+fn tell_what_is_left(plan: &mut BatchPlan) {
+    let BatchPlan { outcomes, delete, update, ledger_put, .. } = plan;
     for outcome in outcomes {
         let ItemResult::Conflict { left, .. } = outcome else { continue };
         let stands = |key: &String| update.iter().any(|row| row.key == *key);
@@ -289,17 +289,17 @@ fn was_written_for(row: &OpenedRow, object: &ObjectName) -> bool {
 
 /// What the runtime says of a row; `None` is a row that is about to be inserted.
 #[must_use]
-pub fn runtime_of(kind: &Kind, row: Option<&OpenedRow>) -> Runtime {
+pub fn runtime_of(kind: &Kind, row: Option<&OpenedRow>) -> RuntimeReport {
     if !kind.runtime_reports {
-        return Runtime::Silent;
+        return RuntimeReport::Silent;
     }
-    let Some(stored) = row.map(|row| &row.stored) else { return Runtime::Awaiting };
+    let Some(stored) = row.map(|row| &row.stored) else { return RuntimeReport::Awaiting };
     let phase = stored.phase.trim();
     let observed = stored.status.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0) > 0;
     if phase.is_empty() || (!observed && phase.eq_ignore_ascii_case(&kind.store.initial_phase)) {
-        return Runtime::Awaiting;
+        return RuntimeReport::Awaiting;
     }
-    Runtime::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
+    RuntimeReport::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
 }
 
 /// The payload of the next write: versions by the store's rules, status kept (`kinds/ORLOJD.md` 2.5).

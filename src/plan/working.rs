@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{AbandonedRow, Context, ItemResult, OpenedRow, OpenedSnapshot, Plan, PlannedRow, Sync, without_ownership};
+use super::{
+    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, PlannedRow, Sync, without_ownership,
+};
 use crate::resource::ObjectName;
 use crate::store::LedgerEntry;
 
@@ -194,8 +196,9 @@ impl<'a> Working<'a> {
         synced_at
     }
 
-    pub fn into_plan(self, outcomes: Vec<ItemResult>) -> Plan {
-        let mut plan = Plan { outcomes, displaced: self.displaced, released: self.reconsidered, ..Plan::default() };
+    pub fn into_plan(self, outcomes: Vec<ItemResult>) -> BatchPlan {
+        let mut plan =
+            BatchPlan { outcomes, displaced: self.displaced, released: self.reconsidered, ..BatchPlan::default() };
         for (key, cell) in self.rows {
             match (cell.existed, cell.content) {
                 (true, Content::Absent) => plan.delete.push(key),

@@ -3,9 +3,9 @@
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use super::state::{Batch, BatchItem, BatchResult, Item, Work};
+use super::state::{Batch, BatchItem, BatchResult, Work, WorkItem};
 use crate::desired::{SUSPEND, retains};
-use crate::plan::{self, Context, Intent, ItemResult, Plan, Remove, Sync};
+use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::Reason;
@@ -59,7 +59,7 @@ impl AddAssign for Counts {
 
 /// A resource with what it asks of the store.
 struct PreparedItem {
-    item: Item,
+    item: WorkItem,
     about: About,
     intent: (ObjectName, Intent),
 }
@@ -121,7 +121,7 @@ impl Committer {
     }
 
     /// What an item asks of the store; settled right here where it asks nothing.
-    fn prepare(&self, kind: &Kind, item: Item) -> Result<PreparedItem, Box<BatchItem>> {
+    fn prepare(&self, kind: &Kind, item: WorkItem) -> Result<PreparedItem, Box<BatchItem>> {
         let resource = match &item.work {
             Work::Remove { key, retain } => {
                 let remove = Remove { key: key.clone(), retain: *retain };
@@ -170,7 +170,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(Plan, Counts), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(BatchPlan, Counts), StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -191,7 +191,11 @@ impl Committer {
     }
 
     /// Turns a plan's rows into what the store writes.
-    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, SealedChanges), crate::crypto::VaultError> {
+    fn changes(
+        &self,
+        kind: &Kind,
+        mut plan: BatchPlan,
+    ) -> Result<(BatchPlan, SealedChanges), crate::crypto::VaultError> {
         let seal = |rows: Vec<_>| rows.into_iter().map(|row| self.codec.seal(kind, row)).collect::<Result<Vec<_>, _>>();
         let changes = SealedChanges {
             insert: seal(std::mem::take(&mut plan.insert))?,
@@ -223,7 +227,7 @@ impl PreparedItem {
     }
 }
 
-fn settle(item: Item, about: About, result: ItemResult) -> BatchItem {
+fn settle(item: WorkItem, about: About, result: ItemResult) -> BatchItem {
     BatchItem {
         object: item.object,
         lane: item.lane,

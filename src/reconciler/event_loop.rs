@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Committed, Committer};
 use super::row_events::RowEvents;
-use super::state::{Batch, BatchInFlight, Job, Load, Moment, State};
+use super::state::{Batch, BatchInFlight, Job, Load, Moment, ReconcilerState};
 use super::{Options, Parts, ReconcilerError, alive_during, patiently};
 use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
 use crate::resource::{Resource, ResourceId};
 use crate::source::SourceEvent;
-use crate::source::target::{Ack, TargetError};
+use crate::source::target::{Ack, ResourceClientError};
 use crate::store::sealing::Codec;
 use crate::store::{StoreError, StoreErrorClass, micros_now};
 
@@ -41,7 +41,7 @@ pub(super) const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200
 pub(super) struct EventLoop {
     pub(super) parts: Parts,
     pub(super) options: Options,
-    pub(super) state: State,
+    pub(super) state: ReconcilerState,
     committer: Arc<Committer>,
     source: SourceEvents,
     stop: CancellationToken,
@@ -91,8 +91,8 @@ struct CallReturn {
 }
 
 enum CallResult {
-    Acknowledged(Ack, Result<u64, TargetError>),
-    Fetched(Result<Option<Resource>, TargetError>),
+    Acknowledged(Ack, Result<u64, ResourceClientError>),
+    Fetched(Result<Option<Resource>, ResourceClientError>),
 }
 
 impl EventLoop {
@@ -113,7 +113,8 @@ impl EventLoop {
             fence: parts.fence.clone(),
             require_encryption: options.require_encryption,
         });
-        let state = State::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
+        let state =
+            ReconcilerState::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
         Self {
             parts,
             options,

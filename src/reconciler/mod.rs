@@ -27,7 +27,7 @@ use crate::source::{Scope, SourceEvent};
 use crate::store::sealing::Codec;
 use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
-pub use crate::source::target::Target;
+pub use crate::source::target::ResourceClient;
 pub use observer::Observer;
 pub use state::Prune;
 
@@ -73,7 +73,7 @@ impl Default for Options {
 pub struct Parts {
     pub registry: Arc<Registry>,
     pub store: Arc<dyn ReconcilerStore>,
-    pub target: Arc<dyn Target>,
+    pub target: Arc<dyn ResourceClient>,
     pub observer: Arc<dyn Observer>,
     pub fence: Fence,
     pub key: Option<SecretKey>,

@@ -56,8 +56,13 @@ impl RowEvents {
     pub fn new(parts: &Parts, codec: Arc<Codec>, commits: Arc<AtomicU64>) -> Self {
         let (tell, events) = mpsc::channel(4);
         let (sender, replies) = mpsc::channel(16);
-        let reader =
-            RowReader { registry: Arc::clone(&parts.registry), store: Arc::clone(&parts.store) as _, codec, commits, tell };
+        let reader = RowReader {
+            registry: Arc::clone(&parts.registry),
+            store: Arc::clone(&parts.store) as _,
+            codec,
+            commits,
+            tell,
+        };
         Self {
             events,
             reader: Some(reader),

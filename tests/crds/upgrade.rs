@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
-use orloj_operator::cluster::acknowledge::ClusterTarget;
+use orloj_operator::cluster::acknowledge::ClusterResourceClient;
 use orloj_operator::cluster::api;
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, ResourceId};
 use orloj_operator::source::target::FINALIZER;
 use orloj_operator::source::target::Finalizers;
-use orloj_operator::source::target::{Ack, FinalizerChange, Target};
+use orloj_operator::source::target::{Ack, FinalizerChange, ResourceClient};
 use orloj_operator::status::{Reason, Status, Verdict};
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn resources_older_than_the_rules_can_be_acknowledged_and_deleted() {
     }
 
     let client = plane.admin_client().await;
-    let target = ClusterTarget::new(client.clone(), Arc::clone(&registry), "test".to_owned());
+    let target = ClusterResourceClient::new(client.clone(), Arc::clone(&registry), "test".to_owned());
     let objects = api(&client, kind, Some("default"));
     for (name, _) in &specs {
         let id = ResourceId { kind: kind.index, object: ObjectName::new("default", *name) };

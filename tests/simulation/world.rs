@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use orloj_operator::crypto::{Fingerprinter, Vault};
 use orloj_operator::reconciler::batch::Committer;
 use orloj_operator::reconciler::row_fact;
-use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, State};
+use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, ReconcilerState};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
-use orloj_operator::source::target::TargetError;
+use orloj_operator::source::target::ResourceClientError;
 use orloj_operator::store::sealing::Codec;
 use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _};
 use rand::rngs::StdRng;
@@ -49,8 +49,8 @@ struct Call {
 }
 
 enum Answer {
-    Fetched(Result<Option<Box<Resource>>, TargetError>),
-    Acknowledged(Result<u64, TargetError>),
+    Fetched(Result<Option<Box<Resource>>, ResourceClientError>),
+    Acknowledged(Result<u64, ResourceClientError>),
 }
 
 pub struct World {
@@ -60,7 +60,7 @@ pub struct World {
     fingerprinter: Arc<Fingerprinter>,
     store: Arc<Memory>,
     api: Api,
-    state: State,
+    state: ReconcilerState,
     committer: Committer,
     calls: Vec<Call>,
     batch: Option<Batch>,
@@ -319,7 +319,11 @@ impl World {
         let fails = self.faults && self.random.random_ratio(1, 8);
         let away = self.random.random_bool(0.5);
         let failure = || {
-            if away { TargetError::Unreachable("cut".to_owned()) } else { TargetError::Transient("busy".to_owned()) }
+            if away {
+                ResourceClientError::Unreachable("cut".to_owned())
+            } else {
+                ResourceClientError::Transient("busy".to_owned())
+            }
         };
         // a call may fail before it arrives, or after
         let arrives = !fails || self.random.random_bool(0.5);
@@ -413,6 +417,6 @@ impl World {
     }
 }
 
-fn fresh_state(registry: &Arc<Registry>, fingerprinter: &Arc<Fingerprinter>) -> State {
-    State::new(Arc::clone(registry), Arc::clone(fingerprinter), Prune::Yes, vec![(KIND, Scope::All)])
+fn fresh_state(registry: &Arc<Registry>, fingerprinter: &Arc<Fingerprinter>) -> ReconcilerState {
+    ReconcilerState::new(Arc::clone(registry), Arc::clone(fingerprinter), Prune::Yes, vec![(KIND, Scope::All)])
 }

@@ -23,7 +23,7 @@ use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_si
 use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
-use crate::reconciler::{self, Options, Parts, ReconcilerError, Target};
+use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
 use crate::source::directory::{self, Directory, Heard, Known};
@@ -41,7 +41,7 @@ use report::{Plan, Problem, Summary};
 
 /// Where the resources come from.
 struct Source {
-    target: Arc<dyn Target>,
+    target: Arc<dyn ResourceClient>,
     scopes: Vec<(KindIndex, Scope)>,
     options: Options,
     /// Whose ledger.
