@@ -189,7 +189,7 @@ fn counts(scope: &Scope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
 
 impl Format {
     /// What is wrong with a text, in Go's words.
-    fn fault(self, value: &str) -> Option<String> {
+    pub(crate) fn fault(self, value: &str) -> Option<String> {
         match self {
             Self::Duration => duration::parse(value).err(),
             Self::Regex => regexp::check(value).err(),

@@ -1,0 +1,307 @@
+//! Constraints of a `CustomResourceDefinition`, derived from a kind's steps and rules: patterns, word lists, required
+//! fields and CEL rules that refuse at `kubectl apply` what the operator would refuse.
+//!
+//! What a rule refuses is a formula over the normalised spec ([`refusal`]); by the steps it becomes one over the spec
+//! as submitted ([`precondition`]), and that is placed at the innermost node of the schema that holds all it speaks of.
+//! A derived constraint is never stricter than steps and rules: what cannot be said, or only at a cost that the API
+//! server does not allow, is left to the operator.
+
+mod cel_text;
+mod formula;
+mod message;
+mod pattern;
+mod precondition;
+mod refusal;
+
+use crate::normalize::{Segment, Shape, Step};
+use crate::registry::lint::cel::{CRD_LIMIT, RULE_LIMIT, Verdict, judge};
+use crate::registry::schema::{Schema, SchemaType, Validation};
+use crate::rules::Entry;
+use cel_text::Effort;
+use formula::{Atom, AtomTest, Formula, Part};
+use pattern::StringConstraint;
+use refusal::Refusal;
+
+/// Who checks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckedBy {
+    /// The API server and the operator.
+    Both,
+    /// The operator, and the API server in part: it lets pass some of what the rule refuses.
+    InPart,
+    Operator,
+}
+
+/// A rule, and who checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleCoverage {
+    /// JSON pointer of the rule in its file.
+    pub pointer: String,
+    pub checked_by: CheckedBy,
+}
+
+/// A schema with derived constraints.
+#[derive(Debug)]
+pub(super) struct DerivedSchema {
+    pub schema: Schema,
+    pub coverage: Vec<RuleCoverage>,
+}
+
+/// Adds to a schema what follows from steps and rules. `sensitive`: no constraint is made whose text shows a value.
+pub(super) fn derive(schema: &Schema, shape: &Shape, steps: &[Step], rules: &[Entry], sensitive: bool) -> DerivedSchema {
+    let spent = judge(schema).iter().map(|judged| cost(&judged.verdict).unwrap_or(0)).fold(0, u64::saturating_add);
+    let mut deriver = Deriver { schema: schema.clone(), spent, sensitive };
+    let mut coverage = Vec::new();
+    for refusal in refusal::refusals(rules, shape) {
+        let mut in_part = false;
+        let formula = precondition::submitted(refusal.formula.clone(), steps, shape).narrowed(&mut in_part);
+        let said = deriver.refuse(&refusal, formula);
+        let checked_by = match said {
+            Said::Whole if in_part => CheckedBy::InPart,
+            Said::Whole => CheckedBy::Both,
+            Said::Part => CheckedBy::InPart,
+            Said::Nothing => CheckedBy::Operator,
+        };
+        coverage.push(RuleCoverage { pointer: refusal.pointer, checked_by });
+    }
+    DerivedSchema { schema: deriver.schema, coverage }
+}
+
+/// The shape at the end of a path.
+fn shape_at<'s>(shape: &'s Shape, path: &[Segment]) -> Option<&'s Shape> {
+    path.iter().try_fold(shape, |shape, segment| match (shape, segment) {
+        (Shape::Object(object), Segment::Field { position, .. }) => Some(&object.fields().get(*position)?.shape),
+        (Shape::Map(inner), Segment::Values) | (Shape::List(inner), Segment::Items) => Some(&**inner),
+        _ => None,
+    })
+}
+
+fn cost(verdict: &Verdict) -> Option<u64> {
+    match verdict {
+        Verdict::Cost { cost } => Some(*cost),
+        Verdict::Wrong { .. } | Verdict::Unknown { .. } => None,
+    }
+}
+
+/// How much of a refusal a constraint says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Nothing,
+    Part,
+    Whole,
+}
+
+impl Said {
+    /// Of two parts of a refusal.
+    fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Part }
+    }
+}
+
+/// A refusal at the node of the schema where it is checked.
+struct Placed {
+    at: Vec<Segment>,
+    formula: Formula,
+}
+
+struct Deriver {
+    schema: Schema,
+    /// Estimated cost of the rules so far.
+    spent: u64,
+    sensitive: bool,
+}
+
+impl Deriver {
+    fn refuse(&mut self, refusal: &Refusal<'_>, formula: Formula) -> Said {
+        if formula == Formula::False {
+            return Said::Nothing;
+        }
+        let parts = expanded(formula.clone());
+        let plain = parts.iter().any(|part| required(&placed(part.clone())).is_some());
+        if !plain {
+            let whole = self.place(refusal, placed(formula));
+            if whole != Said::Nothing || parts.len() < 2 {
+                return whole;
+            }
+        }
+        let said = parts.into_iter().map(|part| self.place(refusal, placed(part)));
+        said.reduce(Said::and).unwrap_or(Said::Nothing)
+    }
+
+    fn place(&mut self, refusal: &Refusal<'_>, placed: Placed) -> Said {
+        if let Some(name) = required(&placed) {
+            let Some(node) = node_mut(&mut self.schema, &placed.at) else { return Said::Nothing };
+            if !node.required.iter().any(|known| *known == *name) {
+                node.required.push(name.into());
+            }
+            return Said::Whole;
+        }
+        let accepts = placed.formula.clone().not();
+        let Some(node) = node_mut(&mut self.schema, &placed.at) else { return Said::Nothing };
+        let of_itself = node.schema_type == Some(SchemaType::String) && !self.sensitive;
+        let constraint = pattern::of(&accepts).filter(|_| of_itself);
+        let free = node.pattern.is_none() && node.values.is_empty();
+        match constraint {
+            Some(StringConstraint::Pattern(pattern)) if free => {
+                node.pattern = Some(pattern);
+                Said::Whole
+            }
+            Some(StringConstraint::Words(words)) if free => {
+                node.values = words;
+                Said::Whole
+            }
+            Some(StringConstraint::Nonblank(pattern)) => match self.rule(refusal, &placed, &accepts, &[Effort::Exact]) {
+                Said::Nothing if free => {
+                    if let Some(node) = node_mut(&mut self.schema, &placed.at) {
+                        node.pattern = Some(pattern);
+                    }
+                    Said::Whole
+                }
+                said => said,
+            },
+            Some(StringConstraint::Bytes(most)) => {
+                // no text has more characters than bytes
+                let most = u32::try_from(most).unwrap_or(u32::MAX);
+                node.max_length = Some(node.max_length.map_or(most, |known| known.min(most)));
+                self.rule(refusal, &placed, &accepts, &[Effort::Exact]).max(Said::Part)
+            }
+            _ => self.rule(refusal, &placed, &accepts, &[Effort::Exact, Effort::PlainItems, Effort::Plain]),
+        }
+    }
+
+    /// Adds a CEL rule, as exact as its cost allows.
+    fn rule(&mut self, refusal: &Refusal<'_>, placed: &Placed, accepts: &Formula, efforts: &[Effort]) -> Said {
+        for effort in efforts {
+            let Some(node) = node_mut(&mut self.schema, &placed.at) else { return Said::Nothing };
+            let Some(rule) = cel_text::rule(accepts, node, &placed.at, *effort) else { continue };
+            let exact = *effort == Effort::Exact;
+            let validation = Validation {
+                rule,
+                message: message::fixed(refusal.message, refusal.located),
+                field_path: refusal.subject.as_ref().and_then(|subject| message::field_path(subject, &placed.at)),
+            };
+            let Some(cost) = self.affordable(&placed.at, &validation) else { continue };
+            self.spent += cost;
+            if let Some(node) = node_mut(&mut self.schema, &placed.at) {
+                node.validations.push(validation);
+            }
+            return if exact { Said::Whole } else { Said::Part };
+        }
+        Said::Nothing
+    }
+
+    /// The cost of a rule that the API server would take.
+    fn affordable(&self, at: &[Segment], validation: &Validation) -> Option<u64> {
+        let mut alone = self.schema.clone();
+        bare(&mut alone);
+        node_mut(&mut alone, at)?.validations.push(validation.clone());
+        let cost = cost(&judge(&alone).first()?.verdict)?;
+        (cost <= RULE_LIMIT && self.spent.saturating_add(cost) <= CRD_LIMIT).then_some(cost)
+    }
+}
+
+/// Takes all rules out.
+fn bare(schema: &mut Schema) {
+    schema.validations.clear();
+    schema.properties.values_mut().for_each(bare);
+    schema.items.iter_mut().chain(&mut schema.additional_properties).for_each(|inner| bare(inner));
+}
+
+fn node_mut<'s>(schema: &'s mut Schema, path: &[Segment]) -> Option<&'s mut Schema> {
+    path.iter().try_fold(schema, |node, segment| match segment {
+        Segment::Field { name, .. } => node.properties.get_mut(&**name),
+        Segment::Values => node.additional_properties.as_deref_mut(),
+        Segment::Items => node.items.as_deref_mut(),
+    })
+}
+
+/// A refusal in parts that can be told by themselves: a choice, and a missing value besides a blank one.
+fn expanded(formula: Formula) -> Vec<Formula> {
+    match formula {
+        Formula::Any(parts) => parts.into_iter().flat_map(expanded).collect(),
+        Formula::Many(many) if many.most == 0 => {
+            let parts = expanded(*many.body).into_iter();
+            parts.map(|part| Formula::many(many.over.clone(), many.submitted, 0, part)).collect()
+        }
+        Formula::Atom(atom) if !atom.key && matches!(atom.test, AtomTest::Blank | AtomTest::Empty) => {
+            let absent = Atom::new(&atom.at, AtomTest::Absent);
+            vec![Formula::Atom(absent.clone()), Formula::all([Formula::Not(absent), Formula::Atom(atom)])]
+        }
+        Formula::All(parts) => {
+            // beside the presence of what holds the value
+            let holders = |part: &Formula| matches!(part, Formula::Not(Atom { test: AtomTest::Absent, .. }));
+            let (holders, mut rest): (Vec<Formula>, Vec<Formula>) = parts.into_iter().partition(holders);
+            match (rest.len(), rest.pop()) {
+                (1, Some(one)) => {
+                    let with = |part: Formula| Formula::all(holders.iter().cloned().chain([part]));
+                    expanded_once(one).into_iter().map(with).collect()
+                }
+                (_, last) => vec![Formula::all(holders.into_iter().chain(rest).chain(last))],
+            }
+        }
+        other => vec![other],
+    }
+}
+
+fn expanded_once(formula: Formula) -> Vec<Formula> {
+    match formula {
+        Formula::All(_) => vec![formula],
+        other => expanded(other),
+    }
+}
+
+/// The innermost node that holds all that a refusal speaks of, and without which nothing is refused.
+fn placed(formula: Formula) -> Placed {
+    let mut found = Placed { at: Vec::new(), formula };
+    loop {
+        if let Formula::Many(many) = &found.formula
+            && many.most == 0
+            && many.over.len() == found.at.len() + 1
+            && !mentions_key(&many.body, &many.over)
+        {
+            found = Placed { at: many.over.clone(), formula: (*many.body).clone() };
+            continue;
+        }
+        let Some(next) = common_step(&found) else { return found };
+        let deeper = [found.at.as_slice(), &[next]].concat();
+        if found.formula.clone().without(&deeper) != Formula::False {
+            return found;
+        }
+        let formula = found.formula.rewrite(&mut |part| match part {
+            Part::Atom(Atom { test: AtomTest::Absent, at, .. }) if at == deeper => Formula::False,
+            other => other.formula(),
+        });
+        found = Placed { at: deeper, formula };
+    }
+}
+
+/// The field that leads to all that is looked at.
+fn common_step(placed: &Placed) -> Option<Segment> {
+    let mut next: Option<Option<Segment>> = None;
+    placed.formula.visit(&mut |at| {
+        let step = at.get(placed.at.len()).filter(|segment| matches!(segment, Segment::Field { .. })).cloned();
+        next = Some(match next.take() {
+            None => step,
+            Some(known) => known.filter(|known| Some(known) == step.as_ref()),
+        });
+    });
+    next.flatten()
+}
+
+fn mentions_key(formula: &Formula, over: &[Segment]) -> bool {
+    match formula {
+        Formula::Atom(atom) | Formula::Not(atom) => atom.key && atom.at == over,
+        Formula::All(parts) | Formula::Any(parts) => parts.iter().any(|part| mentions_key(part, over)),
+        Formula::Many(many) | Formula::Few(many) => mentions_key(&many.body, over),
+        Formula::True | Formula::False | Formula::Unknown => false,
+    }
+}
+
+/// The field that a refusal of its absence is about, where that is all.
+fn required(placed: &Placed) -> Option<&str> {
+    let Formula::Atom(Atom { at, test: AtomTest::Absent, .. }) = &placed.formula else { return None };
+    match at.strip_prefix(placed.at.as_slice()) {
+        Some([Segment::Field { name, .. }]) => Some(name),
+        _ => None,
+    }
+}
