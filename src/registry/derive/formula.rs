@@ -158,6 +158,7 @@ impl Atom {
             {
                 Some(false)
             }
+            (AtomTest::In(words), false, AtomTest::Blank) if known.reading.trim && words.contains("") => Some(false),
             (AtomTest::In(few), true, AtomTest::In(many)) if self.reading == known.reading => {
                 if few.is_subset(many) {
                     Some(true)
@@ -213,6 +214,25 @@ impl Formula {
             }
         }
         join(found, false)
+    }
+
+    /// One of two formulas.
+    pub fn choice(condition: &Self, then: Self, otherwise: Self) -> Self {
+        if then == otherwise {
+            return then;
+        }
+        Self::any([Self::all([condition.clone(), then]), Self::all([condition.clone().not(), otherwise])])
+    }
+
+    /// Blank values among the words where a choice takes both: shorter to say.
+    pub fn merged(self) -> Self {
+        match self {
+            Self::All(parts) => Self::all(merged_parts(parts, true)),
+            Self::Any(parts) => Self::any(merged_parts(parts, false)),
+            Self::Many(many) => Self::Many(Many { body: Box::new(many.body.merged()), ..many }),
+            Self::Few(many) => Self::Few(Many { body: Box::new(many.body.merged()), ..many }),
+            other => other,
+        }
     }
 
     /// A count; conditions that do not speak of the item stand before it, and a choice of one is a choice of counts.
@@ -273,6 +293,22 @@ impl Formula {
             Part::Atom(atom) if atom.at.starts_with(path) => atom.of(None),
             Part::Count(many) if many.over.starts_with(path) => Self::False,
             other => other.formula(),
+        })
+    }
+
+    /// What it comes to where the texts at a path are never blank.
+    pub fn never_blank(self, path: &[Segment]) -> Self {
+        self.rewrite(&mut |part| match part {
+            Part::Atom(atom) if atom.at == path && !atom.key && atom.test == AtomTest::Blank => Self::False,
+            other => other.formula(),
+        })
+    }
+
+    /// What a formula over one text comes to.
+    pub fn of_text(self, text: &str) -> Self {
+        self.rewrite(&mut |part| match part {
+            Part::Atom(atom) => atom.of(Some(text)),
+            Part::Count(many) => Part::Count(many).formula(),
         })
     }
 
@@ -364,12 +400,76 @@ fn join(mut parts: Vec<Formula>, all: bool) -> Formula {
         parts = next;
         at = here + 1;
     }
+    if let Some((one, other, common)) = shared(&parts, all) {
+        let rest = [other, one].map(|at| without_parts(parts.remove(at), &common, all));
+        let inner = if all { Formula::all(rest) } else { Formula::any(rest) };
+        let whole = common.into_iter().chain([inner]);
+        parts.insert(one, if all { Formula::any(whole) } else { Formula::all(whole) });
+        return if all { Formula::all(parts) } else { Formula::any(parts) };
+    }
     match parts.len() {
         0 => Formula::known(all),
         1 => parts.remove(0),
         _ if all => Formula::All(parts),
         _ => Formula::Any(parts),
     }
+}
+
+/// What two parts have in common, which can stand before them; the first place is the smaller one.
+fn shared(parts: &[Formula], all: bool) -> Option<(usize, usize, Vec<Formula>)> {
+    (0..parts.len()).find_map(|one| {
+        (one + 1..parts.len()).find_map(|other| {
+            let (first, second) = (inner(&parts[one], all), inner(&parts[other], all));
+            let common: Vec<Formula> = first.iter().filter(|part| second.contains(part)).cloned().collect();
+            (!common.is_empty()).then_some((one, other, common))
+        })
+    })
+}
+
+/// The parts of a choice within a conjunction, or of a conjunction within a choice.
+fn inner(part: &Formula, all: bool) -> &[Formula] {
+    match part {
+        Formula::Any(inner) if all => inner,
+        Formula::All(inner) if !all => inner,
+        other => std::slice::from_ref(other),
+    }
+}
+
+fn without_parts(part: Formula, taken: &[Formula], all: bool) -> Formula {
+    let rest: Vec<Formula> = inner(&part, all).iter().filter(|part| !taken.contains(part)).cloned().collect();
+    if all { Formula::any(rest) } else { Formula::all(rest) }
+}
+
+fn merged_parts(parts: Vec<Formula>, all: bool) -> Vec<Formula> {
+    let mut parts: Vec<Formula> = parts.into_iter().map(Formula::merged).collect();
+    let atom = |part: &Formula| match part {
+        Formula::Not(atom) if all => Some(atom.clone()),
+        Formula::Atom(atom) if !all => Some(atom.clone()),
+        _ => None,
+    };
+    let mut at = 0;
+    while at < parts.len() {
+        let blank = atom(&parts[at]).filter(|atom| atom.test == AtomTest::Blank);
+        let choice = blank.and_then(|blank| {
+            parts.iter().position(|part| {
+                atom(part).is_some_and(|atom| {
+                    atom.same_value(&blank) && atom.reading.trim && matches!(atom.test, AtomTest::In(_))
+                })
+            })
+        });
+        match choice {
+            Some(choice) => {
+                if let Formula::Not(Atom { test: AtomTest::In(words), .. })
+                | Formula::Atom(Atom { test: AtomTest::In(words), .. }) = &mut parts[choice]
+                {
+                    words.shift_insert(0, "".into());
+                }
+                parts.remove(at);
+            }
+            None => at += 1,
+        }
+    }
+    parts
 }
 
 fn settle(formula: Formula, wide: bool, in_part: &mut bool) -> Formula {

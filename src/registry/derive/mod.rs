@@ -50,11 +50,12 @@ pub(super) struct DerivedSchema {
 /// Adds to a schema what follows from steps and rules. `sensitive`: no constraint is made whose text shows a value.
 pub(super) fn derive(schema: &Schema, shape: &Shape, steps: &[Step], rules: &[Entry], sensitive: bool) -> DerivedSchema {
     let spent = judge(schema).iter().map(|judged| cost(&judged.verdict).unwrap_or(0)).fold(0, u64::saturating_add);
-    let mut deriver = Deriver { schema: schema.clone(), spent, sensitive };
+    let mut deriver = Deriver { schema: schema.clone(), spent, sensitive, nonblank: Vec::new() };
     let mut coverage = Vec::new();
     for refusal in refusal::refusals(rules, shape) {
         let mut in_part = false;
         let formula = precondition::submitted(refusal.formula.clone(), steps, shape).narrowed(&mut in_part);
+        let formula = deriver.nonblank.iter().fold(formula, |formula, at| formula.never_blank(at));
         let said = deriver.refuse(&refusal, formula);
         let checked_by = match said {
             Said::Whole if in_part => CheckedBy::InPart,
@@ -109,6 +110,8 @@ struct Deriver {
     /// Estimated cost of the rules so far.
     spent: u64,
     sensitive: bool,
+    /// Strings of which a pattern refuses blank ones, so that no rule sees any.
+    nonblank: Vec<Vec<Segment>>,
 }
 
 impl Deriver {
@@ -136,13 +139,16 @@ impl Deriver {
             }
             return Said::Whole;
         }
-        let accepts = placed.formula.clone().not();
+        let accepts = placed.formula.clone().merged().not();
         let Some(node) = node_mut(&mut self.schema, &placed.at) else { return Said::Nothing };
         let of_itself = node.schema_type == Some(SchemaType::String) && !self.sensitive;
         let constraint = pattern::of(&accepts).filter(|_| of_itself);
         let free = node.pattern.is_none() && node.values.is_empty();
         match constraint {
             Some(StringConstraint::Pattern(pattern)) if free => {
+                if ["", " "].iter().all(|text| accepts.clone().of_text(text) == Formula::False) {
+                    self.nonblank.push(placed.at.clone());
+                }
                 node.pattern = Some(pattern);
                 Said::Whole
             }

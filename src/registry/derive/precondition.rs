@@ -23,21 +23,18 @@ pub(super) fn submitted(formula: Formula, steps: &[Step], shape: &Shape) -> Form
 }
 
 fn before(formula: Formula, step: &Step, shape: &Shape) -> Formula {
-    let guard = step.when.as_ref().map_or(Formula::True, guard);
     let change = StepChange { operation: &step.operation, shape };
-    formula.rewrite(&mut |part| {
-        let (after, untouched) = match part {
-            Part::Atom(atom) if atom.submitted => return Formula::Atom(atom),
-            Part::Count(many) if many.submitted => return Part::Count(many).formula(),
-            Part::Atom(atom) => (change.atom(atom.clone()), Formula::Atom(atom)),
-            Part::Count(many) => (change.count(many.clone()), Part::Count(many).formula()),
-        };
-        let Some(after) = after else { return untouched };
-        Formula::any([
-            Formula::all([guard.clone(), after]),
-            Formula::all([guard.clone().not(), untouched]),
-        ])
-    })
+    let taken = formula.clone().rewrite(&mut |part| match part {
+        Part::Atom(atom) if !atom.submitted => change.atom(atom.clone()).unwrap_or(Formula::Atom(atom)),
+        Part::Count(many) if !many.submitted => {
+            change.count(many.clone()).unwrap_or_else(|| Part::Count(many).formula())
+        }
+        part => part.formula(),
+    });
+    match &step.when {
+        Some(when) if taken != formula => Formula::choice(&guard(when), taken, formula),
+        _ => taken,
+    }
 }
 
 /// A guard over the spec before its step.
@@ -128,7 +125,7 @@ impl StepChange<'_> {
             Replaced::NotPositive => return Formula::Unknown,
         };
         let applies = Formula::all([self.parent_present(at), Formula::Atom(Atom::new(at, test))]);
-        Formula::any([Formula::all([applies.clone(), new]), Formula::all([applies.not(), old])])
+        Formula::choice(&applies, new, old)
     }
 
     fn parent_present(&self, at: &[Segment]) -> Formula {
