@@ -67,7 +67,12 @@ impl Schema {
         } else {
             Vec::new()
         };
-        found.extend(violations.into_iter().map(|violation| tell(kind, object, violation, &refusals)));
+        for draft in violations.into_iter().map(|violation| tell(kind, object, violation, &refusals)) {
+            // a pattern and a rule may both stand for one rule of the kind
+            if !found.iter().any(|other| other.way == draft.way && other.text == draft.text) {
+                found.push(draft);
+            }
+        }
         let resource = readable.then(|| resource(kind, object)).flatten();
         let desired = resource.as_ref().map(|resource| kind.desired(resource));
         let desired = match desired {
@@ -260,6 +265,13 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
         _ => Some(way_in(&text)),
     };
     let way = way.unwrap_or_default();
+    if let Some(draft) =
+        found.iter_mut().find(|draft| *draft.rule == rule::CEL_RULE && is_told_of_any(&draft.text, &text))
+    {
+        // a rule over a list cannot say which item it is about
+        *draft = Draft::new(&rule::CEL_RULE, way, text);
+        return;
+    }
     let same = found.iter_mut().find(|draft| draft.way == way && draft.severity == Severity::Error);
     match same {
         Some(draft) if [&rule::WRONG_TYPE, &rule::OUT_OF_RANGE, &rule::PATTERN].contains(&draft.rule) => {
@@ -268,6 +280,17 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
         Some(draft) => draft.note = Some(format!("in the status: {text}")),
         None => found.push(Draft::new(rule_of(class), way, text)),
     }
+}
+
+/// Whether a text with `*` for an item is this one.
+fn is_told_of_any(general: &str, text: &str) -> bool {
+    let mut parts = general.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else { return false };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    general.contains('*')
 }
 
 fn rule_of(class: InvalidClass) -> &'static Rule {

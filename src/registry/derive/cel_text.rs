@@ -137,7 +137,12 @@ impl<'s> RuleWriter<'s> {
     }
 
     fn find(&self, at: &[Segment]) -> Option<Found<'s>> {
-        let (base, text, mut schema) = self.values.iter().rev().find(|(base, ..)| at.starts_with(base)).map(|(base, text, schema)| (base, text, *schema))?;
+        let (base, text, mut schema) = self
+            .values
+            .iter()
+            .rev()
+            .find(|(base, ..)| at.starts_with(base))
+            .map(|(base, text, schema)| (base, text, *schema))?;
         let mut found = Found { has: Vec::new(), text: text.clone(), schema, within: self.values.len() > 1 };
         for segment in &at[base.len()..] {
             let Segment::Field { name, .. } = segment else { return None };
@@ -150,7 +155,8 @@ impl<'s> RuleWriter<'s> {
             }
             schema = schema.properties.get(&**name)?;
         }
-        (schema.schema_type.is_some() && schema.preserve_unknown_fields != Some(true)).then_some(Found { schema, ..found })
+        (schema.schema_type.is_some() && schema.preserve_unknown_fields != Some(true))
+            .then_some(Found { schema, ..found })
     }
 
     fn atom(&self, atom: &Atom, positive: bool, wide: bool) -> Option<Text> {
@@ -212,7 +218,9 @@ impl<'s> RuleWriter<'s> {
         let list = &found.text;
         let test = match (&*many.body, many.most) {
             (Formula::True, 0) => Some(Text::leaf(format!("{list}.size() > 0"), format!("{list}.size() == 0"))),
-            (Formula::True, most) => Some(Text::leaf(format!("{list}.size() > {most}"), format!("{list}.size() <= {most}"))),
+            (Formula::True, most) => {
+                Some(Text::leaf(format!("{list}.size() > {most}"), format!("{list}.size() <= {most}")))
+            }
             (body, 0) if positive => {
                 let body = self.formula(body, wide).simplified(&mut Vec::new());
                 (!matches!(body, Text::Const(_))).then(|| {
@@ -254,11 +262,11 @@ fn exact_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
         AtomTest::In(words) => {
             let words: Vec<&str> = words.iter().map(|word| &**word).collect();
             let mut read = read;
-            if over && atom.reading.lower {
-                if !words.iter().all(|word| word.is_ascii()) {
+            if atom.reading.lower {
+                if over && !words.iter().all(|word| word.is_ascii()) {
                     return None;
                 }
-                // what Go lower-cases into ASCII, and CEL does not
+                // what Go makes ASCII in lower case, and CEL does not
                 for (letter, other) in [('i', 'İ'), ('k', '\u{212a}')] {
                     if words.iter().any(|word| word.contains(letter)) {
                         read = format!("{read}.replace('{other}', '{letter}')");
@@ -287,10 +295,12 @@ fn exact_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
 /// By comparisons with short texts, which cost next to nothing.
 fn plain_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
     // a text that begins with a visible character of ASCII
-    let odd = || vec![
-        Text::leaf(format!("{value} < '!'"), format!("{value} >= '!'")),
-        Text::leaf(format!("{value} > '~'"), format!("{value} <= '~'")),
-    ];
+    let odd = || {
+        vec![
+            Text::leaf(format!("{value} < '!'"), format!("{value} >= '!'")),
+            Text::leaf(format!("{value} > '~'"), format!("{value} <= '~'")),
+        ]
+    };
     Some(match &atom.test {
         AtomTest::Blank if over => Text::Or(odd()),
         AtomTest::Blank | AtomTest::Empty => Text::leaf(format!("{value} == ''"), format!("{value} != ''")),
@@ -331,7 +341,7 @@ fn quoted(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => out.push(c),
         }
     }

@@ -236,20 +236,20 @@ impl Formula {
     }
 
     /// A count; conditions that do not speak of the item stand before it, and a choice of one is a choice of counts.
-    pub fn many(over: Vec<Segment>, submitted: bool, most: usize, body: Self) -> Self {
-        let count = |body: Self| Self::Many(Many { over: over.clone(), submitted, most, body: Box::new(body) });
+    pub fn many(over: &[Segment], submitted: bool, most: usize, body: Self) -> Self {
+        let count = |body: Self| Self::Many(Many { over: over.to_vec(), submitted, most, body: Box::new(body) });
         match body {
             Self::False => Self::False,
             Self::All(parts) => {
-                let (inner, outer): (Vec<Self>, Vec<Self>) = parts.into_iter().partition(|part| part.speaks_of(&over));
+                let (inner, outer): (Vec<Self>, Vec<Self>) = parts.into_iter().partition(|part| part.speaks_of(over));
                 let inner = Self::all(inner);
                 Self::all(outer.into_iter().chain([count(inner)]))
             }
             Self::Any(parts) if most == 0 => {
-                Self::any(parts.into_iter().map(|part| Self::many(over.clone(), submitted, most, part)))
+                Self::any(parts.into_iter().map(|part| Self::many(over, submitted, most, part)))
             }
             Self::Unknown => Self::Unknown,
-            body if body != Self::True && !body.speaks_of(&over) => Self::all([body, count(Self::True)]),
+            body if body != Self::True && !body.speaks_of(over) => Self::all([body, count(Self::True)]),
             body => count(body),
         }
     }
@@ -329,7 +329,7 @@ impl Formula {
                 Some(holds) => Self::known(holds),
                 None => Self::Atom(other),
             },
-            Part::Count(many) => Self::many(many.over, many.submitted, many.most, *many.body),
+            Part::Count(many) => Self::many(&many.over, many.submitted, many.most, *many.body),
         };
         self.rewrite(&mut change)
     }
@@ -360,7 +360,7 @@ impl Part {
     pub fn formula(self) -> Formula {
         match self {
             Self::Atom(atom) => Formula::Atom(atom),
-            Self::Count(many) => Formula::many(many.over, many.submitted, many.most, *many.body),
+            Self::Count(many) => Formula::many(&many.over, many.submitted, many.most, *many.body),
         }
     }
 }
@@ -401,7 +401,7 @@ fn join(mut parts: Vec<Formula>, all: bool) -> Formula {
         at = here + 1;
     }
     if let Some((one, other, common)) = shared(&parts, all) {
-        let rest = [other, one].map(|at| without_parts(parts.remove(at), &common, all));
+        let rest = [other, one].map(|at| without_parts(&parts.remove(at), &common, all));
         let inner = if all { Formula::all(rest) } else { Formula::any(rest) };
         let whole = common.into_iter().chain([inner]);
         parts.insert(one, if all { Formula::any(whole) } else { Formula::all(whole) });
@@ -435,8 +435,8 @@ fn inner(part: &Formula, all: bool) -> &[Formula] {
     }
 }
 
-fn without_parts(part: Formula, taken: &[Formula], all: bool) -> Formula {
-    let rest: Vec<Formula> = inner(&part, all).iter().filter(|part| !taken.contains(part)).cloned().collect();
+fn without_parts(part: &Formula, taken: &[Formula], all: bool) -> Formula {
+    let rest: Vec<Formula> = inner(part, all).iter().filter(|part| !taken.contains(part)).cloned().collect();
     if all { Formula::any(rest) } else { Formula::all(rest) }
 }
 
@@ -478,15 +478,19 @@ fn settle(formula: Formula, wide: bool, in_part: &mut bool) -> Formula {
             *in_part = true;
             Formula::known(wide)
         }
-        Formula::All(parts) => Formula::all(parts.into_iter().map(|part| settle(part, wide, in_part)).collect::<Vec<_>>()),
-        Formula::Any(parts) => Formula::any(parts.into_iter().map(|part| settle(part, wide, in_part)).collect::<Vec<_>>()),
+        Formula::All(parts) => {
+            Formula::all(parts.into_iter().map(|part| settle(part, wide, in_part)).collect::<Vec<_>>())
+        }
+        Formula::Any(parts) => {
+            Formula::any(parts.into_iter().map(|part| settle(part, wide, in_part)).collect::<Vec<_>>())
+        }
         Formula::Many(many) => {
             let body = settle(*many.body, wide, in_part);
-            Formula::many(many.over, many.submitted, many.most, body)
+            Formula::many(&many.over, many.submitted, many.most, body)
         }
         Formula::Few(many) => {
             let body = settle(*many.body, !wide, in_part);
-            Formula::many(many.over, many.submitted, many.most, body).not()
+            Formula::many(&many.over, many.submitted, many.most, body).not()
         }
         other => other,
     }

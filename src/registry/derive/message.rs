@@ -49,7 +49,9 @@ fn leave_out(out: &mut String, next: Option<char>) -> bool {
 pub(super) fn field_path(subject: &[Segment], place: &[Segment]) -> Option<String> {
     let rest = subject.strip_prefix(place).filter(|rest| !rest.is_empty())?;
     let names = rest.iter().map(|segment| match segment {
-        Segment::Field { name, .. } if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => Some(format!(".{name}")),
+        Segment::Field { name, .. } if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+            Some(format!(".{name}"))
+        }
         _ => None,
     });
     names.collect()

@@ -48,7 +48,13 @@ pub(super) struct DerivedSchema {
 }
 
 /// Adds to a schema what follows from steps and rules. `sensitive`: no constraint is made whose text shows a value.
-pub(super) fn derive(schema: &Schema, shape: &Shape, steps: &[Step], rules: &[Entry], sensitive: bool) -> DerivedSchema {
+pub(super) fn derive(
+    schema: &Schema,
+    shape: &Shape,
+    steps: &[Step],
+    rules: &[Entry],
+    sensitive: bool,
+) -> DerivedSchema {
     let spent = judge(schema).iter().map(|judged| cost(&judged.verdict).unwrap_or(0)).fold(0, u64::saturating_add);
     let mut deriver = Deriver { schema: schema.clone(), spent, sensitive, nonblank: Vec::new() };
     let mut coverage = Vec::new();
@@ -122,17 +128,17 @@ impl Deriver {
         let parts = expanded(formula.clone());
         let plain = parts.iter().any(|part| required(&placed(part.clone())).is_some());
         if !plain {
-            let whole = self.place(refusal, placed(formula));
+            let whole = self.place(refusal, &placed(formula));
             if whole != Said::Nothing || parts.len() < 2 {
                 return whole;
             }
         }
-        let said = parts.into_iter().map(|part| self.place(refusal, placed(part)));
+        let said = parts.into_iter().map(|part| self.place(refusal, &placed(part)));
         said.reduce(Said::and).unwrap_or(Said::Nothing)
     }
 
-    fn place(&mut self, refusal: &Refusal<'_>, placed: Placed) -> Said {
-        if let Some(name) = required(&placed) {
+    fn place(&mut self, refusal: &Refusal<'_>, placed: &Placed) -> Said {
+        if let Some(name) = required(placed) {
             let Some(node) = node_mut(&mut self.schema, &placed.at) else { return Said::Nothing };
             if !node.required.iter().any(|known| *known == *name) {
                 node.required.push(name.into());
@@ -144,6 +150,10 @@ impl Deriver {
         let of_itself = node.schema_type == Some(SchemaType::String) && !self.sensitive;
         let constraint = pattern::of(&accepts).filter(|_| of_itself);
         let free = node.pattern.is_none() && node.values.is_empty();
+        let accepted = |word: &String| accepts.clone().of_text(word) == Formula::True;
+        if of_itself && !node.values.is_empty() && node.values.iter().all(accepted) {
+            return Said::Whole;
+        }
         match constraint {
             Some(StringConstraint::Pattern(pattern)) if free => {
                 if ["", " "].iter().all(|text| accepts.clone().of_text(text) == Formula::False) {
@@ -156,7 +166,7 @@ impl Deriver {
                 node.values = words;
                 Said::Whole
             }
-            Some(StringConstraint::Nonblank(pattern)) => match self.rule(refusal, &placed, &accepts, &[Effort::Exact]) {
+            Some(StringConstraint::Nonblank(pattern)) => match self.rule(refusal, placed, &accepts, &[Effort::Exact]) {
                 Said::Nothing if free => {
                     if let Some(node) = node_mut(&mut self.schema, &placed.at) {
                         node.pattern = Some(pattern);
@@ -169,9 +179,9 @@ impl Deriver {
                 // no text has more characters than bytes
                 let most = u32::try_from(most).unwrap_or(u32::MAX);
                 node.max_length = Some(node.max_length.map_or(most, |known| known.min(most)));
-                self.rule(refusal, &placed, &accepts, &[Effort::Exact]).max(Said::Part)
+                self.rule(refusal, placed, &accepts, &[Effort::Exact]).max(Said::Part)
             }
-            _ => self.rule(refusal, &placed, &accepts, &[Effort::Exact, Effort::PlainItems, Effort::Plain]),
+            _ => self.rule(refusal, placed, &accepts, &[Effort::Exact, Effort::PlainItems, Effort::Plain]),
         }
     }
 
@@ -227,7 +237,7 @@ fn expanded(formula: Formula) -> Vec<Formula> {
         Formula::Any(parts) => parts.into_iter().flat_map(expanded).collect(),
         Formula::Many(many) if many.most == 0 => {
             let parts = expanded(*many.body).into_iter();
-            parts.map(|part| Formula::many(many.over.clone(), many.submitted, 0, part)).collect()
+            parts.map(|part| Formula::many(&many.over, many.submitted, 0, part)).collect()
         }
         Formula::Atom(atom) if !atom.key && matches!(atom.test, AtomTest::Blank | AtomTest::Empty) => {
             let absent = Atom::new(&atom.at, AtomTest::Absent);

@@ -33,9 +33,15 @@ enum Accepted {
     Bytes(usize),
     Exact(Vec<Box<str>>),
     /// `padded`: with white space around them.
-    Closed { padded: bool, body: String },
+    Closed {
+        padded: bool,
+        body: String,
+    },
     /// Whatever follows.
-    Open { padded: bool, prefix: String },
+    Open {
+        padded: bool,
+        prefix: String,
+    },
 }
 
 /// What a formula that accepts values of one string comes to.
@@ -52,13 +58,13 @@ pub(super) fn of(accepts: &Formula) -> Option<StringConstraint> {
         return None;
     }
     if found.iter().all(|one| matches!(one, Accepted::Exact(_))) {
+        // the empty text last: the others are what people are told
+        found.sort_by_key(|one| matches!(one, Accepted::Exact(words) if words.iter().all(|word| word.is_empty())));
         let words = found.into_iter().flat_map(|one| match one {
             Accepted::Exact(words) => words,
             _ => Vec::new(),
         });
         let mut words: Vec<String> = words.map(String::from).collect();
-        // the empty text last: the others are what people are told
-        words.sort_by_key(String::is_empty);
         words.dedup();
         return Some(StringConstraint::Words(words));
     }
@@ -68,7 +74,6 @@ pub(super) fn of(accepts: &Formula) -> Option<StringConstraint> {
 fn collect(formula: &Formula, found: &mut Vec<Accepted>) -> Option<()> {
     match formula {
         Formula::Any(parts) => parts.iter().try_for_each(|part| collect(part, found)),
-        Formula::Not(Atom { test: AtomTest::Absent, .. }) => None,
         Formula::Not(Atom { test: AtomTest::Blank, .. }) => {
             found.push(Accepted::Nonblank);
             Some(())
@@ -140,7 +145,9 @@ fn pattern(found: &[Accepted]) -> String {
             Accepted::Closed { padded: true, body } if body.is_empty() => vec![format!("{SPACE}*{end}")],
             Accepted::Closed { padded: true, body } => vec![format!("{SPACE}*{body}{SPACE}*{end}")],
             Accepted::Closed { padded: false, body } => vec![format!("{body}{end}")],
-            Accepted::Open { padded, prefix } => vec![format!("{}{prefix}", if *padded { format!("{SPACE}*") } else { String::new() })],
+            Accepted::Open { padded, prefix } => {
+                vec![format!("{}{prefix}", if *padded { format!("{SPACE}*") } else { String::new() })]
+            }
             Accepted::Exact(words) => words.iter().map(|word| format!("{}{end}", escaped(word))).collect(),
             Accepted::Nonblank | Accepted::Bytes(_) => Vec::new(),
         })
@@ -166,7 +173,7 @@ fn escaped(word: &str) -> String {
             out.push('\\');
         }
         if c.is_control() || text::is_blank(c.encode_utf8(&mut [0; 4])) && c != ' ' {
-            out.push_str(&format!("\\x{{{:x}}}", u32::from(c)));
+            out.extend(format!("\\x{{{:x}}}", u32::from(c)).chars());
         } else {
             out.push(c);
         }

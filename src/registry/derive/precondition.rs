@@ -18,7 +18,7 @@ pub(super) fn submitted(formula: Formula, steps: &[Step], shape: &Shape) -> Form
     let formula = steps.iter().rev().fold(formula, |formula, step| before(formula, step, shape));
     formula.rewrite(&mut |part| match part {
         Part::Atom(atom) => Formula::Atom(Atom { submitted: false, ..atom }),
-        Part::Count(many) => Formula::many(many.over, false, many.most, *many.body),
+        Part::Count(many) => Formula::many(&many.over, false, many.most, *many.body),
     })
 }
 
@@ -73,17 +73,18 @@ impl StepChange<'_> {
             Operation::Set { paths, to, replaces } => self.set(paths, to, *replaces, atom),
             Operation::Clean { paths, .. } => self.cleaned(paths, atom, |item| Atom::new(item, AtomTest::Blank)),
             Operation::Replace { paths, with } if named(paths, &atom.at) => Some(replaced(atom, with)),
-            Operation::CleanKeys(paths) => self.cleaned(paths, atom, |entry| Atom {
-                key: true,
-                ..Atom::new(entry, AtomTest::Blank)
-            }),
+            Operation::CleanKeys(paths) => {
+                self.cleaned(paths, atom, |entry| Atom { key: true, ..Atom::new(entry, AtomTest::Blank) })
+            }
             Operation::Clamp { paths, .. } => {
                 (named(paths, &atom.at) && atom.test != AtomTest::Absent).then_some(Formula::Unknown)
             }
             Operation::DropItems { paths, field } => {
                 let name = paths.iter().find(|path| path.segments == atom.at)?;
                 let field = self.field_of_items(&name.segments, *field)?;
-                self.cleaned(paths, atom, |item| Atom::new(&[item, &[field.clone()]].concat(), AtomTest::Blank))
+                self.cleaned(paths, atom, |item| {
+                    Atom::new(&[item, std::slice::from_ref(&field)].concat(), AtomTest::Blank)
+                })
             }
             Operation::Encode { .. } => self.encodes_into(&atom.at).then_some(Formula::Unknown),
             Operation::Drop(paths) => {
@@ -145,7 +146,7 @@ impl StepChange<'_> {
             };
             let over = [atom.at.as_slice(), &[end]].concat();
             let kept = Formula::Not(dropped(&over));
-            return Some(Formula::many(over, false, 0, kept).not());
+            return Some(Formula::many(&over, false, 0, kept).not());
         }
         let cleaned_item = matches!(self.operation, Operation::Clean { .. })
             && atom.at.last() == Some(&Segment::Items)
@@ -168,12 +169,12 @@ impl StepChange<'_> {
                     return Some(Formula::Unknown);
                 }
                 let kept = Formula::Not(Atom::new(&many.over, AtomTest::Blank));
-                Some(Formula::many(many.over.clone(), false, many.most, Formula::all([kept, *many.body])))
+                Some(Formula::many(&many.over, false, many.most, Formula::all([kept, *many.body])))
             }
             Operation::DropItems { paths, field } if named(paths, list) => {
                 let field = self.field_of_items(list, *field)?;
                 let kept = Formula::Not(Atom::new(&[many.over.as_slice(), &[field]].concat(), AtomTest::Blank));
-                Some(Formula::many(many.over.clone(), false, many.most, Formula::all([kept, *many.body])))
+                Some(Formula::many(&many.over, false, many.most, Formula::all([kept, *many.body])))
             }
             Operation::Set { paths, to, replaces } if named(paths, list) => {
                 let new = literal_count(to, &many);
@@ -225,7 +226,9 @@ fn replaced(atom: Atom, with: &BTreeMap<Box<str>, Box<str>>) -> Formula {
 /// Whether items that are equal but for case are all one to a formula.
 fn ignores_case(body: &Formula, item: &[Segment]) -> bool {
     let plain = |atom: &Atom| {
-        atom.at != item || atom.reading.lower || matches!(atom.test, AtomTest::Absent | AtomTest::Blank | AtomTest::Empty)
+        atom.at != item
+            || atom.reading.lower
+            || matches!(atom.test, AtomTest::Absent | AtomTest::Blank | AtomTest::Empty)
     };
     match body {
         Formula::Atom(atom) | Formula::Not(atom) => plain(atom),

@@ -21,7 +21,14 @@ pub(super) struct Refusal<'r> {
 /// The refusals of all rules, in order.
 pub(super) fn refusals<'r>(entries: &'r [Entry], shape: &'r Shape) -> Vec<Refusal<'r>> {
     let mut found = Vec::new();
-    let root = BlockScope { shape, item: Vec::new(), submitted: false, names: Vec::new(), located: None, around: &|body| body };
+    let root = BlockScope {
+        shape,
+        item: Vec::new(),
+        submitted: false,
+        names: Vec::new(),
+        located: None,
+        around: &|body| body,
+    };
     root.walk(entries, "/rules", &mut found);
     found
 }
@@ -73,7 +80,7 @@ impl<'r> BlockScope<'_, 'r> {
             }
             let mut formula = Formula::all([self.present(&path, submitted), body]);
             for end in (base..path.len()).rev().filter(|at| !matches!(path[*at], Segment::Field { .. })) {
-                formula = Formula::many(path[..=end].to_vec(), submitted, 0, formula);
+                formula = Formula::many(&path[..=end], submitted, 0, formula);
             }
             (self.around)(Formula::all([when.clone(), formula]))
         };
@@ -110,7 +117,8 @@ impl<'r> BlockScope<'_, 'r> {
 
     fn rule(&self, rule: &Rule) -> Formula {
         let when = rule.when.as_ref().map_or(Formula::True, |when| self.when(when));
-        let subject = rule.path.as_ref().map_or_else(|| (self.item.clone(), self.submitted), |path| self.absolute(path));
+        let subject =
+            rule.path.as_ref().map_or_else(|| (self.item.clone(), self.submitted), |path| self.absolute(path));
         Formula::all([when, self.test(&rule.test, &subject)])
     }
 
@@ -136,20 +144,22 @@ impl<'r> BlockScope<'_, 'r> {
                     around: &|body| body,
                 };
                 let body = counted.as_ref().map_or(Formula::True, |when| inner.when(when));
-                return Formula::many(over, *submitted, *most, body);
+                return Formula::many(&over, *submitted, *most, body);
             }
             Test::OneOf { words, ignore_case } => {
                 let one = atom(AtomTest::In(words.iter().cloned().collect()));
                 let one = if *ignore_case { one.read(Reading::LOWER) } else { one };
                 Formula::Not(one)
             }
-            Test::Format(Format::Regex) => Formula::Unknown,
-            Test::Format(format) => Formula::Atom(atom(AtomTest::Misformed(*format))),
+            Test::Format(format) if *format != Format::Regex => Formula::Atom(atom(AtomTest::Misformed(*format))),
             Test::StartsWith(prefix) => Formula::Not(atom(AtomTest::StartsWith(prefix.clone()))),
             Test::MaxBytes(most) => Formula::Atom(atom(AtomTest::LongerThan(*most))),
-            Test::Unique { .. } | Test::DiffersFrom(_) | Test::HasKey(_) | Test::MaxJsonBytes(_) | Test::MaxDepth(_) => {
-                Formula::Unknown
-            }
+            Test::Format(_)
+            | Test::Unique { .. }
+            | Test::DiffersFrom(_)
+            | Test::HasKey(_)
+            | Test::MaxJsonBytes(_)
+            | Test::MaxDepth(_) => Formula::Unknown,
         };
         Formula::all([self.present(path, *submitted), fails])
     }
