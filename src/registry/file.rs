@@ -65,10 +65,11 @@ pub struct KindFile {
     /// is skipped.
     #[serde(default)]
     pub normalize: Vec<StepSpec>,
-    /// What is refused, in order, after all steps; the first rule that fails gives the error.
+    /// What is refused, in order, after all steps; the first rule that fails gives the error. What the API server can
+    /// check of it becomes part of the CRD by itself.
     #[serde(default)]
     pub rules: Vec<RuleSpec>,
-    /// OpenAPI v3 structural schema of `spec`.
+    /// OpenAPI v3 structural schema of `spec`: types, descriptions, and constraints that no rule says.
     pub schema: Schema,
 }
 

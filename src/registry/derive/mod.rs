@@ -32,6 +32,27 @@ pub enum CheckedBy {
     Operator,
 }
 
+impl CheckedBy {
+    /// As people read it.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Both => "the API server and the operator",
+            Self::InPart => "the operator, and in part the API server",
+            Self::Operator => "the operator",
+        }
+    }
+}
+
+impl RuleCoverage {
+    /// The rule's place among those of its file, from 1: `3.1` is the first rule of the third block.
+    #[must_use]
+    pub fn number(&self) -> String {
+        let places = self.pointer.split('/').filter_map(|part| part.parse::<usize>().ok());
+        places.map(|place| (place + 1).to_string()).collect::<Vec<_>>().join(".")
+    }
+}
+
 /// A rule, and who checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleCoverage {
