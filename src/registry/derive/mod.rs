@@ -229,12 +229,36 @@ impl Deriver {
 
     /// The cost of a rule that the API server would take.
     fn affordable(&self, at: &[Segment], validation: &Validation) -> Option<u64> {
-        let mut alone = self.schema.clone();
-        bare(&mut alone);
+        let mut alone = narrowed(&self.schema, at)?;
         node_mut(&mut alone, at)?.validations.push(validation.clone());
         let cost = cost(&judge(&alone).first()?.verdict)?;
         (cost <= RULE_LIMIT && self.spent.saturating_add(cost) <= CRD_LIMIT).then_some(cost)
     }
+}
+
+/// A schema with what leads to a node alone, and without any rule: all that the cost of a rule there depends on.
+fn narrowed(schema: &Schema, path: &[Segment]) -> Option<Schema> {
+    let Some((first, rest)) = path.split_first() else {
+        let mut node = schema.clone();
+        bare(&mut node);
+        return Some(node);
+    };
+    let mut node = Schema {
+        schema_type: schema.schema_type,
+        max_items: schema.max_items,
+        max_properties: schema.max_properties,
+        ..Schema::default()
+    };
+    match first {
+        Segment::Field { name, .. } => {
+            node.properties.insert(name.to_string(), narrowed(schema.properties.get(&**name)?, rest)?);
+        }
+        Segment::Values => {
+            node.additional_properties = Some(Box::new(narrowed(schema.additional_properties.as_deref()?, rest)?));
+        }
+        Segment::Items => node.items = Some(Box::new(narrowed(schema.items.as_deref()?, rest)?)),
+    }
+    Some(node)
 }
 
 /// Takes all rules out.

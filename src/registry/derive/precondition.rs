@@ -24,6 +24,11 @@ pub(super) fn submitted(formula: Formula, steps: &[Step], shape: &Shape) -> Form
 
 fn before(formula: Formula, step: &Step, shape: &Shape) -> Formula {
     let change = StepChange { operation: &step.operation, shape };
+    let mut touched = false;
+    formula.visit(&mut |at| touched |= change.paths().iter().any(|path| at.starts_with(&path.segments)));
+    if !touched {
+        return formula;
+    }
     let taken = formula.clone().rewrite(&mut |part| match part {
         Part::Atom(atom) if !atom.submitted => change.atom(atom.clone()).unwrap_or(Formula::Atom(atom)),
         Part::Count(many) if !many.submitted => {
@@ -58,7 +63,23 @@ struct StepChange<'s> {
     shape: &'s Shape,
 }
 
-impl StepChange<'_> {
+impl<'s> StepChange<'s> {
+    /// What the step changes.
+    fn paths(&self) -> &'s [Path] {
+        match self.operation {
+            Operation::Trim(paths)
+            | Operation::Lower(paths)
+            | Operation::Set { paths, .. }
+            | Operation::Clean { paths, .. }
+            | Operation::Replace { paths, .. }
+            | Operation::CleanKeys(paths)
+            | Operation::Clamp { paths, .. }
+            | Operation::DropItems { paths, .. }
+            | Operation::Drop(paths) => paths,
+            Operation::Encode { into, .. } => std::slice::from_ref(into),
+        }
+    }
+
     /// The test before the step, where the step is taken; `None` where it does not touch the value.
     fn atom(&self, atom: Atom) -> Option<Formula> {
         if atom.key {

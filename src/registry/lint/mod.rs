@@ -18,6 +18,7 @@ mod schema;
 mod steps;
 mod stricter;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::compile;
@@ -233,17 +234,12 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
 /// `compiled`: the kind, where nothing is wrong with its file.
 fn advice(source: &Source, file: &KindFile, compiled: Option<&Kind>, all: &[(Source, KindFile)]) -> Vec<Problem> {
     let mut desk = Desk { source, problems: Vec::new() };
-    let readable;
-    let shape = match compiled {
-        Some(kind) => {
-            repeated::check(&mut desk, &file.schema, kind);
-            &kind.program.shape
-        }
-        None => {
-            readable = compile::shape(file, source);
-            &readable
-        }
-    };
+    let shape =
+        compiled.map_or_else(|| Cow::Owned(compile::shape(file, source)), |kind| Cow::Borrowed(&kind.program.shape));
+    let shape = &*shape;
+    if let Some(kind) = compiled {
+        repeated::check(&mut desk, &file.schema, kind);
+    }
     let facts = Facts::of(file);
     names::check(&mut desk, file, all);
     columns::check(&mut desk, file, shape);
