@@ -196,7 +196,7 @@ impl Kind {
         })?;
         self.check_metadata(resource)?;
         check_depth(&resource.spec)?;
-        normalize::normalize(&mut spec, &program.steps);
+        normalize::normalize(&mut spec, &program.steps, &resource.id.object.name);
         rules::check(&spec, &resource.spec, &program.rules)
             .map_err(|text| Invalid { class: InvalidClass::Rule, text })?;
 
@@ -231,13 +231,13 @@ impl Kind {
         Ok(desired)
     }
 
-    /// All that the kind's rules refuse of a spec, where [`Kind::desired`] stops at the first; nothing where the spec
+    /// All that the kind's rules refuse of the spec of a resource of that name, where [`Kind::desired`] stops at the first; nothing where the spec
     /// cannot be read.
     #[must_use]
-    pub fn violations(&self, spec: &Value) -> Vec<rules::Violation> {
+    pub fn violations(&self, name: &str, spec: &Value) -> Vec<rules::Violation> {
         let program = &self.program;
         let Ok(mut tree) = normalize::decode(spec, &program.shape, self.sensitive) else { return Vec::new() };
-        normalize::normalize(&mut tree, &program.steps);
+        normalize::normalize(&mut tree, &program.steps, name);
         rules::check_all(&tree, spec, &program.rules)
     }
 

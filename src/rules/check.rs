@@ -108,7 +108,8 @@ fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
         | When::Blank(subject)
         | When::Empty(subject)
         | When::True(subject)
-        | When::In(subject, _) => match subject {
+        | When::In(subject, _)
+        | When::InAnyCase(subject, _) => match subject {
             Subject::Name(name) => scope.name(name).map(|text| (name.clone(), Value::from(text))).into_iter().collect(),
             _ => Vec::new(),
         },

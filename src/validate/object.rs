@@ -63,7 +63,7 @@ impl Schema {
         }
         let spec = object.get("spec").unwrap_or(&null);
         let refusals = if violations.iter().any(|one| matches!(one.fault, Fault::Pattern { .. })) {
-            kind.violations(spec)
+            kind.violations(name_of(object), spec)
         } else {
             Vec::new()
         };
@@ -78,7 +78,7 @@ impl Schema {
         let desired = match desired {
             Some(Ok(desired)) => Some(desired),
             Some(Err(invalid)) => {
-                join(kind, spec, invalid, &mut found);
+                join(kind, name_of(object), spec, invalid, &mut found);
                 None
             }
             None => None,
@@ -248,14 +248,18 @@ fn blamed(message: &str, node: Way) -> Way {
     if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
 }
 
+fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
 /// Adds what the operator says, unless it has been said.
-fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
+fn join(kind: &Kind, name: &str, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
     let Invalid { class, text } = invalid;
     if found.iter().any(|draft| draft.text == text) {
         return;
     }
     let way = match class {
-        InvalidClass::Rule => kind.violations(spec).into_iter().next().map(|first| {
+        InvalidClass::Rule => kind.violations(name, spec).into_iter().next().map(|first| {
             let mut way = vec![Step::Key("spec".to_owned())];
             way.extend(first.way);
             way

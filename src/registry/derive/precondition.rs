@@ -11,7 +11,7 @@ use super::formula::{Atom, AtomTest, Formula, Many, Part, Reading};
 use super::refusal::absent;
 use super::shape_at;
 use crate::golang::text;
-use crate::normalize::{Guard, Operation, Path, Replaced, Segment, Shape, Step, Tree, Unique};
+use crate::normalize::{CopySource, Guard, Operation, Path, Replaced, Segment, Shape, Step, Tree, Unique};
 
 /// The formula over the submitted spec.
 pub(super) fn submitted(formula: Formula, steps: &[Step], shape: &Shape) -> Formula {
@@ -51,6 +51,10 @@ fn guard(condition: &Guard) -> Formula {
         Guard::Empty(path) => atom(path, AtomTest::Empty),
         Guard::True(path) => atom(path, AtomTest::True),
         Guard::In(path, words) => atom(path, AtomTest::In(words.iter().cloned().collect())),
+        Guard::InAnyCase(path, words) => {
+            let atom = Atom::new(&path.segments, AtomTest::In(words.iter().cloned().collect()));
+            Formula::Atom(atom.read(Reading::LOWER))
+        }
         Guard::All(inner) => Formula::all(inner.iter().map(guard)),
         Guard::Any(inner) => Formula::any(inner.iter().map(guard)),
         Guard::Not(inner) => guard(inner).not(),
@@ -70,9 +74,11 @@ impl<'s> StepChange<'s> {
             Operation::Trim(paths)
             | Operation::Lower(paths)
             | Operation::Set { paths, .. }
+            | Operation::Copy { paths, .. }
             | Operation::Clean { paths, .. }
             | Operation::Replace { paths, .. }
             | Operation::CleanKeys(paths)
+            | Operation::TrimKeys(paths)
             | Operation::Clamp { paths, .. }
             | Operation::DropItems { paths, .. }
             | Operation::Drop(paths) => paths,
@@ -83,7 +89,10 @@ impl<'s> StepChange<'s> {
     /// The test before the step, where the step is taken; `None` where it does not touch the value.
     fn atom(&self, atom: Atom) -> Option<Formula> {
         if atom.key {
-            let renamed = matches!(self.operation, Operation::CleanKeys(paths) if is_map_of(paths, &atom.at));
+            let renamed = matches!(
+                self.operation,
+                Operation::CleanKeys(paths) | Operation::TrimKeys(paths) if is_map_of(paths, &atom.at)
+            );
             return (renamed || self.encodes_into(&atom.at)).then_some(Formula::Unknown);
         }
         match self.operation {
@@ -94,7 +103,8 @@ impl<'s> StepChange<'s> {
             Operation::Set { paths, to, replaces } => self.set(paths, to, *replaces, atom),
             Operation::Clean { paths, .. } => self.cleaned(paths, atom, |item| Atom::new(item, AtomTest::Blank)),
             Operation::Replace { paths, with } if named(paths, &atom.at) => Some(replaced(atom, with)),
-            Operation::CleanKeys(paths) => {
+            Operation::Copy { paths, from, replaces } => self.copied(paths, from, *replaces, &atom),
+            Operation::CleanKeys(paths) | Operation::TrimKeys(paths) => {
                 self.cleaned(paths, atom, |entry| Atom { key: true, ..Atom::new(entry, AtomTest::Blank) })
             }
             Operation::Clamp { paths, .. } => {
@@ -137,6 +147,25 @@ impl<'s> StepChange<'s> {
             _ => Formula::Unknown,
         };
         Some(self.replaced_by(&atom.at, replaces, new, Formula::Atom(atom.clone())))
+    }
+
+    /// A value that is taken from another field: the same test is asked of that one.
+    fn copied(&self, paths: &[Path], from: &CopySource, replaces: Replaced, atom: &Atom) -> Option<Formula> {
+        if !named(paths, &atom.at) {
+            return None;
+        }
+        let CopySource::Field(source) = from else {
+            // no resource's name is blank
+            let new = match atom.test {
+                AtomTest::Absent | AtomTest::Blank | AtomTest::Empty => Formula::False,
+                _ => Formula::Unknown,
+            };
+            return Some(self.replaced_by(&atom.at, replaces, new, Formula::Atom(atom.clone())));
+        };
+        let there = absent(&source.segments, false, self.shape).not();
+        let new = Formula::Atom(Atom { at: source.segments.clone(), ..atom.clone() });
+        let taken = self.replaced_by(&atom.at, replaces, new, Formula::Atom(atom.clone()));
+        Some(Formula::choice(&there, taken, Formula::Atom(atom.clone())))
     }
 
     fn replaced_by(&self, at: &[Segment], replaces: Replaced, new: Formula, old: Formula) -> Formula {
@@ -202,7 +231,7 @@ impl<'s> StepChange<'s> {
                 let list = list.to_vec();
                 Some(self.replaced_by(&list, *replaces, new, Part::Count(many).formula()))
             }
-            Operation::CleanKeys(paths) if named(paths, list) => Some(Formula::Unknown),
+            Operation::CleanKeys(paths) | Operation::TrimKeys(paths) if named(paths, list) => Some(Formula::Unknown),
             Operation::Encode { .. } if self.encodes_into(list) => Some(Formula::Unknown),
             Operation::Drop(paths) if paths.iter().any(|path| list.starts_with(&path.segments)) => Some(Formula::False),
             _ => None,

@@ -171,6 +171,13 @@ impl<'r> BlockScope<'_, 'r> {
             When::Empty(subject) => self.subject(subject, AtomTest::Empty),
             When::True(subject) => self.subject(subject, AtomTest::True),
             When::In(subject, words) => self.subject(subject, AtomTest::In(words.iter().cloned().collect())),
+            When::InAnyCase(subject, words) => {
+                let one = self.subject(subject, AtomTest::In(words.iter().cloned().collect()));
+                match one {
+                    Formula::Atom(atom) => Formula::Atom(atom.read(Reading::LOWER)),
+                    other => other,
+                }
+            }
             When::All(inner) => Formula::all(inner.iter().map(|when| self.when(when))),
             When::Any(inner) => Formula::any(inner.iter().map(|when| self.when(when))),
             When::Not(inner) => self.when(inner).not(),
