@@ -56,18 +56,6 @@ fn within(schema: &Schema, path: &str, found: &mut Vec<Vec<Entry>>) {
     }
 }
 
-/// Takes the word lists out that [`rules`] say: they come back to the CRD from there.
-pub fn without_words(schema: &mut Schema) {
-    if schema.preserve_unknown_fields == Some(true) {
-        return;
-    }
-    let fields = schema.properties.iter_mut().filter(|(name, _)| names::in_paths(name)).map(|(_, field)| field);
-    for field in fields.chain(schema.items.as_deref_mut()).chain(schema.additional_properties.as_deref_mut()) {
-        field.values.clear();
-        without_words(field);
-    }
-}
-
 fn one_of(subject: &str, path: &str, values: &[String]) -> Vec<Entry> {
     let text = format!("invalid {path} {{value|quote}}: expected one of {}", message(&values.join(", ")));
     vec![Entry::scalar("path", subject), Entry::words("oneOf", values), Entry::scalar("message", text)]

@@ -46,9 +46,7 @@ fn text(draft: &Draft, allowed: &[&str]) -> String {
     let about = "OpenAPI v3 of spec, for the CRD and its API server. `store: pointer` keeps what a resource gives, zeros \
                  included; without it a zero (\"\", 0, false) is the same as nothing.";
     yaml::comment(&mut out, 0, about);
-    let mut kept = draft.schema.clone();
-    checks::without_words(&mut kept);
-    yaml::entries(&mut out, 0, &[Entry::new("schema", Item::Map(schema(&kept)))]);
+    yaml::entries(&mut out, 0, &[Entry::new("schema", Item::Map(schema(&draft.schema)))]);
     out
 }
 
