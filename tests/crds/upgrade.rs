@@ -15,12 +15,15 @@ use serde_json::{Value, json};
 
 use crate::server::{establish, installed, manifest};
 
-/// As upstream's CRDs are: types, and nothing else.
+/// As upstream's CRDs are: types, and next to nothing else.
 fn unchecked(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             for check in ["x-kubernetes-validations", "pattern", "minimum"] {
                 map.remove(check);
+            }
+            if let Some(Value::Array(required)) = map.get_mut("required") {
+                required.retain(|name| name != "model_ref");
             }
             map.values_mut().for_each(unchecked);
         }

@@ -101,7 +101,9 @@ impl ResourceClient for DirectoryTarget {
                 None if inner.prune && !inner.incomplete => return Ok(None),
                 // gone here would be gone from the store
                 None => {
-                    return Err(ResourceClientError::Stale("no manifest declares it, and nothing is pruned".to_owned()));
+                    return Err(ResourceClientError::Stale(
+                        "no manifest declares it, and nothing is pruned".to_owned(),
+                    ));
                 }
             }
         };
