@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// StatusCondition types.
+/// Types of conditions.
 pub mod conditions {
     /// The row equals the resource.
     pub const SYNCED: &str = "Synced";

@@ -32,6 +32,8 @@ pub(super) struct RowEvents {
     /// Rows of the sweep under way that belong to no resource.
     unowned: HashMap<KindIndex, Vec<RowFact>>,
     lost: usize,
+    /// orlojd's, at the last sweep.
+    newest_migration: Option<String>,
 }
 
 /// Questions to the ledger about rows that carry our mark, and whose resource is not known to have one.
@@ -72,6 +74,7 @@ impl RowEvents {
             owners: OwnerQueries { pending: 0, sender, replies },
             unowned: HashMap::new(),
             lost: 0,
+            newest_migration: None,
         }
     }
 }
@@ -104,7 +107,12 @@ impl EventLoop {
     pub(super) fn on_row_event(&mut self, event: RowReaderEvent) -> Result<(), ReconcilerError> {
         let now = moment();
         match event {
-            RowReaderEvent::SweepBegins => {
+            RowReaderEvent::SweepBegins { newest_migration } => {
+                let before = std::mem::replace(&mut self.rows.newest_migration, newest_migration);
+                if before.is_some() && before != self.rows.newest_migration {
+                    tracing::info!(before, now = self.rows.newest_migration, "orlojd has another version");
+                    self.state.on_other_writer(now);
+                }
                 self.rows.lost = 0;
                 self.rows.unowned.clear();
                 self.state.begin_sweep();

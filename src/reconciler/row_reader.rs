@@ -25,7 +25,10 @@ const OVERLAP: i64 = 15_000_000;
 /// What the reader tells the reconciler.
 #[derive(Debug)]
 pub enum RowReaderEvent {
-    SweepBegins,
+    SweepBegins {
+        /// orlojd's newest migration, where that is known.
+        newest_migration: Option<String>,
+    },
     Rows {
         kind: KindIndex,
         facts: Vec<RowFact>,
@@ -67,7 +70,8 @@ impl RowReader {
 
     /// A table that cannot be read (dropped, its rights taken away) does not keep the others from being read.
     async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
-        self.send(RowReaderEvent::SweepBegins).await?;
+        let newest_migration = self.store.newest_migration().await.map_err(Some)?;
+        self.send(RowReaderEvent::SweepBegins { newest_migration }).await?;
         let (mut rows, mut failed) = (0, None);
         for kind in self.registry.kinds() {
             match self.sweep_kind(kind).await {

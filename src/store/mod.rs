@@ -264,6 +264,12 @@ pub trait RowStore: Send + Sync {
 
     /// The store's clock, microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64, StoreError>;
+
+    /// orlojd's newest migration: where it changes, another version writes here from now on. `None` where no orlojd
+    /// lives, or where nobody may know.
+    async fn newest_migration(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// Ledger of owners, read; it is written together with the rows.

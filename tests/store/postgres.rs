@@ -332,6 +332,7 @@ async fn the_suggested_privileges_are_enough() {
     let error = limited.store.migrate(&tables(), false).await.unwrap_err();
     assert_eq!(error.class(), StoreErrorClass::Setup, "{error}");
     admin.sql(&migration_sql(&tables(), true)).await;
+    assert_eq!(limited.store.newest_migration().await.unwrap(), None, "it may not be read");
     let missing = limited.store.missing(&tables()).await.unwrap();
     assert!(missing.iter().any(|m| m.contains("may not SELECT, INSERT, UPDATE, DELETE on table order")), "{missing:?}");
     assert!(missing.iter().any(|m| m.contains("may not SELECT on table schema_migrations")), "{missing:?}");
@@ -352,6 +353,7 @@ async fn the_suggested_privileges_are_enough() {
 async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     let bed = empty_bed(postgres_url().await).await;
     bed.store.migrate(&tables(), false).await.unwrap();
+    assert_eq!(bed.store.newest_migration().await.unwrap(), None);
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing[0].starts_with("table tools is not there: start orlojd once"), "{missing:?}");
@@ -366,6 +368,7 @@ async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     assert_eq!(bed.text("SELECT to_regclass('tools')::text").await, None);
 
     bed.sql("INSERT INTO schema_migrations VALUES ('007_schema_hardening'), ('008_spec_hash'), ('019_x')").await;
+    assert_eq!(bed.store.newest_migration().await.unwrap().as_deref(), Some("019_x"));
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert!(missing[0].contains("newer orlojd"), "{missing:?}");
     bed.sql("CREATE TABLE tools (name text PRIMARY KEY, namespace text, status_phase text, payload jsonb, updated_at timestamptz, risk_level text)").await;

@@ -108,7 +108,7 @@ impl MetricsObserver {
         match error {
             ResourceClientError::Gone => return,
             ResourceClientError::Stale(_) => {
-                tracing::debug!(kind, %object, "unable to {what}: {error}; will look again")
+                tracing::debug!(kind, %object, "unable to {what}: {error}; will look again");
             }
             _ => tracing::warn!(kind, %object, "unable to {what}: {error}; will try again"),
         }

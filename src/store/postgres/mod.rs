@@ -122,6 +122,10 @@ impl RowStore for PostgresStore {
     async fn now(&self) -> Result<i64, StoreError> {
         query!(self, connection => read::now(connection))
     }
+
+    async fn newest_migration(&self) -> Result<Option<String>, StoreError> {
+        query!(self, connection => read::newest_migration(connection))
+    }
 }
 
 #[async_trait]

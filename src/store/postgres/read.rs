@@ -34,6 +34,14 @@ pub(super) async fn now(connection: &mut PgConnection) -> Result<i64, sqlx::Erro
     sqlx::query_scalar(NOW).fetch_one(connection).await
 }
 
+pub(super) async fn newest_migration(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    const READABLE: &str = "SELECT coalesce(has_table_privilege(to_regclass('schema_migrations'), 'SELECT'), false)";
+    if !sqlx::query_scalar::<_, bool>(READABLE).fetch_one(&mut *connection).await? {
+        return Ok(None);
+    }
+    sqlx::query_scalar("SELECT max(version) FROM schema_migrations").fetch_one(connection).await
+}
+
 pub(super) async fn take_leadership(
     connection: &mut PgConnection,
     term: &str,
