@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Runs every test suite, one after another, and tells how long each took.
+# Runs every test suite, some side by side, and tells how long each took.
 #
 #   suites.sh            all: unit tests, every test target, doc tests
 #   suites.sh NAME...    only these: lib, doc, or the name of a test target
 #
 # Building is counted apart. A suite's output is shown where it fails; all are run either way. The last line is the sum.
-# A suite is stopped after ORLOJ_SUITE_TIMEOUT seconds (20 minutes).
+# A suite is stopped after ORLOJ_SUITE_TIMEOUT seconds (30 minutes). ORLOJ_SUITES_AT_ONCE (3) run side by side.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-limit=${ORLOJ_SUITE_TIMEOUT:-1200}
+limit=${ORLOJ_SUITE_TIMEOUT:-1800}
+side_by_side=${ORLOJ_SUITES_AT_ONCE:-3}
 
 # "NAME<tab>arguments of cargo test", a line for each suite.
 list_suites() {
@@ -74,31 +75,52 @@ cargo test --locked --quiet --no-run || {
 }
 row "(build)" "$((SECONDS - started))s" "" "" ""
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d)
 # timeout makes a process group of its own, so that a suite that hangs goes with all its processes. For the same reason
 # Ctrl-C does not reach it by itself.
-running=
-interrupt() {
-    [[ -z $running ]] || kill "$running" 2>/dev/null || true
+declare -A running=() began=()
+stop() {
+    [[ ${#running[@]} -eq 0 ]] || kill "${!running[@]}" 2>/dev/null || true
     wait
-    exit 130
+    rm -rf "$logs"
 }
-trap interrupt INT TERM
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+# Suites that mostly wait for servers run with more tests at once than there are processors, and beside the others.
+threads() {
+    case $1 in
+        promises) echo 8 ;;
+        faults | uninstall) echo 4 ;;
+        *) echo "${RUST_TEST_THREADS:-$(nproc)}" ;;
+    esac
+}
+
+# The longest first, so that none is left over at the end.
+longest=(promises faults drafts uninstall chart validate crds editors)
+order=()
+for name in "${longest[@]}" "${names[@]}"; do
+    [[ " ${names[*]} " == *" $name "* && " ${order[*]} " != *" $name "* ]] && order+=("$name")
+done
 
 passed=0
 failed=0
 broken=()
-for name in "${names[@]}"; do
-    printf 'suite %s\n' "$name"
+
+start() {
+    local name=$1 words
     read -ra words <<<"${arguments[$name]}"
-    started=$SECONDS
-    code=0
-    timeout --kill-after=60 "$limit" cargo test --locked --no-fail-fast "${words[@]}" >"$log" 2>&1 &
-    running=$!
-    wait "$running" || code=$?
-    running=
-    seconds=$((SECONDS - started))
+    RUST_TEST_THREADS=$(threads "$name") timeout --kill-after=60 "$limit" \
+        cargo test --locked --no-fail-fast "${words[@]}" >"$logs/$name" 2>&1 &
+    running[$!]=$name
+    began[$name]=$SECONDS
+}
+
+# finish PID CODE: shows and counts the suite that has ended.
+finish() {
+    local name=${running[$1]} code=$2 ok bad ignored log
+    unset "running[$1]"
+    log=$logs/$name
     # "test result: ok. 3 passed; 0 failed; 1 ignored; ...", one for each binary, and for doc tests one for each edition
     read -r ok bad ignored < <(awk '
         /^test result: / {
@@ -109,6 +131,7 @@ for name in "${names[@]}"; do
             }
         }
         END { print ok + 0, bad + 0, ignored + 0 }' "$log")
+    printf 'suite %s\n' "$name"
     if [[ $code -ne 0 ]]; then
         # It may have died before it could count.
         [[ $bad -gt 0 ]] || bad=1
@@ -118,10 +141,26 @@ for name in "${names[@]}"; do
     else
         grep '^test result: ' "$log" || true
     fi
-    row "$name" "${seconds}s" "$ok" "$bad" "$ignored"
+    row "$name" "$((SECONDS - ${began[$name]}))s" "$ok" "$bad" "$ignored"
     passed=$((passed + ok))
     failed=$((failed + bad))
+}
+
+started=$SECONDS
+for name in "${order[@]}"; do
+    while [[ ${#running[@]} -ge $side_by_side ]]; do
+        code=0
+        wait -n -p ended "${!running[@]}" || code=$?
+        finish "$ended" "$code"
+    done
+    start "$name"
 done
+while [[ ${#running[@]} -gt 0 ]]; do
+    code=0
+    wait -n -p ended "${!running[@]}" || code=$?
+    finish "$ended" "$code"
+done
+row "(all suites)" "$((SECONDS - started))s" "$passed" "$failed" ""
 
 printf '\n'
 printf '%s\n' "${table[@]}"
