@@ -1,8 +1,8 @@
 //! Constraints of a `CustomResourceDefinition`, derived from a kind's steps and rules: patterns, word lists, required
 //! fields and CEL rules that refuse at `kubectl apply` what the operator would refuse.
 //!
-//! What a rule refuses is a formula over the normalised spec ([`refusal`]); by the steps it becomes one over the spec
-//! as submitted ([`precondition`]), and that is placed at the innermost node of the schema that holds all it speaks of.
+//! What a rule refuses is a formula over the normalised spec (`refusal`); by the steps it becomes one over the spec
+//! as submitted (`precondition`), and that is placed at the innermost node of the schema that holds all it speaks of.
 //! A derived constraint is never stricter than steps and rules: what cannot be said, or only at a cost that the API
 //! server does not allow, is left to the operator.
 
