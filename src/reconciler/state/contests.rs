@@ -11,8 +11,7 @@ use crate::plan::Drift;
 use crate::resource::ResourceId;
 use crate::source::target::FINALIZER;
 
-/// The first repair is made at once; these are the delays of those that follow: nine in the first hour, then one an
-/// hour.
+/// The first repair is made at once; these are the delays of those that follow, less up to a half by jitter.
 const REPAIRS: Policy = Policy { first: Duration::from_secs(10), longest: REMEMBERED };
 
 /// What comes back undone so long after a repair is the work of the same writer.

@@ -172,6 +172,12 @@ impl Atom {
 }
 
 impl Formula {
+    /// A test of a text that is read in another way first; one for words that no reading comes to never holds.
+    pub fn read(atom: Atom, reading: Reading) -> Self {
+        let atom = atom.read(reading);
+        if matches!(&atom.test, AtomTest::In(words) if words.is_empty()) { Self::False } else { Self::Atom(atom) }
+    }
+
     pub fn known(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
     }

@@ -53,7 +53,7 @@ fn guard(condition: &Guard) -> Formula {
         Guard::In(path, words) => atom(path, AtomTest::In(words.iter().cloned().collect())),
         Guard::InAnyCase(path, words) => {
             let atom = Atom::new(&path.segments, AtomTest::In(words.iter().cloned().collect()));
-            Formula::Atom(atom.read(Reading::LOWER))
+            Formula::read(atom, Reading::LOWER)
         }
         Guard::All(inner) => Formula::all(inner.iter().map(guard)),
         Guard::Any(inner) => Formula::any(inner.iter().map(guard)),
@@ -97,9 +97,9 @@ impl<'s> StepChange<'s> {
         }
         match self.operation {
             Operation::Trim(paths) if named(paths, &atom.at) => {
-                Some(Formula::Atom(atom.read(Reading { trim: true, lower: false })))
+                Some(Formula::read(atom, Reading { trim: true, lower: false }))
             }
-            Operation::Lower(paths) if named(paths, &atom.at) => Some(Formula::Atom(atom.read(Reading::LOWER))),
+            Operation::Lower(paths) if named(paths, &atom.at) => Some(Formula::read(atom, Reading::LOWER)),
             Operation::Set { paths, to, replaces } => self.set(paths, to, *replaces, atom),
             Operation::Clean { paths, .. } => self.cleaned(paths, atom, |item| Atom::new(item, AtomTest::Blank)),
             Operation::Replace { paths, with } if named(paths, &atom.at) => Some(replaced(atom, with)),
@@ -121,7 +121,8 @@ impl<'s> StepChange<'s> {
             Operation::Drop(paths) => {
                 paths.iter().any(|path| atom.at.starts_with(&path.segments)).then(|| atom.of(None))
             }
-            _ => None,
+            // a step that changes the value in a way that is not told above leaves nothing known of it
+            _ => named(self.paths(), &atom.at).then_some(Formula::Unknown),
         }
     }
 
@@ -202,7 +203,7 @@ impl<'s> StepChange<'s> {
             && atom.at.last() == Some(&Segment::Items)
             && named(paths, &atom.at[..atom.at.len() - 1]);
         // the count around says which items are left
-        cleaned_item.then(|| Formula::Atom(atom.read(Reading { trim: true, lower: false })))
+        cleaned_item.then(|| Formula::read(atom, Reading { trim: true, lower: false }))
     }
 
     /// The count before the step; tests of its items have been seen to.

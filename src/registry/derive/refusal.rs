@@ -174,7 +174,7 @@ impl<'r> BlockScope<'_, 'r> {
             When::InAnyCase(subject, words) => {
                 let one = self.subject(subject, AtomTest::In(words.iter().cloned().collect()));
                 match one {
-                    Formula::Atom(atom) => Formula::Atom(atom.read(Reading::LOWER)),
+                    Formula::Atom(atom) => Formula::read(atom, Reading::LOWER),
                     other => other,
                 }
             }
