@@ -5,6 +5,7 @@
 
 pub mod args;
 mod export;
+mod finding;
 mod get;
 mod kinds;
 mod migrate;

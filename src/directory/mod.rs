@@ -1,9 +1,11 @@
 //! Manifests in files and folders as a source: the same reconciler with no cluster.
 //!
-//! A resource is there when a manifest names it, valid or not. While anything cannot be read, nothing counts as
-//! gone, since what cannot be read may be what is missing.
+//! The directory is an API server without a server: what a cluster would refuse is refused here, with the same text
+//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot be
+//! read, nothing counts as gone, since what cannot be read may be what is missing.
 
 mod merged;
+mod reading;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -14,12 +16,15 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::manifest::{Found, ManifestError, Reader, STDIN, files};
-use super::{Scope, SourceEvent};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::manifest::{ManifestError, STDIN, files};
+use crate::source::{Scope, SourceEvent};
+use crate::validate::FieldValidation;
+use crate::validate::admission::Admission;
 
 use merged::{Entry, Item, Merged};
+use reading::read_file;
 pub use target::{DirectoryTarget, Known};
 
 /// Between two looks at the files.
@@ -61,7 +66,7 @@ pub fn scopes(registry: &Registry) -> Vec<(KindIndex, Scope)> {
 /// Manifests below some paths.
 #[derive(Debug)]
 pub struct Directory {
-    reader: Reader,
+    admission: Arc<Admission>,
     kinds: Vec<KindIndex>,
     paths: Vec<PathBuf>,
     prune: bool,
@@ -92,12 +97,13 @@ impl Directory {
     pub fn new(
         registry: &Arc<Registry>,
         paths: Vec<PathBuf>,
+        fields: FieldValidation,
         prune: bool,
         tell: mpsc::Sender<SourceEvent>,
         heard: mpsc::UnboundedSender<Heard>,
     ) -> Self {
         Self {
-            reader: Reader::new(Arc::clone(registry)),
+            admission: Arc::new(Admission::new(Arc::clone(registry), fields)),
             kinds: registry.kinds().iter().map(|kind| kind.index).collect(),
             paths,
             prune,
@@ -119,7 +125,7 @@ impl Directory {
     /// The way back: acknowledgements go nowhere, a fresh look reads the file.
     #[must_use]
     pub fn target(&self) -> DirectoryTarget {
-        DirectoryTarget::new(self.reader.clone(), self.known.clone())
+        DirectoryTarget::new(Arc::clone(&self.admission), self.known.clone())
     }
 
     /// Follows the files until `stop`, after [`Self::list`]. Nothing of it happens on the caller's thread.
@@ -151,19 +157,12 @@ impl Directory {
             let stamp = stamp_of(&file);
             let mut items = Vec::new();
             let mut result = Ok(());
-            let (tell, reader) = (&self.tell, &self.reader);
-            reader.read_file(&file, &mut |found| {
-                let item = Item::of(reader.registry(), &found);
+            read_file(&self.admission, &file, &mut |item, resource| {
                 let first = merged.add(&item);
                 items.push(item);
-                result = match found {
-                    Found::Manifest(manifest) if first => send(tell, SourceEvent::Listed(manifest.resource)),
-                    Found::Error(error) if first => match &error.id {
-                        Some(id) => send(tell, SourceEvent::Listed(Box::new(unreadable(id, &error)))),
-                        None => Ok(()),
-                    },
-                    _ => Ok(()),
-                };
+                if let Some(resource) = resource.filter(|_| first) {
+                    result = send(&self.tell, SourceEvent::Listed(resource));
+                }
                 result.is_ok()
             });
             result?;
@@ -190,8 +189,8 @@ impl Directory {
             let found = before.unwrap_or_else(|| {
                 same = false;
                 let mut items = Vec::new();
-                self.reader.read_file(&file, &mut |found| {
-                    items.push(Item::of(self.reader.registry(), &found));
+                read_file(&self.admission, &file, &mut |item, _| {
+                    items.push(item);
                     true
                 });
                 Seen { stamp, items }
@@ -225,16 +224,11 @@ impl Directory {
                 by_file.entry(&entry.place.file).or_default().insert(id);
             }
         }
-        for (id, error) in merged.unreadable.iter().filter(|(id, _)| changed.contains(id)) {
-            self.send(SourceEvent::Changed(Box::new(unreadable(id, error))))?;
-        }
         for (file, mut ids) in by_file {
             let mut result = Ok(());
-            self.reader.read_file(file, &mut |found| {
-                if let Found::Manifest(manifest) = found
-                    && ids.remove(&manifest.resource.id)
-                {
-                    result = send(&self.tell, SourceEvent::Changed(manifest.resource));
+            read_file(&self.admission, file, &mut |_, resource| {
+                if let Some(resource) = resource.filter(|resource| ids.remove(&resource.id)) {
+                    result = send(&self.tell, SourceEvent::Changed(resource));
                 }
                 result.is_ok()
             });
@@ -257,7 +251,7 @@ impl Directory {
             Ok(file) if real.insert(file.canonicalize().unwrap_or_else(|_| file.to_path_buf())) => found.push(file),
             Ok(_) => {}
             Err(error) => {
-                merged.add(&Item::Error(error));
+                merged.add(&Item::Errors(vec![error]));
             }
         });
         found
@@ -310,10 +304,4 @@ fn last_seen(id: ResourceId, entry: Entry) -> Resource {
         annotations: entry.policy.into_iter().collect(),
         ..Resource::new(id, entry.uid, serde_json::Value::Null)
     }
-}
-
-/// As much of a resource as can be read where something in its manifest is wrong.
-fn unreadable(id: &ResourceId, error: &ManifestError) -> Resource {
-    let resource = last_seen(id.clone(), Entry::of_error(id, error));
-    Resource { unreadable: Some(error.text.as_str().into()), ..resource }
 }
