@@ -98,6 +98,8 @@ fn digest(resource: &Resource, findings: &[Finding]) -> u64 {
     resource.labels.hash(&mut hasher);
     resource.annotations.hash(&mut hasher);
     resource.spec.to_string().hash(&mut hasher);
-    findings.iter().for_each(|finding| finding.text.hash(&mut hasher));
+    for finding in findings {
+        finding.text.hash(&mut hasher);
+    }
     hasher.finish()
 }

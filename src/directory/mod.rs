@@ -22,9 +22,10 @@ use crate::source::manifest::{ManifestError, STDIN, files};
 use crate::source::{Scope, SourceEvent};
 use crate::validate::FieldValidation;
 use crate::validate::admission::Admission;
+use crate::validate::parallel::in_order;
 
 use merged::{Entry, Item, Merged};
-use reading::read_file;
+use reading::{read_file, read_whole};
 pub use target::{DirectoryTarget, Known};
 
 /// Between two looks at the files.
@@ -32,6 +33,9 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// A file changed this recently may change again within the resolution of its time stamp: it is read once more.
 const UNSETTLED: Duration = Duration::from_secs(2);
+
+/// Bytes of a file from which on it is not read beside others, but object by object: its resources would all be held.
+const LARGE: u64 = 1 << 20;
 
 /// What was found, for the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +87,12 @@ pub struct Directory {
 struct Seen {
     stamp: Option<Stamp>,
     items: Vec<Item>,
+}
+
+/// A file, read beside others; not yet, where it is large or comes but once.
+struct Read {
+    stamp: Option<Stamp>,
+    whole: Option<Vec<(Item, Option<Box<Resource>>)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,27 +156,47 @@ impl Directory {
         }
     }
 
-    /// Reads everything and tells it as the list of every kind. Blocks.
+    /// Reads everything, on all cores, and tells it in order as the list of every kind. Blocks.
     pub fn list(&mut self) -> Result<(), Unheard> {
         self.kinds
             .iter()
             .try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
         let mut merged = Merged::default();
         let mut seen = HashMap::new();
-        for file in self.walk(&mut merged) {
-            let stamp = stamp_of(&file);
+        let files = self.walk(&mut merged);
+        let mut take = |file: Arc<Path>, found: Read| {
             let mut items = Vec::new();
             let mut result = Ok(());
-            read_file(&self.admission, &file, &mut |item, resource| {
+            let mut each = |item: Item, resource: Option<Box<Resource>>| {
                 let first = merged.add(&item);
                 items.push(item);
                 if let Some(resource) = resource.filter(|_| first) {
                     result = send(&self.tell, SourceEvent::Listed(resource));
                 }
                 result.is_ok()
-            });
-            result?;
-            seen.insert(file, Seen { stamp, items });
+            };
+            match found.whole {
+                Some(whole) => drop(whole.into_iter().all(|(item, resource)| each(item, resource))),
+                None => read_file(&self.admission, &file, &mut each),
+            }
+            seen.insert(file, Seen { stamp: found.stamp, items });
+            result
+        };
+        let read = |file: Arc<Path>| {
+            let stamp = stamp_of(&file);
+            let small = file.metadata().is_ok_and(|found| found.is_file() && found.len() < LARGE);
+            let whole = small.then(|| read_whole(&self.admission, &file));
+            (file, Read { stamp, whole })
+        };
+        let mut told = 0;
+        in_order(|tell| files.iter().cloned().for_each(tell), read, &mut |(file, found)| {
+            told += 1;
+            take(file, found)
+        })?;
+        // the system gave no thread
+        for file in files.iter().skip(told) {
+            let stamp = stamp_of(file);
+            take(Arc::clone(file), Read { stamp, whole: None })?;
         }
         self.files = seen;
         if merged.incomplete {

@@ -42,6 +42,16 @@ pub fn read_file(admission: &Admission, file: &Arc<Path>, tell: &mut dyn FnMut(I
     });
 }
 
+/// All that a file holds.
+pub fn read_whole(admission: &Admission, file: &Arc<Path>) -> Vec<(Item, Option<Box<Resource>>)> {
+    let mut all = Vec::new();
+    read_file(admission, file, &mut |item, resource| {
+        all.push((item, resource));
+        true
+    });
+    all
+}
+
 fn errors(findings: Vec<Finding>) -> Vec<ManifestError> {
     let error = |Finding { file, line, column, text, .. }| ManifestError { file, line, column, text, snippet: None };
     findings.into_iter().filter(|finding| finding.severity == Severity::Error).map(error).collect()

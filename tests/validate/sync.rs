@@ -131,7 +131,9 @@ fn what_validate_accepts_is_what_a_sync_stores() {
         let (mut accepted, mut refused, mut rows) = (0, 0, 0);
         let all = random(kind, COUNT, &mut rng);
         let mut by_mode: Vec<Vec<Question>> = MODES.iter().map(|_| Vec::new()).collect();
-        all.into_iter().for_each(|question| by_mode[rng.random_range(0..MODES.len())].push(question));
+        for question in all {
+            by_mode[rng.random_range(0..MODES.len())].push(question);
+        }
         for ((fields, _), questions) in MODES.into_iter().zip(by_mode) {
             let (folder, files) = folder(questions, &mut rng);
             let synced = read(&registry, folder.path(), fields);

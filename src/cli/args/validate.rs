@@ -67,6 +67,7 @@ pub struct FieldValidationArgs {
 }
 
 impl FieldValidationArgs {
+    #[must_use]
     pub fn get(self) -> FieldValidation {
         match self.field_validation {
             UnknownFields::Strict => FieldValidation::Strict,
