@@ -155,6 +155,9 @@ pub fn tell_problem(session: &Session, problem: &ManifestError) -> Result<(), Cl
         if problem.line > 0 {
             object.insert("line".to_owned(), json!(problem.line));
         }
+        if problem.column > 0 {
+            object.insert("column".to_owned(), json!(problem.column));
+        }
         object.insert("error".to_owned(), json!(problem.text));
         return Ok(output::json_line(&Value::Object(object))?);
     }
