@@ -28,14 +28,14 @@ impl Policy {
 #[derive(Debug)]
 pub struct Retries<K> {
     policy: Policy,
-    attempts: HashMap<K, Attempt>,
+    attempts: HashMap<K, RetryAttempt>,
     due: BinaryHeap<Reverse<Due>>,
     keys: HashMap<u64, K>,
     next_id: u64,
 }
 
 #[derive(Debug)]
-struct Attempt {
+struct RetryAttempt {
     count: u32,
     /// The timer that counts; an older one of the same key is stale.
     timer: Option<u64>,
@@ -55,7 +55,7 @@ impl<K: Clone + Eq + Hash> Retries<K> {
 
     /// Notes a failure and sets the timer of the next try; returns how many failed in a row.
     pub fn failed(&mut self, key: K, now: Instant, jitter: f64) -> u32 {
-        let attempt = self.attempts.entry(key.clone()).or_insert(Attempt { count: 0, timer: None });
+        let attempt = self.attempts.entry(key.clone()).or_insert(RetryAttempt { count: 0, timer: None });
         let at = now + self.policy.delay(attempt.count, jitter);
         attempt.count = attempt.count.saturating_add(1);
         let id = self.next_id;

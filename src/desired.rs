@@ -213,7 +213,7 @@ impl Kind {
         })?;
         self.check_metadata(resource)?;
         check_depth(&resource.spec)?;
-        normalize::normalize(&mut spec, &program.steps);
+        normalize::normalize(&mut spec, &program.steps, &resource.id.object.name);
         rules::check(&spec, &resource.spec, &program.rules)
             .map_err(|text| Invalid { class: InvalidClass::Rule, text })?;
 
@@ -248,13 +248,13 @@ impl Kind {
         Ok(desired)
     }
 
-    /// All that the kind's rules refuse of a spec, where [`Kind::desired`] stops at the first; nothing where the spec
+    /// All that the kind's rules refuse of the spec of a resource of that name, where [`Kind::desired`] stops at the first; nothing where the spec
     /// cannot be read.
     #[must_use]
-    pub fn violations(&self, spec: &Value) -> Vec<rules::Violation> {
+    pub fn violations(&self, name: &str, spec: &Value) -> Vec<rules::Violation> {
         let program = &self.program;
         let Ok(mut tree) = normalize::decode(spec, &program.shape, self.sensitive) else { return Vec::new() };
-        normalize::normalize(&mut tree, &program.steps);
+        normalize::normalize(&mut tree, &program.steps, name);
         rules::check_all(&tree, spec, &program.rules)
     }
 
@@ -305,9 +305,9 @@ impl Kind {
     /// what omitempty would have dropped. Secrets must have been decrypted in it.
     #[must_use]
     pub fn stored(&self, payload: &Value) -> Stored {
-        let (spec, completed) = self.stored_spec(&payload["spec"]);
         let metadata = &payload["metadata"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (spec, completed) = self.stored_spec(&payload["spec"], &text(&metadata["name"]));
         let status = payload["status"].clone();
         Stored {
             spec,
@@ -324,11 +324,11 @@ impl Kind {
     }
 
     /// A stored spec as this version of the kind reads it, and completed.
-    fn stored_spec(&self, spec: &Value) -> (Value, Option<Value>) {
+    fn stored_spec(&self, spec: &Value, name: &str) -> (Value, Option<Value>) {
         let shape = &self.program.shape;
         let read = normalize::decode(spec, shape, true).and_then(|tree| {
             let mut normalized = tree.clone();
-            normalize::normalize(&mut normalized, &self.program.steps);
+            normalize::normalize(&mut normalized, &self.program.steps, name);
             let filled = normalized != tree && tree.is_part_of(&normalized);
             let completed = if filled { normalize::encode(normalized, shape).ok() } else { None };
             Ok((normalize::encode(tree, shape)?, completed))

@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Condition types.
+/// Types of conditions.
 pub mod conditions {
     /// The row equals the resource.
     pub const SYNCED: &str = "Synced";
@@ -103,7 +103,7 @@ const MAX_TEXT: usize = 4096;
 
 /// What the runtime says of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Runtime {
+pub enum RuntimeReport {
     /// No runtime reports on this kind: `Ready` follows `Synced`.
     Silent,
     /// Row written, not reported on yet.
@@ -115,7 +115,7 @@ pub enum Runtime {
 /// What became of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    Synced(Runtime),
+    Synced(RuntimeReport),
     /// Will not be synced as it stands.
     Failed {
         reason: Reason,
@@ -125,7 +125,7 @@ pub enum Verdict {
     Contested {
         text: String,
         /// What the row says of the runtime.
-        runtime: Runtime,
+        runtime: RuntimeReport,
     },
     /// Waits for the store.
     Unavailable,
@@ -138,8 +138,8 @@ pub enum Verdict {
 pub struct StatusText {
     pub phase: Box<str>,
     pub sync_error: Box<str>,
-    pub synced: Condition,
-    pub ready: Condition,
+    pub synced: StatusCondition,
+    pub ready: StatusCondition,
 }
 
 impl StatusText {
@@ -151,13 +151,13 @@ impl StatusText {
 
 /// Status, reason and message of one condition; `status` empty means absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Condition {
+pub struct StatusCondition {
     pub status: Box<str>,
     pub reason: Box<str>,
     pub message: Box<str>,
 }
 
-impl Condition {
+impl StatusCondition {
     fn new(status: &str, reason: &str, message: &str) -> Self {
         Self { status: status.into(), reason: reason.into(), message: clip(message).into() }
     }
@@ -197,7 +197,7 @@ impl Status {
     #[must_use]
     pub fn next(&self, verdict: &Verdict, generation: i64, synced_at: i64, now: i64) -> Self {
         let words = next_words(&self.words, verdict);
-        let since = |old: &Condition, new: &Condition, since: i64| {
+        let since = |old: &StatusCondition, new: &StatusCondition, since: i64| {
             if old.status == new.status && since > 0 { since } else { now }
         };
         // what waits for the store has not been looked at: whoever compares generations must not take it for done
@@ -241,7 +241,7 @@ impl Status {
         if self.words.is_stalled()
             && let Some(conditions) = status["conditions"].as_array_mut()
         {
-            let stalled = Condition { status: "True".into(), ..self.words.synced.clone() };
+            let stalled = StatusCondition { status: "True".into(), ..self.words.synced.clone() };
             conditions.push(self.condition(conditions::STALLED, &stalled, self.synced_since));
         }
         if !self.words.phase.is_empty() {
@@ -256,7 +256,7 @@ impl Status {
         status
     }
 
-    fn condition(&self, kind: &str, condition: &Condition, since: i64) -> Value {
+    fn condition(&self, kind: &str, condition: &StatusCondition, since: i64) -> Value {
         json!({
             "type": kind,
             "status": &*condition.status,
@@ -295,47 +295,48 @@ fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
     match verdict {
         Verdict::Synced(runtime) => {
             let (phase, ready) = match runtime {
-                Runtime::Silent => {
-                    (phases::SYNCED, Condition::new("True", Reason::Synced.as_str(), "the row equals the resource"))
-                }
-                Runtime::Awaiting => (
+                RuntimeReport::Silent => (
                     phases::SYNCED,
-                    Condition::new(
+                    StatusCondition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
+                ),
+                RuntimeReport::Awaiting => (
+                    phases::SYNCED,
+                    StatusCondition::new(
                         "Unknown",
                         Reason::AwaitingRuntime.as_str(),
                         "orlojd has not reported on the row yet",
                     ),
                 ),
-                Runtime::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
+                RuntimeReport::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
             };
             StatusText {
                 phase: phase.into(),
                 sync_error: Box::default(),
-                synced: Condition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
+                synced: StatusCondition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
                 ready,
             }
         }
         Verdict::Failed { reason, text } => StatusText {
             phase: phases::SYNC_ERROR.into(),
             sync_error: clip(text).into(),
-            synced: Condition::new("False", reason.as_str(), text),
-            ready: Condition::new("False", reason.as_str(), text),
+            synced: StatusCondition::new("False", reason.as_str(), text),
+            ready: StatusCondition::new("False", reason.as_str(), text),
         },
         Verdict::Contested { text, runtime } => {
             // what the runtime makes of the row counts; without a word of it, readiness stays as it was
             let (phase, ready) = match runtime {
-                Runtime::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
-                Runtime::Silent | Runtime::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
+                RuntimeReport::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
+                RuntimeReport::Silent | RuntimeReport::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
             };
             StatusText {
                 phase,
                 ready,
-                synced: Condition::new("False", Reason::Contested.as_str(), text),
+                synced: StatusCondition::new("False", Reason::Contested.as_str(), text),
                 sync_error: Box::default(),
             }
         }
         Verdict::Unavailable => StatusText {
-            synced: Condition::new(
+            synced: StatusCondition::new(
                 "False",
                 Reason::StoreUnavailable.as_str(),
                 "the store cannot be reached; the operator keeps trying",
@@ -344,7 +345,7 @@ fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
             ..old.clone()
         },
         Verdict::Suspended => StatusText {
-            synced: Condition::new(
+            synced: StatusCondition::new(
                 "False",
                 Reason::Suspended.as_str(),
                 "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing",
@@ -356,9 +357,9 @@ fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
 }
 
 /// A condition that was never set reads as Unknown; the API wants a status in every entry.
-fn present(condition: &Condition) -> Condition {
+fn present(condition: &StatusCondition) -> StatusCondition {
     if condition.status.is_empty() {
-        Condition::new("Unknown", Reason::NotYetSynced.as_str(), "not synced yet")
+        StatusCondition::new("Unknown", Reason::NotYetSynced.as_str(), "not synced yet")
     } else {
         condition.clone()
     }
@@ -367,26 +368,26 @@ fn present(condition: &Condition) -> Condition {
 impl StatusText {
     /// What the runtime had reported when this was written, as far as that can be told.
     #[must_use]
-    pub fn runtime(&self) -> Runtime {
+    pub fn runtime(&self) -> RuntimeReport {
         if [phases::SYNCED, phases::SYNC_ERROR, ""].contains(&&*self.phase) {
-            return Runtime::Awaiting;
+            return RuntimeReport::Awaiting;
         }
         let silent = self.ready.message == runtime_condition(&self.phase, "").message;
         let error = if silent { Box::default() } else { self.ready.message.clone() };
-        Runtime::Phase { phase: self.phase.clone(), error }
+        RuntimeReport::Phase { phase: self.phase.clone(), error }
     }
 }
 
 /// `Ready` from a runtime phase: good and bad words as orlojd's controllers write them (`kinds/ORLOJD.md` 2.7);
 /// any other phase is on its way.
-fn runtime_condition(phase: &str, error: &str) -> Condition {
+fn runtime_condition(phase: &str, error: &str) -> StatusCondition {
     let status = match phase.trim().to_lowercase().as_str() {
         "ready" | "running" | "active" | "succeeded" => "True",
         "error" | "failed" => "False",
         _ => "Unknown",
     };
     let message = if error.is_empty() { format!("orlojd reports {phase}") } else { error.to_owned() };
-    Condition::new(status, &reason_word(phase), &message)
+    StatusCondition::new(status, &reason_word(phase), &message)
 }
 
 /// A phase as a condition reason: the API wants `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`.
@@ -399,15 +400,19 @@ fn reason_word(phase: &str) -> String {
     }
 }
 
-fn read_condition(status: &Value, kind: &str) -> (Condition, i64, i64) {
+fn read_condition(status: &Value, kind: &str) -> (StatusCondition, i64, i64) {
     let found = status
         .get("conditions")
         .and_then(Value::as_array)
         .and_then(|list| list.iter().find(|c| c.get("type").and_then(Value::as_str) == Some(kind)));
-    let Some(found) = found else { return (Condition::default(), 0, 0) };
+    let Some(found) = found else { return (StatusCondition::default(), 0, 0) };
     let text = |field: &str| found.get(field).and_then(Value::as_str).unwrap_or_default();
     (
-        Condition { status: text("status").into(), reason: text("reason").into(), message: text("message").into() },
+        StatusCondition {
+            status: text("status").into(),
+            reason: text("reason").into(),
+            message: text("message").into(),
+        },
         parse_time(text("lastTransitionTime")),
         found.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0),
     )
@@ -441,7 +446,7 @@ mod tests {
     use super::*;
 
     fn ready(phase: &str) -> Verdict {
-        Verdict::Synced(Runtime::Phase { phase: phase.into(), error: Box::default() })
+        Verdict::Synced(RuntimeReport::Phase { phase: phase.into(), error: Box::default() })
     }
 
     #[test]
@@ -454,7 +459,7 @@ mod tests {
 
     #[test]
     fn transition_times_move_only_when_the_condition_changes() {
-        let first = Status::default().next(&Verdict::Synced(Runtime::Awaiting), 1, 100, 100);
+        let first = Status::default().next(&Verdict::Synced(RuntimeReport::Awaiting), 1, 100, 100);
         let second = first.next(&ready("Ready"), 2, 200, 200);
         assert_eq!((second.synced_since, second.ready_since), (100, 200));
         let third = second.next(&ready("Ready"), 3, 200, 300);

@@ -4,12 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use orloj_operator::plan::{
-    Context, Drift, DriftCause, Intent, ItemResult, Plan, Remove, Row, Sync, View, Write, plan,
-};
+use orloj_operator::plan::{BatchPlan, Context, Drift, DriftCause, Intent, ItemResult, Remove, Sync, Write, plan};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::LedgerEntry;
+use orloj_operator::store::sealing::{OpenedRow, OpenedSnapshot};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -37,9 +36,9 @@ struct Store {
 }
 
 impl Store {
-    fn view(&self, kind: &Kind, objects: &[ObjectName], keys: &[String]) -> View {
+    fn view(&self, kind: &Kind, objects: &[ObjectName], keys: &[String]) -> OpenedSnapshot {
         let mut wanted: BTreeSet<&String> = keys.iter().collect();
-        let mut view = View::default();
+        let mut view = OpenedSnapshot::default();
         for entry in self.ledger.values() {
             if entry.cluster == US && objects.contains(&entry.object) {
                 view.by_object.insert(entry.object.clone(), entry.clone());
@@ -51,15 +50,19 @@ impl Store {
                 view.by_key.insert(key.clone(), entry.clone());
             }
             if let Some(payload) = self.rows.get(key) {
-                let row =
-                    Row { stored: kind.stored(payload), payload: payload.clone(), sealed: true, unreadable: None };
+                let row = OpenedRow {
+                    stored: kind.stored(payload),
+                    payload: payload.clone(),
+                    sealed: true,
+                    unreadable: None,
+                };
                 view.rows.insert(key.clone(), row);
             }
         }
         view
     }
 
-    fn apply(&mut self, plan: &Plan) {
+    fn apply(&mut self, plan: &BatchPlan) {
         for key in &plan.delete {
             assert!(self.rows.remove(key).is_some(), "deleted a row that is not there: {key}");
         }
@@ -164,7 +167,7 @@ impl World {
         }))
     }
 
-    fn run(&mut self, batch: &[(ObjectName, Intent)]) -> Plan {
+    fn run(&mut self, batch: &[(ObjectName, Intent)]) -> BatchPlan {
         let objects: Vec<_> = batch.iter().map(|(object, _)| object.clone()).collect();
         let keys: Vec<_> = batch
             .iter()

@@ -4,6 +4,8 @@
 
 #[path = "registry/cases.rs"]
 mod cases;
+#[path = "registry/derived.rs"]
+mod derived;
 #[path = "registry/explain.rs"]
 mod explain;
 #[path = "registry/lint.rs"]

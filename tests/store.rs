@@ -3,10 +3,10 @@
 
 #[path = "store/bed.rs"]
 mod bed;
+#[path = "store/dry_run.rs"]
+mod dry_run;
 #[path = "store/postgres.rs"]
 mod postgres;
-#[path = "store/rehearsal.rs"]
-mod rehearsal;
 #[path = "store/suite.rs"]
 mod suite;
 
@@ -57,6 +57,6 @@ async fn nothing_to_write_writes_nothing_in_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_reads_as_if_it_had_been_written_in_sqlite() {
-    rehearsal::a_rehearsal_reads_as_if_it_had_been_written(&bed::sqlite().await).await;
+async fn a_dry_run_reads_as_if_it_had_been_written_in_sqlite() {
+    dry_run::a_dry_run_reads_as_if_it_had_been_written(&bed::sqlite().await).await;
 }

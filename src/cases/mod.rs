@@ -109,7 +109,7 @@ pub struct Refusal {
 
 /// How a case went.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct CaseOutcome {
     pub name: String,
     /// From 1: where it expects something.
     pub line: usize,
@@ -137,7 +137,7 @@ pub fn stem(name: &str) -> Option<&str> {
 }
 
 /// Runs the cases of a file.
-pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<Outcome>, Vec<Problem>> {
+pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<Problem>> {
     let source = Source::new(name.to_owned(), text.to_owned());
     let cases = read(&source)?;
     let mut outcomes = Vec::new();
@@ -191,14 +191,14 @@ fn misplaced(kind: &Kind, given: &Given) -> Option<String> {
     Some(format!("`{found}`: the cases of this file are of {} of {}", names.kind, names.api_version()))
 }
 
-fn outcome(kind: &Kind, case: &Case, source: &Source, pointer: &str) -> Outcome {
+fn outcome(kind: &Kind, case: &Case, source: &Source, pointer: &str) -> CaseOutcome {
     let expected = case.expect.clone().unwrap_or_default();
     let found = found(kind, &case.given, &expected);
     let at = if case.expect.is_some() { source.key(&format!("{pointer}/expect")) } else { source.value(pointer) };
     let (line, column) = source.line_column(at.start);
     let same = case.expect.is_some() && json!(expected) == json!(found);
     let diff = (!same).then(|| difference(kind, &expected, &found));
-    Outcome { name: case.name.clone(), line, column, diff, found }
+    CaseOutcome { name: case.name.clone(), line, column, diff, found }
 }
 
 fn resource(kind: &Kind, given: &Given) -> Resource {

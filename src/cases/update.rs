@@ -1,10 +1,10 @@
 //! Writing what was found into a file of cases, and leaving all else in it as it stands.
 
-use super::{Outcome, yaml};
+use super::{CaseOutcome, yaml};
 use crate::registry::{Problem, Source};
 
 /// The text with what was found in place of what failed; `None` where nothing did.
-pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<String>, Box<Problem>> {
+pub fn updated(name: &str, text: &str, outcomes: &[CaseOutcome]) -> Result<Option<String>, Box<Problem>> {
     if outcomes.iter().all(|outcome| outcome.diff.is_none()) {
         return Ok(None);
     }
@@ -23,13 +23,13 @@ pub fn updated(name: &str, text: &str, outcomes: &[Outcome]) -> Result<Option<St
 }
 
 /// Lines (from 0, the last excluded) that an expectation takes, or would.
-struct Place {
+struct CasePlace {
     from: usize,
     to: usize,
     indent: usize,
 }
 
-fn place(source: &Source, lines: &[String], index: usize) -> Result<Place, Box<Problem>> {
+fn place(source: &Source, lines: &[String], index: usize) -> Result<CasePlace, Box<Problem>> {
     let pointer = format!("/{index}");
     let case = source.value(&pointer);
     let expect = source.key(&format!("{pointer}/expect"));
@@ -49,5 +49,5 @@ fn place(source: &Source, lines: &[String], index: usize) -> Result<Place, Box<P
     while to > from + 1 && lines[to - 1].trim().is_empty() {
         to -= 1;
     }
-    Ok(Place { from: if given { from } else { to }, to, indent })
+    Ok(CasePlace { from: if given { from } else { to }, to, indent })
 }

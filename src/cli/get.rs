@@ -13,7 +13,7 @@ use crate::crypto::PREFIX;
 use crate::desired::LAST_APPLIED;
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
-use crate::store::{Store, StoredRow};
+use crate::store::{RowStore, StoredRow};
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
@@ -66,7 +66,7 @@ pub fn kinds<'r>(registry: &'r Registry, word: &str) -> Result<Vec<&'r Kind>, Cl
 }
 
 /// In key order.
-async fn read(store: &dyn Store, kind: &Kind, args: &GetArgs) -> Result<Vec<StoredRow>, CliError> {
+async fn read(store: &dyn RowStore, kind: &Kind, args: &GetArgs) -> Result<Vec<StoredRow>, CliError> {
     let table = &kind.store.table;
     if let Some(name) = &args.name {
         let row = store.row(table, &format!("{}/{name}", args.namespace)).await?;

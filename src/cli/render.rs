@@ -16,7 +16,7 @@ use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Line {
+enum RenderedLine {
     Payload {
         payload: Value,
     },
@@ -32,7 +32,7 @@ enum Line {
     },
 }
 
-impl Line {
+impl RenderedLine {
     fn error(file: &Path, line: usize, column: usize, error: String) -> Self {
         let some = |number: usize| (number > 0).then_some(number);
         Self::Error { error, file: file.display().to_string(), line: some(line), column: some(column) }
@@ -70,8 +70,8 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     let mut well = true;
     let mut hidden = false;
     let mut result = Ok(());
-    let mut write = |line: Line| {
-        well &= matches!(line, Line::Payload { .. });
+    let mut write = |line: RenderedLine| {
+        well &= matches!(line, RenderedLine::Payload { .. });
         line.serialize(&mut Serializer::with_formatter(&mut out, OneLine)).map_err(io::Error::from)?;
         out.write_all(b"\n")
     };
@@ -80,11 +80,11 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
             return;
         }
         match entry {
-            Err(error) => result = write(Line::unreadable(error)),
+            Err(error) => result = write(RenderedLine::unreadable(error)),
             Ok(file) => reader.read_file(&file, &mut |found| {
                 result = match found {
                     Found::Foreign => Ok(()),
-                    Found::Error(error) => write(Line::unreadable(error)),
+                    Found::Error(error) => write(RenderedLine::unreadable(error)),
                     Found::Manifest(manifest) => {
                         let kind = registry.kind(manifest.resource.id.kind);
                         hidden |= kind.sensitive && !args.reveal;
@@ -103,18 +103,18 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     Ok(CommandStatus::success_if(well))
 }
 
-fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> Line {
+fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> RenderedLine {
     match kind.desired(&manifest.resource) {
         Ok(desired) => {
             let mut payload = kind.payload(&desired, None, &Value::Null);
             if let Some(data) = kind.secret_data_mut(&mut payload).filter(|_| !reveal) {
                 data.values_mut().for_each(|value| *value = MASK.into());
             }
-            Line::Payload { payload }
+            RenderedLine::Payload { payload }
         }
         Err(invalid) => {
             let (line, column) = reader.locate(&manifest.place, &invalid.text);
-            Line::error(&manifest.place.file, line, column, invalid.text)
+            RenderedLine::error(&manifest.place.file, line, column, invalid.text)
         }
     }
 }

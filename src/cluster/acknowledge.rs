@@ -17,13 +17,13 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use serde_json::{Value, json};
 
 use super::lease::Tenure;
-use super::seen::Seen;
+use super::seen::WatchedObject;
 use super::{api, names_nothing};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::target::FINALIZER;
 use crate::source::target::Finalizers;
-use crate::source::target::{Ack, FinalizerChange, Notice, Notified, Target, TargetError};
+use crate::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient, ResourceClientError};
 
 /// No call to the API server may hang for longer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -39,7 +39,7 @@ const EVENTS_PER_SECOND: f64 = 5.0;
 const MAX_NOTE: usize = 1024;
 
 /// The API server as the reconciler's target.
-pub struct ClusterTarget {
+pub struct ClusterResourceClient {
     client: Client,
     registry: Arc<Registry>,
     recorder: Recorder,
@@ -52,7 +52,7 @@ struct Bucket {
     filled: Instant,
 }
 
-impl ClusterTarget {
+impl ClusterResourceClient {
     /// `instance` names this process in Events.
     #[must_use]
     pub fn new(client: Client, registry: Arc<Registry>, instance: String) -> Self {
@@ -70,7 +70,7 @@ impl ClusterTarget {
 
     /// Takes our finalizer off, and nothing else. `alive`: only where nobody has asked for the deletion meanwhile, which
     /// would let the resource go with its row still there.
-    pub async fn release(&self, resource: &Resource, alive: bool) -> Result<(), TargetError> {
+    pub async fn release(&self, resource: &Resource, alive: bool) -> Result<(), ResourceClientError> {
         let finalizers = Finalizers::of(&resource.finalizers);
         let Some(patch) = finalizer_patch(&resource.uid, FinalizerChange::Remove(finalizers)) else {
             return Ok(());
@@ -79,11 +79,11 @@ impl ClusterTarget {
         self.patch(&resource.id, patch, false).await.map(drop)
     }
 
-    async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, TargetError> {
+    async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, ResourceClientError> {
         let patch: json_patch::Patch =
-            serde_json::from_value(patch).map_err(|error| TargetError::Refused(error.to_string()))?;
+            serde_json::from_value(patch).map_err(|error| ResourceClientError::Refused(error.to_string()))?;
         if self.tenure.as_ref().is_some_and(Tenure::is_over) {
-            return Err(TargetError::Unreachable("the lease has run out".to_owned()));
+            return Err(ResourceClientError::Unreachable("the lease has run out".to_owned()));
         }
         let (patch, params, name) = (Patch::Json::<()>(patch), PatchParams::default(), &*id.object.name);
         let collection = Request::new(self.api(id).resource_url());
@@ -92,20 +92,20 @@ impl ClusterTarget {
         } else {
             collection.patch(name, &params, &patch)
         };
-        let mut request = request.map_err(|error| TargetError::Refused(error.to_string()))?;
+        let mut request = request.map_err(|error| ResourceClientError::Refused(error.to_string()))?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
-        let answer: Seen = within_time(self.client.request(request)).await?;
+        let answer: WatchedObject = within_time(self.client.request(request)).await?;
         Ok(answer.version())
     }
 
-    fn api(&self, id: &ResourceId) -> Api<Seen> {
+    fn api(&self, id: &ResourceId) -> Api<WatchedObject> {
         api(&self.client, self.registry.kind(id.kind), Some(&id.object.namespace))
     }
 }
 
 #[async_trait]
-impl Target for ClusterTarget {
-    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError> {
+impl ResourceClient for ClusterResourceClient {
+    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, ResourceClientError> {
         let mut version = 0;
         if let Some(patch) = finalizer_patch(&ack.uid, ack.finalizer) {
             version = self.patch(id, patch, false).await?;
@@ -120,11 +120,11 @@ impl Target for ClusterTarget {
         Ok(version)
     }
 
-    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, ResourceClientError> {
         let api = self.api(id);
         match within_time(api.get(&id.object.name)).await {
             Ok(seen) => Ok(Some(seen.into_resource(id.kind))),
-            Err(TargetError::Gone) => Ok(None),
+            Err(ResourceClientError::Gone) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -176,9 +176,9 @@ impl Bucket {
     }
 }
 
-impl std::fmt::Debug for ClusterTarget {
+impl std::fmt::Debug for ClusterResourceClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClusterTarget").finish_non_exhaustive()
+        f.debug_struct("ClusterResourceClient").finish_non_exhaustive()
     }
 }
 
@@ -213,29 +213,29 @@ fn while_alive(mut patch: Value) -> Value {
     patch
 }
 
-pub(super) async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, TargetError> {
+pub(super) async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ResourceClientError> {
     match tokio::time::timeout(TIMEOUT, call).await {
         Ok(result) => result.map_err(|error| classify(&error)),
-        Err(_) => Err(TargetError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        Err(_) => Err(ResourceClientError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
     }
 }
 
 /// What an error of the API server means for an acknowledgement.
-fn classify(error: &kube::Error) -> TargetError {
+fn classify(error: &kube::Error) -> ResourceClientError {
     match error {
         kube::Error::Api(status) => match status.code {
             // a 404 without the resource's name is of the path (its CRD is gone) or of somebody in between: it says
             // nothing about the resource
-            404 if names_resource(status) => TargetError::Gone,
+            404 if names_resource(status) => ResourceClientError::Gone,
             // what the API server's own checks refuse names the resource; the other 422 is a failed `test`
-            422 if names_resource(status) => TargetError::Refused(status.message.clone()),
+            422 if names_resource(status) => ResourceClientError::Refused(status.message.clone()),
             // 409 is a lost race
-            409 | 422 => TargetError::Stale(status.message.clone()),
-            400 | 401 | 403 | 405 | 413 | 415 => TargetError::Refused(status.message.clone()),
-            502..=504 => TargetError::Unreachable(status.message.clone()),
-            _ => TargetError::Transient(status.message.clone()),
+            409 | 422 => ResourceClientError::Stale(status.message.clone()),
+            400 | 401 | 403 | 405 | 413 | 415 => ResourceClientError::Refused(status.message.clone()),
+            502..=504 => ResourceClientError::Unreachable(status.message.clone()),
+            _ => ResourceClientError::Transient(status.message.clone()),
         },
-        other => TargetError::Unreachable(other.to_string()),
+        other => ResourceClientError::Unreachable(other.to_string()),
     }
 }
 
@@ -282,7 +282,8 @@ mod tests {
         let elector = Elector::new(Client::new(unsent, "ns"), "ns", "me".to_owned(), timing);
         // one that never led
         let tenure = elector.tenure();
-        let target = ClusterTarget::new(Client::new(unsent, "ns"), registry, "me".to_owned()).within(Some(tenure));
+        let target =
+            ClusterResourceClient::new(Client::new(unsent, "ns"), registry, "me".to_owned()).within(Some(tenure));
         let id = ResourceId { kind: KindIndex(0), object: ObjectName::new("a", "x") };
         let finalizer = FinalizerChange::Add(Finalizers::default());
         let ack = Ack { uid: "u".into(), finalizer, status: None };

@@ -52,9 +52,9 @@ pub async fn establish(client: &Client, kind: &Kind, force: bool, longest: Durat
             Ok(Ok(found)) => {
                 applied = true;
                 match state(&found) {
-                    State::Served => return Ok(()),
-                    State::NamesTaken(detail) => return Err(DefinitionError::NamesTaken { name, detail }),
-                    State::NotYet => "the API server does not serve it yet".to_owned(),
+                    DefinitionState::Served => return Ok(()),
+                    DefinitionState::NamesTaken(detail) => return Err(DefinitionError::NamesTaken { name, detail }),
+                    DefinitionState::NotYet => "the API server does not serve it yet".to_owned(),
                 }
             }
             Ok(Err(kube::Error::Api(status))) if is_refusal(&status) => return Err(refusal(name, &status)),
@@ -68,21 +68,21 @@ pub async fn establish(client: &Client, kind: &Kind, force: bool, longest: Durat
     }
 }
 
-enum State {
+enum DefinitionState {
     Served,
     NamesTaken(String),
     NotYet,
 }
 
-fn state(definition: &CustomResourceDefinition) -> State {
+fn state(definition: &CustomResourceDefinition) -> DefinitionState {
     let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let mut state = State::NotYet;
+    let mut state = DefinitionState::NotYet;
     for condition in conditions {
         match (condition.type_.as_str(), condition.status.as_str()) {
             ("NamesAccepted", "False") => {
-                return State::NamesTaken(condition.message.clone().unwrap_or_default());
+                return DefinitionState::NamesTaken(condition.message.clone().unwrap_or_default());
             }
-            ("Established", "True") => state = State::Served,
+            ("Established", "True") => state = DefinitionState::Served,
             _ => {}
         }
     }

@@ -41,7 +41,7 @@ enum Decision {
 
 /// A Lease as first seen in this form.
 #[derive(Clone, Debug)]
-struct Observed {
+struct ObservedLease {
     lease: Lease,
     since: Instant,
 }
@@ -71,13 +71,13 @@ pub struct Elector {
     api: Api<Lease>,
     identity: String,
     timing: Timing,
-    observed: Option<Observed>,
+    observed: Option<ObservedLease>,
     tenure: Tenure,
 }
 
 /// What an attempt came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attempt {
+enum LeaseAttempt {
     /// This candidate holds the lease.
     Ours,
     /// Somebody else does.
@@ -122,12 +122,12 @@ impl Elector {
         loop {
             let started = Instant::now();
             match self.attempt(self.timing.renew_deadline).await {
-                Ok(Attempt::Ours) => {
+                Ok(LeaseAttempt::Ours) => {
                     self.tenure.until(started + self.timing.renew_deadline);
                     return Some(());
                 }
-                Ok(Attempt::Theirs) => standing_by(Ok(&format!("{} leads", self.holder()))),
-                Ok(Attempt::Raced) => standing_by(Ok("somebody else was faster")),
+                Ok(LeaseAttempt::Theirs) => standing_by(Ok(&format!("{} leads", self.holder()))),
+                Ok(LeaseAttempt::Raced) => standing_by(Ok("somebody else was faster")),
                 Err(error) => {
                     let why = format!("unable to reach the lease {LEASE_NAME}: {error}");
                     standing_by(if is_refusal(&error) { Err(&why) } else { Ok(&why) });
@@ -148,9 +148,9 @@ impl Elector {
         let started = Instant::now();
         loop {
             let failed = match self.attempt(self.timing.renew_deadline).await {
-                Ok(Attempt::Ours) => return Ok(()),
-                Ok(Attempt::Theirs) => format!("{} holds it, and renews it", self.holder()),
-                Ok(Attempt::Raced) => "others write it".to_owned(),
+                Ok(LeaseAttempt::Ours) => return Ok(()),
+                Ok(LeaseAttempt::Theirs) => format!("{} holds it, and renews it", self.holder()),
+                Ok(LeaseAttempt::Raced) => "others write it".to_owned(),
                 Err(error) => error.to_string(),
             };
             // renewed for the last time just before it was due, and then run out
@@ -187,20 +187,20 @@ impl Elector {
             let started = Instant::now();
             pause = self.timing.retry;
             match self.attempt(left).await {
-                Ok(Attempt::Ours) => {
+                Ok(LeaseAttempt::Ours) => {
                     renewed = started;
                     self.tenure.until(started + self.timing.renew_deadline);
                 }
-                Ok(Attempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
+                Ok(LeaseAttempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
                 // an annotation by somebody will do; whoever took it over shows at the next look, which is soon
-                Ok(Attempt::Raced) => pause = self.timing.retry / 10,
+                Ok(LeaseAttempt::Raced) => pause = self.timing.retry / 10,
                 Err(error) => tracing::warn!(%error, lease = LEASE_NAME, "unable to renew the lease; will try again"),
             }
         }
     }
 
     /// One look and, where called for, one write, within `longest`.
-    async fn attempt(&mut self, longest: Duration) -> kube::Result<Attempt> {
+    async fn attempt(&mut self, longest: Duration) -> kube::Result<LeaseAttempt> {
         let limit = self.timing.retry.max(Duration::from_secs(1)).min(longest);
         match tokio::time::timeout(limit, self.try_attempt()).await {
             Ok(result) => result,
@@ -208,14 +208,14 @@ impl Elector {
         }
     }
 
-    async fn try_attempt(&mut self) -> kube::Result<Attempt> {
+    async fn try_attempt(&mut self) -> kube::Result<LeaseAttempt> {
         let Some(found) = self.api.get_opt(LEASE_NAME).await? else {
             return self.settle(self.create().await);
         };
         self.observe(found);
-        let Some(observed) = &self.observed else { return Ok(Attempt::Raced) };
+        let Some(observed) = &self.observed else { return Ok(LeaseAttempt::Raced) };
         match decide(observed, &self.identity, Instant::now()) {
-            Decision::Wait(_) => Ok(Attempt::Theirs),
+            Decision::Wait(_) => Ok(LeaseAttempt::Theirs),
             decision => {
                 let lease = self.next_lease(&observed.lease, decision == Decision::Take);
                 self.settle(self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await)
@@ -230,13 +230,13 @@ impl Elector {
     }
 
     /// A lost race is no error: somebody was faster.
-    fn settle(&mut self, result: kube::Result<Lease>) -> kube::Result<Attempt> {
+    fn settle(&mut self, result: kube::Result<Lease>) -> kube::Result<LeaseAttempt> {
         match result {
             Ok(lease) => {
                 self.observe(lease);
-                Ok(Attempt::Ours)
+                Ok(LeaseAttempt::Ours)
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Attempt::Raced),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(LeaseAttempt::Raced),
             Err(error) => Err(error),
         }
     }
@@ -244,7 +244,7 @@ impl Elector {
     fn observe(&mut self, lease: Lease) {
         let version = |lease: &Lease| lease.metadata.resource_version.clone();
         if self.observed.as_ref().is_none_or(|observed| version(&observed.lease) != version(&lease)) {
-            self.observed = Some(Observed { lease, since: Instant::now() });
+            self.observed = Some(ObservedLease { lease, since: Instant::now() });
         }
     }
 
@@ -303,7 +303,7 @@ fn lasts(lease: &Lease) -> Duration {
     Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1))
 }
 
-fn decide(observed: &Observed, identity: &str, now: Instant) -> Decision {
+fn decide(observed: &ObservedLease, identity: &str, now: Instant) -> Decision {
     match holder(&observed.lease) {
         None => Decision::Take,
         Some(holder) if holder == identity => Decision::Renew,

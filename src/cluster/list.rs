@@ -6,12 +6,12 @@ use kube::api::{Api, ListParams, ObjectList};
 use kube::core::Request;
 
 use super::acknowledge::within_time;
-use super::seen::Seen;
+use super::seen::WatchedObject;
 use super::{api, names_nothing};
 use crate::registry::Kind;
 use crate::resource::Resource;
 use crate::source::Scope;
-use crate::source::target::TargetError;
+use crate::source::target::ResourceClientError;
 
 /// Resources in a page; each is its metadata alone.
 const PAGE: u32 = 500;
@@ -40,7 +40,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
         Scope::All => None,
         Scope::Namespace(namespace) => Some(&**namespace),
     };
-    let api: Api<Seen> = api(client, kind, namespace);
+    let api: Api<WatchedObject> = api(client, kind, namespace);
     let mut params = ListParams::default().limit(PAGE);
     if let Some(from) = from {
         params = params.continue_token(from);
@@ -48,7 +48,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
     let request = Request::new(api.resource_url()).list_metadata(&params);
     let request = request.map_err(|error| ListError::Refused(error.to_string()))?;
     let answer = async {
-        match client.request::<ObjectList<Seen>>(request).await {
+        match client.request::<ObjectList<WatchedObject>>(request).await {
             // of the path, not of a resource
             Err(kube::Error::Api(status)) if status.code == 404 && names_nothing(&status) => Ok(None),
             other => other.map(Some),
@@ -60,7 +60,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
             next: list.metadata.continue_.filter(|next| !next.is_empty()),
         }),
         Ok(None) => Err(ListError::NotInstalled),
-        Err(TargetError::Refused(text)) => Err(ListError::Refused(text)),
+        Err(ResourceClientError::Refused(text)) => Err(ListError::Refused(text)),
         Err(error) => Err(ListError::Failed(error.to_string())),
     }
 }
@@ -68,5 +68,5 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
 /// Whether a namespace is known not to be there. Its Roles go with it, so that a list in it is forbidden, not empty.
 pub async fn is_gone(client: &Client, namespace: &str) -> bool {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    matches!(within_time(namespaces.get_metadata(namespace)).await, Err(TargetError::Gone))
+    matches!(within_time(namespaces.get_metadata(namespace)).await, Err(ResourceClientError::Gone))
 }

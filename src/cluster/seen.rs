@@ -17,7 +17,7 @@ use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 
 /// One object of any kind. `managedFields` and the like are passed over while it is read.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Seen {
+pub struct WatchedObject {
     #[serde(deserialize_with = "metadata")]
     metadata: ObjectMeta,
     #[serde(default)]
@@ -64,7 +64,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
     })
 }
 
-impl Seen {
+impl WatchedObject {
     /// The resourceVersion as a number; 0 where there is none.
     #[must_use]
     pub fn version(&self) -> u64 {
@@ -111,7 +111,7 @@ fn value(raw: Option<Box<RawValue>>) -> Result<Value, serde_json::Error> {
     raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()))
 }
 
-impl KubeResource for Seen {
+impl KubeResource for WatchedObject {
     type DynamicType = ApiResource;
     type Scope = DynamicResourceScope;
 
@@ -144,7 +144,7 @@ impl KubeResource for Seen {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Seen {
+    fn read(text: &str) -> WatchedObject {
         serde_json::from_str(text).unwrap()
     }
 

@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use tokio::sync::mpsc;
 
 use super::api;
-use super::seen::Seen;
+use super::seen::WatchedObject;
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
@@ -72,7 +72,7 @@ async fn pages(
         Scope::All => None,
         Scope::Namespace(namespace) => Some(&**namespace),
     };
-    let api = api::<Seen>(client, registry.kind(kind), namespace);
+    let api = api::<WatchedObject>(client, registry.kind(kind), namespace);
     let mut params = ListParams::default().limit(PAGE);
     loop {
         let page = tokio::time::timeout(TIMEOUT, api.list(&params)).await;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::api;
-use super::seen::Seen;
+use super::seen::WatchedObject;
 use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
@@ -113,9 +113,9 @@ impl Watch {
         }
     }
 
-    fn translate(&self, event: Event<Seen>) -> SourceEvent {
+    fn translate(&self, event: Event<WatchedObject>) -> SourceEvent {
         let (kind, scope) = (self.kind, self.scope.clone());
-        let read = |seen: Seen| Box::new(seen.into_resource(kind));
+        let read = |seen: WatchedObject| Box::new(seen.into_resource(kind));
         match event {
             Event::Init => SourceEvent::ListStarted { kind, scope },
             Event::InitApply(seen) => SourceEvent::Listed(read(seen)),

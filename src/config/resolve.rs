@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::{ConfigError, Problems};
 use super::layers::{Inputs, Layer, Note};
 use super::secret::{SecretSource, StoreTarget};
-use super::settings::{SETTINGS, Setting, Shape};
+use super::settings::{SETTINGS, Setting, SettingShape};
 use super::{Config, LogFormat, Need, value};
 
 /// The layers, stacked. Holds secrets in its values: `Debug` prints none of them.
@@ -93,7 +93,7 @@ impl Resolved {
 
     /// Reads and checks all settings; the error lists every problem with its setting and origin.
     pub fn config(&self, need: Need) -> Result<Config, ConfigError> {
-        let mut reader = Reader { resolved: self, problems: self.problems.clone() };
+        let mut reader = LayerReader { resolved: self, problems: self.problems.clone() };
         let config = reader.read(need);
         if reader.problems.0.is_empty() { Ok(config) } else { Err(ConfigError::Invalid(reader.problems)) }
     }
@@ -107,12 +107,12 @@ fn log_format(choice: Option<&str>) -> LogFormat {
     }
 }
 
-struct Reader<'a> {
+struct LayerReader<'a> {
     resolved: &'a Resolved,
     problems: Problems,
 }
 
-impl Reader<'_> {
+impl LayerReader<'_> {
     fn problem(&mut self, name: &str, text: impl Into<String>) {
         self.problems.add(name, self.resolved.origin(name), text);
     }
@@ -136,7 +136,9 @@ impl Reader<'_> {
     }
 
     fn choice(&mut self, name: &str) -> Option<&'static str> {
-        let Some(Setting { shape: Shape::Choice(allowed), .. }) = super::settings::find(name) else { return None };
+        let Some(Setting { shape: SettingShape::Choice(allowed), .. }) = super::settings::find(name) else {
+            return None;
+        };
         self.get(name, |found| value::choice(found, allowed))
     }
 

@@ -5,7 +5,7 @@
 
 /// How a setting's text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum SettingShape {
     Text,
     /// Text that is never shown, logged or put into an error.
     Sensitive,
@@ -28,7 +28,7 @@ pub enum Shape {
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     pub name: &'static str,
-    pub shape: Shape,
+    pub shape: SettingShape,
     pub default: Option<&'static str>,
     /// Names besides `ORLOJ_OPERATOR_<NAME>`, which goes first.
     pub env: &'static [&'static str],
@@ -60,7 +60,7 @@ impl Setting {
 
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        self.shape == Shape::Sensitive
+        self.shape == SettingShape::Sensitive
     }
 }
 
@@ -86,20 +86,20 @@ const PROGRAM: &str = "Program";
 const fn setting(
     heading: &'static str,
     name: &'static str,
-    shape: Shape,
+    shape: SettingShape,
     default: Option<&'static str>,
     help: &'static str,
 ) -> Setting {
     let placeholder = match shape {
-        Shape::Text | Shape::Sensitive => "TEXT",
-        Shape::Path => "PATH",
-        Shape::Switch => "BOOL",
-        Shape::Duration => "DURATION",
-        Shape::Count => "N",
-        Shape::Address => "ADDR",
-        Shape::List => "LIST",
-        Shape::LogFilter => "LEVEL",
-        Shape::Choice(_) => "CHOICE",
+        SettingShape::Text | SettingShape::Sensitive => "TEXT",
+        SettingShape::Path => "PATH",
+        SettingShape::Switch => "BOOL",
+        SettingShape::Duration => "DURATION",
+        SettingShape::Count => "N",
+        SettingShape::Address => "ADDR",
+        SettingShape::List => "LIST",
+        SettingShape::LogFilter => "LEVEL",
+        SettingShape::Choice(_) => "CHOICE",
     };
     Setting { name, shape, default, env: &[], heading, placeholder, help, global: false }
 }
@@ -121,7 +121,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         STORE,
         "storage-backend",
-        Shape::Choice(&["postgres", "sqlite"]),
+        SettingShape::Choice(&["postgres", "sqlite"]),
         Some("postgres"),
         "Where the rows go: the Postgres that orlojd reads, or one SQLite file",
     ),
@@ -132,7 +132,7 @@ pub const SETTINGS: &[Setting] = &[
             setting(
                 STORE,
                 "postgres-dsn",
-                Shape::Sensitive,
+                SettingShape::Sensitive,
                 None,
                 "Postgres to write to, postgres://user:password@host:5432/db. A flag shows in the process list: \
                  prefer the environment or --postgres-dsn-file",
@@ -144,23 +144,23 @@ pub const SETTINGS: &[Setting] = &[
         setting(
             STORE,
             "postgres-dsn-file",
-            Shape::Path,
+            SettingShape::Path,
             None,
             "File that holds the DSN; read again when no connection can be made, so that a password can change",
         ),
     ),
-    setting(STORE, "sqlite-path", Shape::Path, None, "SQLite file, for --storage-backend=sqlite"),
+    setting(STORE, "sqlite-path", SettingShape::Path, None, "SQLite file, for --storage-backend=sqlite"),
     setting(
         STORE,
         "sql-driver",
-        Shape::Choice(&["pgx", "postgres", "pq"]),
+        SettingShape::Choice(&["pgx", "postgres", "pq"]),
         None,
         "Ignored; accepted since the original Go operator had it",
     ),
     setting(
         STORE,
         "create-tables",
-        Shape::Switch,
+        SettingShape::Switch,
         Some("false"),
         "Create orlojd's tables where no orlojd lives; without it the operator waits for orlojd's migrations",
     ),
@@ -171,7 +171,7 @@ pub const SETTINGS: &[Setting] = &[
             setting(
                 ENCRYPTION,
                 "secret-encryption-key",
-                Shape::Sensitive,
+                SettingShape::Sensitive,
                 None,
                 "256-bit key, the same as orlojd's: 64 hex or 44 base64 characters. A flag shows in the process \
                  list: prefer the environment or --secret-encryption-key-file",
@@ -180,12 +180,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     env(
         &["ORLOJ_SECRET_ENCRYPTION_KEY_FILE"],
-        setting(ENCRYPTION, "secret-encryption-key-file", Shape::Path, None, "File that holds the key"),
+        setting(ENCRYPTION, "secret-encryption-key-file", SettingShape::Path, None, "File that holds the key"),
     ),
     setting(
         ENCRYPTION,
         "require-encryption",
-        Shape::Switch,
+        SettingShape::Switch,
         Some("false"),
         "Without a key, refuse resources with secret material, which would otherwise be stored in the clear",
     ),
@@ -194,18 +194,18 @@ pub const SETTINGS: &[Setting] = &[
         setting(
             CLUSTER,
             KUBECONFIG,
-            Shape::Path,
+            SettingShape::Path,
             None,
             "Kubeconfig [default: $KUBECONFIG, ~/.kube/config, in cluster]",
         ),
     ),
-    setting(CLUSTER, "namespaces", Shape::List, None, "Namespaces to watch, comma-separated [default: all]"),
+    setting(CLUSTER, "namespaces", SettingShape::List, None, "Namespaces to watch, comma-separated [default: all]"),
     shown_as(
         "ID",
         setting(
             CLUSTER,
             "cluster-id",
-            Shape::Text,
+            SettingShape::Text,
             None,
             "Name of this cluster in the ledger [default: the uid of namespace kube-system]",
         ),
@@ -213,7 +213,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         LEADER,
         "leader-elect",
-        Shape::Switch,
+        SettingShape::Switch,
         Some("true"),
         "Only the holder of the Lease orloj-operator-leader writes; others stand by",
     ),
@@ -224,7 +224,7 @@ pub const SETTINGS: &[Setting] = &[
             setting(
                 LEADER,
                 "leader-election-namespace",
-                Shape::Text,
+                SettingShape::Text,
                 None,
                 "Namespace of the Lease [default in a cluster: the operator's own]",
             ),
@@ -233,51 +233,57 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         LEADER,
         "lease-duration",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("15s"),
         "How long others wait after the leader's last renewal before one takes over",
     ),
     setting(
         LEADER,
         "renew-deadline",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("10s"),
         "How long the leader tries to renew before it gives up; below --lease-duration",
     ),
     setting(
         LEADER,
         "retry-period",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("2s"),
         "Pause between two attempts on the Lease; below --renew-deadline",
     ),
     setting(
         PACE,
         "status-sync-interval",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("5s"),
         "How often runtime phases are read back from the store (changed rows only)",
     ),
     setting(
         PACE,
         "sweep-interval",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("5m"),
         "How often all rows are compared with all resources, to put right what changed behind our back",
     ),
-    setting(PACE, "batch-size", Shape::Count, Some("250"), "Rows in one store transaction, at most"),
-    setting(PACE, "api-concurrency", Shape::Count, Some("8"), "Writes to the API server under way at once, at most"),
+    setting(PACE, "batch-size", SettingShape::Count, Some("250"), "Rows in one store transaction, at most"),
+    setting(
+        PACE,
+        "api-concurrency",
+        SettingShape::Count,
+        Some("8"),
+        "Writes to the API server under way at once, at most",
+    ),
     setting(
         HTTP,
         "metrics-addr",
-        Shape::Address,
+        SettingShape::Address,
         Some(":8080"),
         "Where /metrics is served; :8080 is all interfaces, 0 is off",
     ),
     setting(
         HTTP,
         "healthz-addr",
-        Shape::Address,
+        SettingShape::Address,
         Some(":8081"),
         "Where /healthz and /readyz are served; 0 is off, the address of /metrics shares its server",
     ),
@@ -286,7 +292,7 @@ pub const SETTINGS: &[Setting] = &[
         setting(
             PROGRAM,
             "kinds",
-            Shape::Path,
+            SettingShape::Path,
             None,
             "Directory of kind files that add to or replace the built-in ones",
         ),
@@ -296,7 +302,7 @@ pub const SETTINGS: &[Setting] = &[
         setting(
             PROGRAM,
             "log-level",
-            Shape::LogFilter,
+            SettingShape::LogFilter,
             Some("info"),
             "error, warn, info, debug, trace, or directives such as orloj_operator::reconciler=debug,info",
         ),
@@ -306,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         setting(
             PROGRAM,
             "log-format",
-            Shape::Choice(&["auto", "human", "json"]),
+            SettingShape::Choice(&["auto", "human", "json"]),
             Some("auto"),
             "How logs look; auto is human on a terminal and JSON elsewhere",
         ),
@@ -314,7 +320,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         PROGRAM,
         "shutdown-timeout",
-        Shape::Duration,
+        SettingShape::Duration,
         Some("10s"),
         "How long the work under way may take to finish after SIGTERM",
     ),

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::addr::BindAddr;
 use super::duration;
-use super::settings::Shape;
+use super::settings::SettingShape;
 
 type Read<T> = Result<T, String>;
 
@@ -97,11 +97,11 @@ pub(super) fn choice(value: &Value, allowed: &[&'static str]) -> Read<&'static s
 }
 
 /// The value as `config show` prints it; secrets never get here. What can't be read is shown as far as it can be.
-pub(super) fn display(value: &Value, shape: Shape) -> String {
+pub(super) fn display(value: &Value, shape: SettingShape) -> String {
     let readable = match shape {
-        Shape::Switch => switch(value).map(|on| on.to_string()),
-        Shape::List => list(value).map(|items| items.join(",")),
-        Shape::Duration => positive_duration(value).map(duration::format),
+        SettingShape::Switch => switch(value).map(|on| on.to_string()),
+        SettingShape::List => list(value).map(|items| items.join(",")),
+        SettingShape::Duration => positive_duration(value).map(duration::format),
         _ => scalar(value),
     };
     readable.or_else(|_| scalar(value)).unwrap_or_else(|_| "(unreadable)".to_owned())

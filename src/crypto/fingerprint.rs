@@ -12,7 +12,7 @@ use ring::hmac;
 
 use super::key::SecretKey;
 
-/// A digest, shortened to what makes accidental collisions negligible.
+/// Keyed digest, which tells nothing about secret material; shortened to what makes accidental collisions negligible.
 pub type Fingerprint = [u8; 16];
 
 /// What the derived keys are for: two purposes must never share a key.

@@ -9,7 +9,7 @@ use super::merged::Entry;
 use super::reading::read_file;
 use crate::resource::{Resource, ResourceId};
 use crate::source::manifest::Place;
-use crate::source::target::{Ack, Notice, Notified, Target, TargetError};
+use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
 use crate::validate::admission::Admission;
 use crate::validate::finding::Finding;
 
@@ -97,19 +97,23 @@ impl DirectoryTarget {
 }
 
 #[async_trait]
-impl Target for DirectoryTarget {
-    async fn acknowledge(&self, _id: &ResourceId, _ack: &Ack) -> Result<u64, TargetError> {
+impl ResourceClient for DirectoryTarget {
+    async fn acknowledge(&self, _id: &ResourceId, _ack: &Ack) -> Result<u64, ResourceClientError> {
         Ok(0)
     }
 
-    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, ResourceClientError> {
         let place = {
             let inner = self.known.lock();
             match inner.entries.get(id) {
                 Some(entry) => entry.place.clone(),
                 None if inner.prune && !inner.incomplete => return Ok(None),
                 // gone here would be gone from the store
-                None => return Err(TargetError::Stale("no manifest declares it, and nothing is pruned".to_owned())),
+                None => {
+                    return Err(ResourceClientError::Stale(
+                        "no manifest declares it, and nothing is pruned".to_owned(),
+                    ));
+                }
             }
         };
         let (admission, wanted) = (Arc::clone(&self.admission), id.clone());
@@ -123,8 +127,8 @@ impl Target for DirectoryTarget {
         });
         match reading.await {
             Ok(Some(resource)) => Ok(Some(resource)),
-            Ok(None) => Err(TargetError::Stale("its file has changed".to_owned())),
-            Err(error) => Err(TargetError::Transient(error.to_string())),
+            Ok(None) => Err(ResourceClientError::Stale("its file has changed".to_owned())),
+            Err(error) => Err(ResourceClientError::Transient(error.to_string())),
         }
     }
 

@@ -5,12 +5,12 @@ use super::{base64, netip};
 /// Whether `mail.ParseAddress` takes a text: `a@b.c`, `Name <a@b.c>`, a group of one, each with comments.
 #[must_use]
 pub fn is_address(text: &str) -> bool {
-    let mut reader = Reader { rest: text };
+    let mut reader = MailReader { rest: text };
     reader.address(true) == Some(1) && reader.skip_comments() && reader.rest.is_empty()
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'t> {
+struct MailReader<'t> {
     rest: &'t str,
 }
 
@@ -22,7 +22,7 @@ fn is_atom(c: char) -> bool {
     is_visible(c) && !"()<>[]:;@\\,\"".contains(c)
 }
 
-impl<'t> Reader<'t> {
+impl<'t> MailReader<'t> {
     fn consume(&mut self, c: char) -> bool {
         match self.rest.strip_prefix(c) {
             Some(rest) => {

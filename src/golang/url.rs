@@ -27,7 +27,7 @@ pub struct Url {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum UrlPart {
     Path,
     Host,
     Zone,
@@ -48,7 +48,7 @@ impl Url {
     pub fn parse(text: &str) -> Option<Self> {
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         let mut url = Self::read(text, false)?;
-        url.fragment = unescape(fragment, Part::Fragment)?;
+        url.fragment = unescape(fragment, UrlPart::Fragment)?;
         fragment.clone_into(&mut url.raw_fragment);
         Some(url)
     }
@@ -90,7 +90,7 @@ impl Url {
         } else if has_scheme && rest.starts_with('/') {
             url.omit_host = true;
         }
-        url.path = unescape(rest, Part::Path)?;
+        url.path = unescape(rest, UrlPart::Path)?;
         rest.clone_into(&mut url.raw_path);
         Some(url)
     }
@@ -106,8 +106,8 @@ impl Url {
             return None;
         }
         self.user = Some(match user.split_once(':') {
-            Some((name, word)) => (unescape(name, Part::User)?, Some(unescape(word, Part::User)?)),
-            None => (unescape(user, Part::User)?, None),
+            Some((name, word)) => (unescape(name, UrlPart::User)?, Some(unescape(word, UrlPart::User)?)),
+            None => (unescape(user, UrlPart::User)?, None),
         });
         Some(())
     }
@@ -138,10 +138,10 @@ impl Url {
     /// The path, percent-encoded as it was where that was right.
     #[must_use]
     pub fn escaped_path(&self) -> String {
-        if !self.raw_path.is_empty() && is_encoded(&self.raw_path, Part::Path) {
+        if !self.raw_path.is_empty() && is_encoded(&self.raw_path, UrlPart::Path) {
             return self.raw_path.clone();
         }
-        if self.path == b"*" { "*".to_owned() } else { escape(&self.path, Part::Path) }
+        if self.path == b"*" { "*".to_owned() } else { escape(&self.path, UrlPart::Path) }
     }
 
     /// The query's parameters in order; what is malformed is left out.
@@ -153,7 +153,7 @@ impl Url {
         }
         for pair in self.raw_query.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if let (Some(name), Some(value)) = (unescape(name, Part::Query), unescape(value, Part::Query)) {
+            if let (Some(name), Some(value)) = (unescape(name, UrlPart::Query), unescape(value, UrlPart::Query)) {
                 found.entry(name).or_default().push(value);
             }
         }
@@ -179,10 +179,10 @@ impl Url {
         }
         if !self.fragment.is_empty() {
             text.push('#');
-            if is_encoded(&self.raw_fragment, Part::Fragment) {
+            if is_encoded(&self.raw_fragment, UrlPart::Fragment) {
                 text.push_str(&self.raw_fragment);
             } else {
-                text.push_str(&escape(&self.fragment, Part::Fragment));
+                text.push_str(&escape(&self.fragment, UrlPart::Fragment));
             }
         }
         text
@@ -194,14 +194,14 @@ impl Url {
         if somewhere || !empty {
             text.push_str("//");
             if let Some((name, word)) = &self.user {
-                text.push_str(&escape(name, Part::User));
+                text.push_str(&escape(name, UrlPart::User));
                 if let Some(word) = word {
                     text.push(':');
-                    text.push_str(&escape(word, Part::User));
+                    text.push_str(&escape(word, UrlPart::User));
                 }
                 text.push('@');
             }
-            text.push_str(&escape(&self.host, Part::Host));
+            text.push_str(&escape(&self.host, UrlPart::Host));
         }
         let path = self.escaped_path();
         if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
@@ -240,8 +240,10 @@ fn host_of(scheme: &str, text: &str) -> Option<Vec<u8>> {
                 return None;
             }
             let name = match name.find("%25") {
-                Some(zone) => [unescape(&name[..zone], Part::Host)?, unescape(&name[zone..], Part::Zone)?].concat(),
-                None => unescape(name, Part::Host)?,
+                Some(zone) => {
+                    [unescape(&name[..zone], UrlPart::Host)?, unescape(&name[zone..], UrlPart::Zone)?].concat()
+                }
+                None => unescape(name, UrlPart::Host)?,
             };
             let address = netip::parse(std::str::from_utf8(&name).ok()?)?.0;
             if matches!(address, IpAddr::V4(_)) {
@@ -260,33 +262,33 @@ fn host_of(scheme: &str, text: &str) -> Option<Vec<u8>> {
             return None;
         }
     }
-    unescape(text, Part::Host)
+    unescape(text, UrlPart::Host)
 }
 
-fn must_escape(byte: u8, part: Part) -> bool {
+fn must_escape(byte: u8, part: UrlPart) -> bool {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
         return false;
     }
-    if matches!(part, Part::Host | Part::Zone) && b"!$&'()*+,;=:[]<>\"".contains(&byte) {
+    if matches!(part, UrlPart::Host | UrlPart::Zone) && b"!$&'()*+,;=:[]<>\"".contains(&byte) {
         return false;
     }
     match byte {
         b'$' | b'&' | b'+' | b',' | b'/' | b':' | b';' | b'=' | b'?' | b'@' => match part {
-            Part::Path => byte == b'?',
-            Part::User => b"@/?:".contains(&byte),
-            Part::Fragment => false,
-            Part::Query | Part::Host | Part::Zone => true,
+            UrlPart::Path => byte == b'?',
+            UrlPart::User => b"@/?:".contains(&byte),
+            UrlPart::Fragment => false,
+            UrlPart::Query | UrlPart::Host | UrlPart::Zone => true,
         },
-        b'!' | b'(' | b')' | b'*' => part != Part::Fragment,
+        b'!' | b'(' | b')' | b'*' => part != UrlPart::Fragment,
         _ => true,
     }
 }
 
-fn escape(bytes: &[u8], part: Part) -> String {
+fn escape(bytes: &[u8], part: UrlPart) -> String {
     let mut text = String::new();
     for byte in bytes {
         match byte {
-            b' ' if part == Part::Query => text.push('+'),
+            b' ' if part == UrlPart::Query => text.push('+'),
             byte if must_escape(*byte, part) => drop(write!(text, "%{byte:02X}")),
             byte => text.push(char::from(*byte)),
         }
@@ -295,7 +297,7 @@ fn escape(bytes: &[u8], part: Part) -> String {
 }
 
 /// Whether nothing in a text would have to be encoded, but what is encoded.
-fn is_encoded(text: &str, part: Part) -> bool {
+fn is_encoded(text: &str, part: UrlPart) -> bool {
     text.bytes().all(|byte| b"!$&'()*+,;=:@[]%".contains(&byte) || !must_escape(byte, part))
 }
 
@@ -304,7 +306,7 @@ fn hex(bytes: &[u8]) -> Option<u8> {
     u8::try_from(digit(1)? * 16 + digit(2)?).ok()
 }
 
-fn unescape(text: &str, part: Part) -> Option<Vec<u8>> {
+fn unescape(text: &str, part: UrlPart) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -314,18 +316,20 @@ fn unescape(text: &str, part: Part) -> Option<Vec<u8>> {
                 let value = hex(&bytes[at..])?;
                 let percent = value == b'%';
                 // in a host only what is no ASCII is encoded, in a zone only what could stand there as well
-                if part == Part::Host && value < 0x80 && !percent {
+                if part == UrlPart::Host && value < 0x80 && !percent {
                     return None;
                 }
-                if part == Part::Zone && !percent && value != b' ' && must_escape(value, Part::Host) {
+                if part == UrlPart::Zone && !percent && value != b' ' && must_escape(value, UrlPart::Host) {
                     return None;
                 }
                 decoded.push(value);
                 at += 3;
                 continue;
             }
-            b'+' if part == Part::Query => decoded.push(b' '),
-            byte if matches!(part, Part::Host | Part::Zone) && *byte < 0x80 && must_escape(*byte, part) => return None,
+            b'+' if part == UrlPart::Query => decoded.push(b' '),
+            byte if matches!(part, UrlPart::Host | UrlPart::Zone) && *byte < 0x80 && must_escape(*byte, part) => {
+                return None;
+            }
             byte => decoded.push(*byte),
         }
         at += 1;

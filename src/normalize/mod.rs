@@ -19,5 +19,5 @@ pub use fault::Fault;
 pub use node::Node;
 pub use path::{Path, PathError, Root, Segment, Target};
 pub use shape::{Field, ObjectShape, Presence, Shape};
-pub use step::{Condition, Guard, Operation, Replaced, Step, Unique, normalize};
+pub use step::{Condition, CopySource, Guard, Operation, Replaced, Step, Unique, normalize};
 pub use tree::Tree;

@@ -15,6 +15,15 @@ pub enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// The value, where it is one of a tree.
+    #[must_use]
+    pub fn as_tree(self) -> Option<&'a Tree> {
+        match self {
+            Self::Tree(tree) => Some(tree),
+            Self::Raw(_) => None,
+        }
+    }
+
     /// The string, where it is one. A null item counts as `""`, as Go reads it.
     #[must_use]
     pub fn as_str(self) -> Option<&'a str> {

@@ -26,6 +26,8 @@ pub enum Condition<S> {
     Empty(S),
     True(S),
     In(S, Vec<Box<str>>),
+    /// As `In`, of the trimmed string in lower case.
+    InAnyCase(S, Vec<Box<str>>),
     All(Vec<Condition<S>>),
     Any(Vec<Condition<S>>),
     Not(Box<Condition<S>>),
@@ -43,6 +45,10 @@ impl<S> Condition<S> {
                 let value = read(subject).and_then(Node::as_str).unwrap_or_default();
                 words.iter().any(|word| **word == *value)
             }
+            Self::InAnyCase(subject, words) => {
+                let value = text::lower(text::trim(read(subject).and_then(Node::as_str).unwrap_or_default()));
+                words.iter().any(|word| **word == *value)
+            }
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(read)),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(read)),
             Self::Not(condition) => !condition.holds(read),
@@ -56,13 +62,24 @@ pub enum Operation {
     Trim(Vec<Path>),
     Lower(Vec<Path>),
     Set { paths: Vec<Path>, to: Tree, replaces: Replaced },
+    Copy { paths: Vec<Path>, from: CopySource, replaces: Replaced },
     Clean { paths: Vec<Path>, unique: Option<Unique> },
     Replace { paths: Vec<Path>, with: BTreeMap<Box<str>, Box<str>> },
     CleanKeys(Vec<Path>),
+    TrimKeys(Vec<Path>),
     Clamp { paths: Vec<Path>, min: i64, max: i64 },
     DropItems { paths: Vec<Path>, field: usize },
     Encode { from: Path, into: Path },
     Drop(Vec<Path>),
+}
+
+/// Where a copied value comes from.
+#[derive(Clone, Debug)]
+pub enum CopySource {
+    /// The resource's name.
+    Name,
+    /// A field of the spec.
+    Field(Path),
 }
 
 /// Which values a set replaces.
@@ -81,28 +98,29 @@ pub enum Unique {
     Exact,
 }
 
-/// Takes all steps over a decoded spec, in order.
-pub fn normalize(spec: &mut Tree, steps: &[Step]) {
+/// Takes all steps over the decoded spec of a resource of that name, in order.
+pub fn normalize(spec: &mut Tree, steps: &[Step], name: &str) {
     for step in steps {
         let goes = step.when.as_ref().is_none_or(|when| when.holds(&|path| path.get(Node::Tree(spec))));
         if goes {
-            step.operation.apply(spec);
+            step.operation.apply(spec, name);
         }
     }
 }
 
 impl Operation {
-    fn apply(&self, spec: &mut Tree) {
+    fn apply(&self, spec: &mut Tree, name: &str) {
         match self {
             Self::Trim(paths) => each_string(paths, spec, trim),
             Self::Lower(paths) => each_string(paths, spec, lower),
-            Self::Set { paths, to, replaces } => {
-                for path in paths {
-                    path.slots(spec, &mut |slot| {
-                        if replaces.applies(slot.as_ref()) {
-                            *slot = Some(to.clone());
-                        }
-                    });
+            Self::Set { paths, to, replaces } => set(paths, spec, to, *replaces),
+            Self::Copy { paths, from, replaces } => {
+                let found = match from {
+                    CopySource::Name => Some(Tree::String(name.to_owned())),
+                    CopySource::Field(path) => path.get(Node::Tree(spec)).and_then(Node::as_tree).cloned(),
+                };
+                if let Some(to) = found {
+                    set(paths, spec, &to, *replaces);
                 }
             }
             Self::Clean { paths, unique } => each_value(paths, spec, |tree| {
@@ -118,6 +136,13 @@ impl Operation {
             Self::CleanKeys(paths) => each_value(paths, spec, |tree| {
                 if let Tree::Map(entries) = tree {
                     clean_keys(entries);
+                }
+            }),
+            Self::TrimKeys(paths) => each_value(paths, spec, |tree| {
+                if let Tree::Map(entries) = tree {
+                    let trimmed =
+                        std::mem::take(entries).into_iter().map(|(key, value)| (text::trim(&key).to_owned(), value));
+                    entries.extend(trimmed.filter(|(key, _)| !key.is_empty()));
                 }
             }),
             Self::Clamp { paths, min, max } => each_value(paths, spec, |tree| {
@@ -164,6 +189,16 @@ impl Replaced {
             Self::Blank => matches!(shape, Shape::String),
             Self::NotPositive => matches!(shape, Shape::Integer { .. } | Shape::Number),
         }
+    }
+}
+
+fn set(paths: &[Path], spec: &mut Tree, to: &Tree, replaces: Replaced) {
+    for path in paths {
+        path.slots(spec, &mut |slot| {
+            if replaces.applies(slot.as_ref()) {
+                *slot = Some(to.clone());
+            }
+        });
     }
 }
 

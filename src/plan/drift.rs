@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Row;
+use super::OpenedRow;
 use crate::desired::Desired;
 use crate::difference::{Segment, compare, path_text};
 use crate::registry::Kind;
@@ -33,7 +33,7 @@ pub enum DriftCause {
 impl Drift {
     /// Between what should stand and what stands.
     #[must_use]
-    pub fn between(kind: &Kind, desired: &Desired, row: Option<&Row>) -> Self {
+    pub fn between(kind: &Kind, desired: &Desired, row: Option<&OpenedRow>) -> Self {
         let Some(row) = row else { return Self { cause: DriftCause::Deleted, fields: Vec::new() } };
         let stored = &row.stored;
         let metadata = |labels, annotations| json!({"labels": labels, "annotations": annotations});

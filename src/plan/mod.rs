@@ -6,15 +6,13 @@
 mod drift;
 mod working;
 
-use std::collections::HashMap;
-use std::fmt;
-
 use serde_json::Value;
 
 use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
-use crate::status::{Reason, Runtime};
+use crate::status::{Reason, RuntimeReport};
+use crate::store::sealing::{OpenedRow, OpenedSnapshot, PlannedRow};
 use crate::store::{Fingerprint, LedgerEntry};
 
 pub use drift::{Drift, DriftCause};
@@ -52,37 +50,6 @@ pub struct Remove {
     pub retain: bool,
 }
 
-/// A row as read, secret values opened.
-#[derive(Clone)]
-pub struct Row {
-    pub stored: Stored,
-    /// The whole payload.
-    pub payload: Value,
-    /// No secret material in the clear though a key is configured.
-    pub sealed: bool,
-    /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
-    pub unreadable: Option<String>,
-}
-
-/// Without the payload: its secret values are in the clear.
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row")
-            .field("stored", &self.stored)
-            .field("sealed", &self.sealed)
-            .field("unreadable", &self.unreadable)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What stands in the store, read under lock.
-#[derive(Clone, Debug, Default)]
-pub struct View {
-    pub rows: HashMap<String, Row>,
-    pub by_key: HashMap<String, LedgerEntry>,
-    pub by_object: HashMap<ObjectName, LedgerEntry>,
-}
-
 /// How a row came to be what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -101,7 +68,7 @@ pub enum ItemResult {
         /// The key whose row went because the resource moved away from it.
         moved_from: Option<String>,
         key: String,
-        runtime: Runtime,
+        runtime: RuntimeReport,
         /// When the row was last made equal, microseconds since the Unix epoch.
         synced_at: i64,
         /// What was put right, where the row had been made equal to this generation of the resource before.
@@ -161,25 +128,9 @@ pub struct AbandonedRow {
     pub retained: bool,
 }
 
-/// A row to write: its complete payload.
-#[derive(Clone, PartialEq)]
-pub struct PlannedRow {
-    pub key: String,
-    pub payload: Value,
-    /// Secret values are as they stood in the store, since they could not be opened; else they are in the clear.
-    pub as_stored: bool,
-}
-
-/// Without the payload: its secret values are in the clear.
-impl fmt::Debug for PlannedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlannedRow").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
 /// Everything to write for a batch, and what it means for each resource.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct BatchPlan {
     /// In the order of the batch.
     pub outcomes: Vec<ItemResult>,
     pub insert: Vec<PlannedRow>,
@@ -204,7 +155,11 @@ pub struct Context<'a> {
 
 /// Decides on a batch. Each object stands in it at most once.
 #[must_use]
-pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>) -> Plan {
+pub fn plan<'b>(
+    context: Context<'_>,
+    view: OpenedSnapshot,
+    batch: impl IntoIterator<Item = &'b (ObjectName, Intent)>,
+) -> BatchPlan {
     let mut working = Working::new(context, view);
     let outcomes = batch
         .into_iter()
@@ -219,8 +174,8 @@ pub fn plan<'b>(context: Context<'_>, view: View, batch: impl IntoIterator<Item 
 }
 
 /// A row that somebody else of the batch has taken up is told of the one that has it now.
-fn tell_what_is_left(plan: &mut Plan) {
-    let Plan { outcomes, delete, update, ledger_put, .. } = plan;
+fn tell_what_is_left(plan: &mut BatchPlan) {
+    let BatchPlan { outcomes, delete, update, ledger_put, .. } = plan;
     for outcome in outcomes {
         let ItemResult::Conflict { left, .. } = outcome else { continue };
         let stands = |key: &String| update.iter().any(|row| row.key == *key);
@@ -310,7 +265,7 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
 }
 
 /// Why a row must not be overwritten, if so.
-fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<ItemResult> {
+fn refusal(row: &OpenedRow, owned: bool, damaged: bool) -> Option<ItemResult> {
     if let Some(text) = row.unreadable.as_ref().filter(|_| !damaged) {
         return Some(ItemResult::Refused { reason: Reason::SecretUnreadable, text: text.clone() });
     }
@@ -324,7 +279,7 @@ fn refusal(row: &Row, owned: bool, damaged: bool) -> Option<ItemResult> {
 }
 
 /// Whether the original operator wrote this row for the object (`kinds/ORLOJD.md` 3.1).
-fn was_written_for(row: &Row, object: &ObjectName) -> bool {
+fn was_written_for(row: &OpenedRow, object: &ObjectName) -> bool {
     let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
     let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
     annotation(MANAGED_BY) == Some(MANAGED_BY_VALUE)
@@ -334,17 +289,17 @@ fn was_written_for(row: &Row, object: &ObjectName) -> bool {
 
 /// What the runtime says of a row; `None` is a row that is about to be inserted.
 #[must_use]
-pub fn runtime_of(kind: &Kind, row: Option<&Row>) -> Runtime {
+pub fn runtime_of(kind: &Kind, row: Option<&OpenedRow>) -> RuntimeReport {
     if !kind.runtime_reports {
-        return Runtime::Silent;
+        return RuntimeReport::Silent;
     }
-    let Some(stored) = row.map(|row| &row.stored) else { return Runtime::Awaiting };
+    let Some(stored) = row.map(|row| &row.stored) else { return RuntimeReport::Awaiting };
     let phase = stored.phase.trim();
     let observed = stored.status.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0) > 0;
     if phase.is_empty() || (!observed && phase.eq_ignore_ascii_case(&kind.store.initial_phase)) {
-        return Runtime::Awaiting;
+        return RuntimeReport::Awaiting;
     }
-    Runtime::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
+    RuntimeReport::Phase { phase: phase.into(), error: stored.last_error.trim().into() }
 }
 
 /// The payload of the next write: versions by the store's rules, status kept (`kinds/ORLOJD.md` 2.5).

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::{AbandonedRow, Context, ItemResult, Plan, PlannedRow, Row, Sync, View, without_ownership};
+use super::{
+    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, PlannedRow, Sync, without_ownership,
+};
 use crate::resource::ObjectName;
 use crate::store::LedgerEntry;
 
@@ -17,13 +19,13 @@ struct Cell {
 #[derive(Debug)]
 enum Content {
     Absent,
-    Row(Box<Row>),
+    Row(Box<OpenedRow>),
     /// To be written; read back as a row only when a later decision asks.
     Write(Value),
     /// To be written, and asked about.
-    Written(Value, Box<Row>),
+    Written(Value, Box<OpenedRow>),
     /// To be written with secret values as they stand in the store, since they could not be opened.
-    Left(Value, Box<Row>),
+    Left(Value, Box<OpenedRow>),
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ pub(super) struct Working<'a> {
 }
 
 impl<'a> Working<'a> {
-    pub fn new(context: Context<'a>, view: View) -> Self {
+    pub fn new(context: Context<'a>, view: OpenedSnapshot) -> Self {
         let rows = view
             .rows
             .into_iter()
@@ -88,12 +90,12 @@ impl<'a> Working<'a> {
         }
     }
 
-    pub fn row(&mut self, key: &str) -> Option<&Row> {
+    pub fn row(&mut self, key: &str) -> Option<&OpenedRow> {
         let cell = self.rows.get_mut(key)?;
         if let Content::Write(payload) = &mut cell.content {
             let payload = payload.take();
             let stored = self.context.kind.stored(&payload);
-            let row = Row { stored, payload: payload.clone(), sealed: true, unreadable: None };
+            let row = OpenedRow { stored, payload: payload.clone(), sealed: true, unreadable: None };
             cell.content = Content::Written(payload, Box::new(row));
         }
         match &cell.content {
@@ -194,8 +196,9 @@ impl<'a> Working<'a> {
         synced_at
     }
 
-    pub fn into_plan(self, outcomes: Vec<ItemResult>) -> Plan {
-        let mut plan = Plan { outcomes, displaced: self.displaced, released: self.reconsidered, ..Plan::default() };
+    pub fn into_plan(self, outcomes: Vec<ItemResult>) -> BatchPlan {
+        let mut plan =
+            BatchPlan { outcomes, displaced: self.displaced, released: self.reconsidered, ..BatchPlan::default() };
         for (key, cell) in self.rows {
             match (cell.existed, cell.content) {
                 (true, Content::Absent) => plan.delete.push(key),

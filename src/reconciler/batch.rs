@@ -1,21 +1,23 @@
 //! A batch on its way through the store: normalised, planned under lock, committed; split where the store refuses it.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::codec::Codec;
-use super::state::{Batch, BatchItem, BatchResult, Item, Work};
+use super::state::{Batch, BatchItem, BatchResult, Work, WorkItem};
 use crate::desired::{SUSPEND, retains};
-use crate::plan::{self, Context, Intent, ItemResult, Plan, Remove, Sync};
+use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::Reason;
-use crate::store::{Changes, Fence, Fingerprint, Request, Snapshot, Store, StoreError, StoreErrorClass};
+use crate::store::sealing::Codec;
+use crate::store::{
+    Fence, Fingerprint, ReconcilerStore, Request, SealedChanges, Snapshot, StoreError, StoreErrorClass, micros_now,
+};
 
 /// Commits batches under one fence.
 pub struct Committer {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ReconcilerStore>,
     pub codec: Arc<Codec>,
     pub fence: Fence,
     pub require_encryption: bool,
@@ -41,9 +43,23 @@ pub struct Counts {
     pub deleted: usize,
 }
 
+impl Counts {
+    fn of(changes: &SealedChanges) -> Self {
+        Self { inserted: changes.insert.len(), updated: changes.update.len(), deleted: changes.delete.len() }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.inserted += more.inserted;
+        self.updated += more.updated;
+        self.deleted += more.deleted;
+    }
+}
+
 /// A resource with what it asks of the store.
 struct PreparedItem {
-    item: Item,
+    item: WorkItem,
     about: About,
     intent: (ObjectName, Intent),
 }
@@ -83,11 +99,9 @@ impl Committer {
                 continue;
             }
             match self.commit(kind, &part).await {
-                Ok((plan, changes)) => {
+                Ok((plan, counts)) => {
                     committed.answered = true;
-                    committed.counts.inserted += changes.insert.len();
-                    committed.counts.updated += changes.update.len();
-                    committed.counts.deleted += changes.delete.len();
+                    committed.counts += counts;
                     committed.settlement.displaced.extend(plan.displaced);
                     committed.settlement.released.extend(plan.released);
                     let items = part.into_iter().zip(plan.outcomes).map(|(ready, result)| ready.settle(result));
@@ -107,7 +121,7 @@ impl Committer {
     }
 
     /// What an item asks of the store; settled right here where it asks nothing.
-    fn prepare(&self, kind: &Kind, item: Item) -> Result<PreparedItem, Box<BatchItem>> {
+    fn prepare(&self, kind: &Kind, item: WorkItem) -> Result<PreparedItem, Box<BatchItem>> {
         let resource = match &item.work {
             Work::Remove { key, retain } => {
                 let remove = Remove { key: key.clone(), retain: *retain };
@@ -156,7 +170,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(Plan, Changes), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(BatchPlan, Counts), StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -166,34 +180,24 @@ impl Committer {
             objects: &objects,
             keys: &keys,
         };
-        let mut made = None;
-        let mut unsealed = None;
-        let mut decide = |snapshot: &Snapshot| {
+        let decide = |snapshot: &Snapshot| {
             let context = Context { kind, cluster: &self.fence.cluster, now: micros_now() };
             let plan = plan::plan(context, self.codec.view(kind, snapshot), part.iter().map(|ready| &ready.intent));
-            let (plan, changes) = match self.changes(kind, plan) {
-                Ok(both) => both,
-                Err(error) => {
-                    unsealed = Some(error.to_string());
-                    return Changes::default();
-                }
-            };
-            made = Some(plan);
-            changes
+            let (plan, changes) =
+                self.changes(kind, plan).map_err(|error| StoreError::Rejected { detail: error.to_string() })?;
+            Ok(((plan, Counts::of(&changes)), changes))
         };
-        let changes = self.store.commit(&self.fence, &request, &mut decide).await?;
-        match (made, unsealed) {
-            (Some(plan), None) => Ok((plan, changes)),
-            (_, detail) => {
-                Err(StoreError::Rejected { detail: detail.unwrap_or_else(|| "nothing was decided".to_owned()) })
-            }
-        }
+        self.store.commit_with(&self.fence, &request, decide).await
     }
 
     /// Turns a plan's rows into what the store writes.
-    fn changes(&self, kind: &Kind, mut plan: Plan) -> Result<(Plan, Changes), crate::crypto::VaultError> {
+    fn changes(
+        &self,
+        kind: &Kind,
+        mut plan: BatchPlan,
+    ) -> Result<(BatchPlan, SealedChanges), crate::crypto::VaultError> {
         let seal = |rows: Vec<_>| rows.into_iter().map(|row| self.codec.seal(kind, row)).collect::<Result<Vec<_>, _>>();
-        let changes = Changes {
+        let changes = SealedChanges {
             insert: seal(std::mem::take(&mut plan.insert))?,
             update: seal(std::mem::take(&mut plan.update))?,
             delete: std::mem::take(&mut plan.delete),
@@ -223,7 +227,7 @@ impl PreparedItem {
     }
 }
 
-fn settle(item: Item, about: About, result: ItemResult) -> BatchItem {
+fn settle(item: WorkItem, about: About, result: ItemResult) -> BatchItem {
     BatchItem {
         object: item.object,
         lane: item.lane,
@@ -250,11 +254,4 @@ fn split_or_settle(
 
 fn refused_by_store(error: &StoreError) -> ItemResult {
     ItemResult::Refused { reason: Reason::RefusedByStore, text: error.to_string() }
-}
-
-/// Microseconds since the Unix epoch.
-#[must_use]
-pub fn micros_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

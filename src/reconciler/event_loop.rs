@@ -1,25 +1,24 @@
 //! The I/O shell around the state: one loop that feeds it and does what it asks for.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Committed, Committer, micros_now};
-use super::codec::Codec;
-use super::row_reader::{RowReader, RowReaderEvent};
-use super::state::{Batch, BatchInFlight, Job, Load, Moment, RowFact, State};
+use super::batch::{Committed, Committer};
+use super::row_events::RowEvents;
+use super::state::{Batch, BatchInFlight, Job, Load, Moment, ReconcilerState};
 use super::{Options, Parts, ReconcilerError, alive_during, patiently};
 use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
-use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::resource::{Resource, ResourceId};
 use crate::source::SourceEvent;
-use crate::source::target::{Ack, TargetError};
-use crate::store::{LedgerEntry, StoreError, StoreErrorClass};
+use crate::source::target::{Ack, ResourceClientError};
+use crate::store::sealing::Codec;
+use crate::store::{StoreError, StoreErrorClass, micros_now};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.
@@ -28,10 +27,6 @@ const QUEUE_BATCHES: usize = 2;
 /// Rows come first: acknowledgements of the backlog wait for the first lists to be through the store, but not
 /// longer than this.
 const HOLD_BACKLOG: Duration = Duration::from_mins(1);
-
-/// A full look follows when rows could not be read: a store that comes back may be another one, and that it is back
-/// has to be noticed where nothing waits to be written.
-const SWEEP_AFTER_OUTAGE: Duration = Duration::from_secs(30);
 
 /// Ledger entries read at a time.
 const LEDGER_PAGE: u32 = 2_000;
@@ -42,48 +37,51 @@ const LAST_CALLS: Duration = Duration::from_secs(2);
 /// Between two tries of a store that is away.
 pub(super) const STORE_RETRY: Policy = Policy { first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
+/// The loop: what it works with, the state it feeds, and what runs beside it.
 pub(super) struct EventLoop {
-    parts: Parts,
-    options: Options,
-    state: State,
+    pub(super) parts: Parts,
+    pub(super) options: Options,
+    pub(super) state: ReconcilerState,
     committer: Arc<Committer>,
-    events: mpsc::Receiver<SourceEvent>,
+    source: SourceEvents,
     stop: CancellationToken,
-    batches: JoinSet<(Committed, Instant)>,
-    calls: JoinSet<CallReturn>,
-    row_events: mpsc::Receiver<RowReaderEvent>,
-    owners: (mpsc::Sender<PreparedItem>, mpsc::Receiver<PreparedItem>),
-    /// Questions to the ledger that are not answered yet.
-    asking: usize,
-    reader: Option<RowReader>,
+    in_flight: InFlight,
+    pub(super) rows: RowEvents,
     /// What runs until the reconciler stops: an end before is a fault.
     background: JoinSet<()>,
-    /// The source told everything and ended, which a one-shot run may.
-    source_ended: bool,
-    sweep_now: Arc<Notify>,
-    sweep_due: Option<Instant>,
     commits: Arc<AtomicU64>,
-    /// Rows of the sweep under way that belong to no resource.
-    unowned_rows: HashMap<KindIndex, Vec<RowFact>>,
-    lost: usize,
     started: Instant,
-    batch_in_flight: Option<BatchInFlight>,
-    store_failures: u32,
-    store_pause: Option<Instant>,
-    swept_after_lists: bool,
+    store: StoreHealth,
 }
 
-/// What the ledger says of rows that carry our mark, and whose resource is not known to have one.
-struct Owners {
-    kind: KindIndex,
-    /// This cluster's resources own these.
-    ours: Vec<LedgerEntry>,
-    /// Nobody owns these, in no cluster.
-    orphans: Vec<RowFact>,
+/// What the source tells.
+struct SourceEvents {
+    events: mpsc::Receiver<SourceEvent>,
+    /// The source told everything and ended, which a one-shot run may.
+    ended: bool,
 }
 
-/// The ledger's answer.
-type PreparedItem = Result<Owners, StoreError>;
+/// The batch in the store, at most one, and the calls to the source.
+#[derive(Default)]
+struct InFlight {
+    batch: Option<BatchInFlight>,
+    batches: JoinSet<(Committed, Instant)>,
+    calls: JoinSet<CallReturn>,
+}
+
+/// How often the store failed in a row, and until when it is left alone.
+#[derive(Default)]
+struct StoreHealth {
+    failures: u32,
+    pause: Option<Instant>,
+}
+
+impl StoreHealth {
+    fn failed(&mut self, now: Moment) {
+        self.pause = Some(now.at + STORE_RETRY.delay(self.failures, now.jitter));
+        self.failures = self.failures.saturating_add(1);
+    }
+}
 
 /// A call to the source that came back.
 struct CallReturn {
@@ -93,8 +91,8 @@ struct CallReturn {
 }
 
 enum CallResult {
-    Acknowledged(Ack, Result<u64, TargetError>),
-    Fetched(Result<Option<Resource>, TargetError>),
+    Acknowledged(Ack, Result<u64, ResourceClientError>),
+    Fetched(Result<Option<Resource>, ResourceClientError>),
 }
 
 impl EventLoop {
@@ -107,14 +105,7 @@ impl EventLoop {
         stop: CancellationToken,
     ) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let (tell, row_events) = mpsc::channel(4);
-        let reader = RowReader {
-            registry: Arc::clone(&parts.registry),
-            store: Arc::clone(&parts.store),
-            codec: Arc::clone(&codec),
-            commits: Arc::clone(&commits),
-            tell,
-        };
+        let rows = RowEvents::new(&parts, Arc::clone(&codec), Arc::clone(&commits));
         let committer = Arc::new(Committer {
             registry: Arc::clone(&parts.registry),
             store: Arc::clone(&parts.store),
@@ -122,32 +113,21 @@ impl EventLoop {
             fence: parts.fence.clone(),
             require_encryption: options.require_encryption,
         });
-        let state = State::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
+        let state =
+            ReconcilerState::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
         Self {
             parts,
             options,
             state,
             committer,
-            events,
+            source: SourceEvents { events, ended: false },
             stop,
-            batches: JoinSet::new(),
-            calls: JoinSet::new(),
-            row_events,
-            owners: mpsc::channel(16),
-            asking: 0,
-            reader: Some(reader),
+            in_flight: InFlight::default(),
+            rows,
             background: JoinSet::new(),
-            source_ended: false,
-            sweep_now: Arc::new(Notify::new()),
-            sweep_due: None,
             commits,
-            unowned_rows: HashMap::new(),
-            lost: 0,
             started: Instant::now(),
-            batch_in_flight: None,
-            store_failures: 0,
-            store_pause: None,
-            swept_after_lists: false,
+            store: StoreHealth::default(),
         }
     }
 
@@ -158,22 +138,26 @@ impl EventLoop {
         let stop_reading = self.stop.child_token();
         let _guard = stop_reading.clone().drop_guard();
         if !self.options.until_idle
-            && let Some(reader) = self.reader.take()
+            && let Some(reader) = self.rows.reader.take()
         {
             let (tick, sweep) = (self.options.status_interval, self.options.sweep_interval);
-            self.background.spawn(reader.run(tick, sweep, Arc::clone(&self.sweep_now), stop_reading));
+            self.background.spawn(reader.run(tick, sweep, Arc::clone(&self.rows.sweep_now), stop_reading));
         }
         let mut report = tokio::time::interval(Duration::from_secs(1));
         report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let stop = self.stop.clone();
         loop {
             self.dispatch();
-            if self.options.until_idle && self.state.idle() && self.events.is_empty() && self.asking == 0 {
-                if self.swept_after_lists || !self.options.prune_unowned {
+            if self.options.until_idle
+                && self.state.idle()
+                && self.source.events.is_empty()
+                && self.rows.owners.pending == 0
+            {
+                if self.rows.swept_after_lists || !self.options.prune_unowned {
                     return Ok(());
                 }
                 // now that all resources are known, rows that belong to none can be told
-                self.swept_after_lists = true;
+                self.rows.swept_after_lists = true;
                 self.sweep().await?;
                 continue;
             }
@@ -182,17 +166,17 @@ impl EventLoop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.finish().await,
-                Some(done) = self.batches.join_next(), if !self.batches.is_empty() => self.on_batch(joined(done)?)?,
-                Some(done) = self.calls.join_next(), if !self.calls.is_empty() => self.on_call(joined(done)?),
-                Some(reading) = self.row_events.recv() => self.on_reading(reading)?,
-                Some(asked) = self.owners.1.recv() => self.on_owners(asked)?,
+                Some(done) = self.in_flight.batches.join_next(), if !self.in_flight.batches.is_empty() => self.on_batch(joined(done)?)?,
+                Some(done) = self.in_flight.calls.join_next(), if !self.in_flight.calls.is_empty() => self.on_call(joined(done)?),
+                Some(event) = self.rows.events.recv() => self.on_row_event(event)?,
+                Some(reply) = self.rows.owners.replies.recv() => self.on_owners(reply)?,
                 Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
                     joined(ended)?;
-                    return Err(ReconcilerError::Internal("rows are read back no more".to_owned()));
+                    return Err(ReconcilerError::Internal("the task that reads rows back has stopped".to_owned()));
                 }
-                event = self.events.recv(), if room && !self.source_ended => match event {
+                event = self.source.events.recv(), if room && !self.source.ended => match event {
                     Some(event) => self.on_event(event),
-                    None if self.options.until_idle && self.state.listed() => self.source_ended = true,
+                    None if self.options.until_idle && self.state.listed() => self.source.ended = true,
                     None => return Err(ReconcilerError::Internal("the source has ended".to_owned())),
                 },
                 () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
@@ -218,50 +202,26 @@ impl EventLoop {
         self.sweep().await
     }
 
-    /// Reads all rows, and waits for the end of that.
-    async fn sweep(&mut self) -> Result<(), ReconcilerError> {
-        let Some(reader) = self.reader.take() else { return Ok(()) };
-        let sweep = tokio::spawn(async move {
-            reader.sweep().await;
-            reader
-        });
-        tokio::pin!(sweep);
-        loop {
-            tokio::select! {
-                biased;
-                Some(reading) = self.row_events.recv() => self.on_reading(reading)?,
-                reader = &mut sweep => {
-                    self.reader = Some(joined(reader)?);
-                    break;
-                }
-            }
-        }
-        while let Ok(reading) = self.row_events.try_recv() {
-            self.on_reading(reading)?;
-        }
-        Ok(())
-    }
-
     /// Starts what can be started.
     fn dispatch(&mut self) {
         let now = moment();
-        let paused = self.store_pause.is_some_and(|until| until > now.at);
-        if self.batches.is_empty()
+        let paused = self.store.pause.is_some_and(|until| until > now.at);
+        if self.in_flight.batches.is_empty()
             && !paused
             && let Some(batch) = self.state.next_batch(self.options.batch_size)
         {
-            self.batch_in_flight =
+            self.in_flight.batch =
                 Some(BatchInFlight { kind: batch.kind, resources: batch.items.len(), since: now.at });
             let committer = Arc::clone(&self.committer);
-            self.batches.spawn(async move {
+            self.in_flight.batches.spawn(async move {
                 let started = Instant::now();
                 (committer.run(batch).await, started)
             });
         }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
-            && !(self.state.listed_what_comes() && self.state.queued() == 0 && self.batches.is_empty());
+            && !(self.state.listed_what_comes() && self.state.queued() == 0 && self.in_flight.batches.is_empty());
         let room = self.has_room();
-        while self.calls.len() < self.options.api_concurrency
+        while self.in_flight.calls.len() < self.options.api_concurrency
             && let Some((id, seen, job)) = self.state.next_job(hold, room, now)
         {
             self.call(id, seen, job);
@@ -277,16 +237,16 @@ impl EventLoop {
                 observer.notified(registry.kind(id.kind), became);
             });
         }
-        if self.state.idle() && !self.swept_after_lists && !self.options.until_idle {
+        if self.state.idle() && !self.rows.swept_after_lists && !self.options.until_idle {
             // rows whose resource vanished without us are found now that all resources are known
-            self.swept_after_lists = true;
-            self.sweep_now.notify_one();
+            self.rows.swept_after_lists = true;
+            self.rows.sweep_now.notify_one();
         }
     }
 
     fn call(&mut self, id: ResourceId, seen: Instant, job: Job) {
         let target = Arc::clone(&self.parts.target);
-        self.calls.spawn(async move {
+        self.in_flight.calls.spawn(async move {
             let result = match job {
                 Job::Fetch => CallResult::Fetched(target.fetch(&id).await),
                 Job::Acknowledge(ack) => {
@@ -303,7 +263,7 @@ impl EventLoop {
         self.state.on_source(event, now);
         // what has come in the meantime is taken along, so that a batch is not cut short by the loop's turn
         while self.state.queued() < self.options.batch_size
-            && let Ok(event) = self.events.try_recv()
+            && let Ok(event) = self.source.events.try_recv()
         {
             self.state.on_source(event, now);
         }
@@ -311,7 +271,7 @@ impl EventLoop {
 
     fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), ReconcilerError> {
         let now = moment();
-        self.batch_in_flight = None;
+        self.in_flight.batch = None;
         let kind = self.parts.registry.kind(committed.settlement.kind);
         let took = now.at.duration_since(started);
         if !committed.settlement.items.is_empty() {
@@ -323,8 +283,7 @@ impl EventLoop {
             None if !committed.answered => Ok(()),
             None => {
                 self.state.on_store_available();
-                self.store_failures = 0;
-                self.store_pause = None;
+                self.store = StoreHealth::default();
                 Ok(())
             }
             Some((batch, error)) => self.on_unavailable(batch, error, now),
@@ -336,8 +295,7 @@ impl EventLoop {
         if error.class() == StoreErrorClass::Deposed || self.options.until_idle {
             return Err(error.into());
         }
-        self.store_pause = Some(now.at + STORE_RETRY.delay(self.store_failures, now.jitter));
-        self.store_failures = self.store_failures.saturating_add(1);
+        self.store.failed(now);
         self.state.on_store_unavailable(batch, self.options.store_grace, now);
         Ok(())
     }
@@ -358,106 +316,42 @@ impl EventLoop {
         }
     }
 
-    fn on_reading(&mut self, reading: RowReaderEvent) -> Result<(), ReconcilerError> {
-        let now = moment();
-        match reading {
-            RowReaderEvent::SweepBegins => {
-                self.lost = 0;
-                self.unowned_rows.clear();
-                self.state.begin_sweep();
-            }
-            RowReaderEvent::Rows { kind, facts, read_at } => {
-                let unowned_rows = self.state.on_rows(kind, facts, read_at, now);
-                if !unowned_rows.is_empty() {
-                    self.unowned_rows.entry(kind).or_default().extend(unowned_rows);
-                }
-            }
-            RowReaderEvent::KindSwept { kind, read_at } => {
-                self.lost += self.state.end_sweep(kind, read_at, now);
-                if let Some(unowned_rows) = self.unowned_rows.remove(&kind) {
-                    self.look_for_owners(kind, unowned_rows);
-                }
-            }
-            RowReaderEvent::SweepEnds { rows } => self.parts.observer.swept(rows, self.lost),
-            RowReaderEvent::Failed(error) if self.options.until_idle => return Err(error.into()),
-            RowReaderEvent::Failed(error) => {
-                self.parts.observer.unavailable(None, &error);
-                self.sweep_due.get_or_insert(now.at + SWEEP_AFTER_OUTAGE);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks the ledger who owns rows that no resource here is known to have.
-    fn look_for_owners(&mut self, kind: KindIndex, unowned_rows: Vec<RowFact>) {
-        self.asking += 1;
-        let store = Arc::clone(&self.parts.store);
-        let tell = self.owners.0.clone();
-        let name = self.parts.registry.kind(kind).names.kind.clone();
-        let cluster = self.parts.fence.cluster.clone();
-        tokio::spawn(async move {
-            let keys: Vec<_> = unowned_rows.iter().map(|row| row.key.clone()).collect();
-            let asked = store.owners(&name, &keys).await.map(|owners| {
-                let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
-                let orphans = unowned_rows.into_iter().filter(|row| !owned.contains(&row.key)).collect();
-                let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
-                Owners { kind, ours, orphans }
-            });
-            let _ = tell.send(asked).await;
-        });
-    }
-
-    fn on_owners(&mut self, asked: PreparedItem) -> Result<(), ReconcilerError> {
-        self.asking = self.asking.saturating_sub(1);
-        match asked {
-            Ok(owners) => {
-                self.state.on_owners(owners.kind, owners.ours, moment());
-                if self.options.prune_unowned {
-                    self.state.on_orphans(owners.kind, owners.orphans, moment());
-                }
-            }
-            Err(error) if self.options.until_idle => return Err(error.into()),
-            Err(error) => tracing::warn!(%error, "unable to look for the owners of rows; will try again"),
-        }
-        Ok(())
-    }
-
     /// Whether more may queue for the store.
     fn has_room(&self) -> bool {
         self.state.queued() < self.options.batch_size * QUEUE_BATCHES
     }
 
     fn report(&mut self) {
-        if self.sweep_due.is_some_and(|due| due <= Instant::now()) {
-            self.sweep_due = None;
-            self.sweep_now.notify_one();
+        if self.rows.sweep_due.is_some_and(|due| due <= Instant::now()) {
+            self.rows.sweep_due = None;
+            self.rows.sweep_now.notify_one();
         }
-        let load = Load { batch: self.batch_in_flight, ..self.state.load() };
+        let load = Load { batch: self.in_flight.batch, ..self.state.load() };
         self.parts.observer.load(&self.state.by_kind(), load);
     }
 
     fn next_due(&mut self) -> Instant {
         let far = Instant::now() + Duration::from_hours(1);
         let now = Instant::now();
-        let pauses = [self.store_pause, self.state.next_call()].map(|until| until.filter(|until| *until > now));
+        let pauses = [self.store.pause, self.state.next_call()].map(|until| until.filter(|until| *until > now));
         pauses.into_iter().chain([self.state.next_due()]).flatten().min().unwrap_or(far)
     }
 
     /// Lets the batch in flight commit and the calls in flight end.
     async fn finish(mut self) -> Result<(), ReconcilerError> {
-        while let Some(done) = self.batches.join_next().await {
+        while let Some(done) = self.in_flight.batches.join_next().await {
             self.on_batch(joined(done)?)?;
         }
-        let calls = async { while self.calls.join_next().await.is_some() {} };
+        let calls = async { while self.in_flight.calls.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_CALLS, calls).await;
         Ok(())
     }
 }
 
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, ReconcilerError> {
+pub(super) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T, ReconcilerError> {
     result.map_err(|error| ReconcilerError::Internal(error.to_string()))
 }
 
-fn moment() -> Moment {
+pub(super) fn moment() -> Moment {
     Moment { at: Instant::now(), unix: micros_now().div_euclid(1_000_000), jitter: rand::random() }
 }

@@ -14,7 +14,7 @@ use crate::store::Fingerprint;
 
 /// One resource.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct IndexEntry {
     pub uid: Uid,
     pub generation: i64,
     /// Of the newest version seen, or of the one in the ledger before anything was seen.
@@ -102,7 +102,7 @@ flags! {
     busy set_busy 5;
 }
 
-impl Entry {
+impl IndexEntry {
     #[must_use]
     pub fn new(uid: Uid) -> Self {
         Self {
@@ -139,7 +139,7 @@ pub struct Index {
 struct PerKind {
     /// Entries stand side by side here, and the table holds only their positions: in a plain hash map every empty slot
     /// has the size of an entry, which doubled what a resource takes.
-    entries: IndexMap<ObjectName, Entry, DefaultHashBuilder>,
+    entries: IndexMap<ObjectName, IndexEntry, DefaultHashBuilder>,
     /// Rows that stand under another key than their resource's name: the exceptions only.
     elsewhere: HashMap<Box<str>, ObjectName>,
     /// The same by resource.
@@ -165,21 +165,21 @@ impl Index {
     }
 
     #[must_use]
-    pub fn get(&self, id: &ResourceId) -> Option<&Entry> {
+    pub fn get(&self, id: &ResourceId) -> Option<&IndexEntry> {
         self.kinds.get(usize::from(id.kind.0))?.entries.get(&id.object)
     }
 
-    pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut Entry> {
+    pub fn get_mut(&mut self, id: &ResourceId) -> Option<&mut IndexEntry> {
         self.kinds.get_mut(usize::from(id.kind.0))?.entries.get_mut(&id.object)
     }
 
-    pub fn insert(&mut self, id: &ResourceId, entry: Entry) {
+    pub fn insert(&mut self, id: &ResourceId, entry: IndexEntry) {
         if let Some(kind) = self.kinds.get_mut(usize::from(id.kind.0)) {
             kind.entries.insert(id.object.clone(), entry);
         }
     }
 
-    pub fn remove(&mut self, id: &ResourceId) -> Option<Entry> {
+    pub fn remove(&mut self, id: &ResourceId) -> Option<IndexEntry> {
         let kind = self.kinds.get_mut(usize::from(id.kind.0))?;
         kind.come_home(&id.object);
         kind.entries.swap_remove(&id.object)
@@ -227,7 +227,7 @@ impl Index {
     }
 
     /// The entries of a kind.
-    pub fn of_kind(&self, kind: KindIndex) -> impl Iterator<Item = (&ObjectName, &Entry)> {
+    pub fn of_kind(&self, kind: KindIndex) -> impl Iterator<Item = (&ObjectName, &IndexEntry)> {
         self.kinds.get(usize::from(kind.0)).into_iter().flat_map(|kind| kind.entries.iter())
     }
 
@@ -267,7 +267,7 @@ mod tests {
     fn rows_are_found_under_their_own_and_under_another_key() {
         let mut index = Index::new(1);
         let id = ResourceId { kind: KindIndex(0), object: ObjectName::new("a", "x") };
-        let mut entry = Entry::new("u".into());
+        let mut entry = IndexEntry::new("u".into());
         entry.synced_at = 1;
         index.insert(&id, entry);
         assert_eq!(index.owner_of(KindIndex(0), "a/x"), Some(id.clone()));
@@ -293,14 +293,14 @@ mod tests {
         let mut index = Index::new(1);
         let id = |name: &str| ResourceId { kind: KindIndex(0), object: ObjectName::new("a", name) };
         for name in ["x", "y"] {
-            index.insert(&id(name), Entry::new("u".into()));
+            index.insert(&id(name), IndexEntry::new("u".into()));
             index.set_key(&id(name), "b/z");
         }
         index.set_key(&id("x"), "a/x");
         assert_eq!(index.owner_of(KindIndex(0), "b/z"), Some(id("y")));
         // its namesake takes it
         let home = ResourceId { kind: KindIndex(0), object: ObjectName::new("b", "z") };
-        let mut entry = Entry::new("u".into());
+        let mut entry = IndexEntry::new("u".into());
         entry.synced_at = 1;
         index.insert(&home, entry);
         index.set_key(&home, "b/z");
@@ -310,6 +310,6 @@ mod tests {
     #[test]
     fn an_entry_stays_small() {
         // with its hash, its position and its names this keeps a resource below 300 bytes
-        assert!(size_of::<Entry>() <= 168, "{}", size_of::<Entry>());
+        assert!(size_of::<IndexEntry>() <= 168, "{}", size_of::<IndexEntry>());
     }
 }

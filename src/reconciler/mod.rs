@@ -4,12 +4,13 @@
 //! batches, calls to the source and reading back run beside it and report to it.
 
 pub mod batch;
-pub mod codec;
 mod event_loop;
 pub mod index;
 pub mod lanes;
 pub mod observer;
 pub mod outage;
+mod row_events;
+pub mod row_fact;
 pub mod row_reader;
 pub mod state;
 
@@ -23,9 +24,10 @@ use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::source::{Scope, SourceEvent};
-use crate::store::{Fence, Store, StoreError, StoreErrorClass};
+use crate::store::sealing::Codec;
+use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
-pub use crate::source::target::Target;
+pub use crate::source::target::ResourceClient;
 pub use observer::Observer;
 pub use state::Prune;
 
@@ -70,8 +72,8 @@ impl Default for Options {
 /// What the reconciler works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
-    pub target: Arc<dyn Target>,
+    pub store: Arc<dyn ReconcilerStore>,
+    pub target: Arc<dyn ResourceClient>,
     pub observer: Arc<dyn Observer>,
     pub fence: Fence,
     pub key: Option<SecretKey>,
@@ -110,7 +112,7 @@ pub async fn run(
     let salt = patiently(&options, observer, &stop, || parts.store.salt());
     let Some(salt) = alive_during(observer, salt).await? else { return Ok(()) };
     let fingerprinter = Arc::new(Fingerprinter::new(salt, parts.key.as_ref()));
-    let codec = Arc::new(codec::Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
+    let codec = Arc::new(Codec::new(Arc::clone(&fingerprinter), Vault::new(parts.key.clone())));
     Box::pin(event_loop::EventLoop::new(parts, options, fingerprinter, codec, events, stop).run()).await
 }
 

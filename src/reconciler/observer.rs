@@ -6,7 +6,7 @@ use super::batch::Counts;
 use super::state::{BatchItem, ContestedPart, KindCounts, Load};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
-use crate::source::target::{Ack, Notified, TargetError};
+use crate::source::target::{Ack, Notified, ResourceClientError};
 use crate::store::StoreError;
 
 /// Notes what happens; must not block.
@@ -23,7 +23,7 @@ pub trait Observer: Send + Sync {
         _kind: &Kind,
         _object: &ObjectName,
         _ack: &Ack,
-        _result: Result<(), &TargetError>,
+        _result: Result<(), &ResourceClientError>,
         _lag: Duration,
     ) {
     }
@@ -35,7 +35,7 @@ pub trait Observer: Send + Sync {
     fn undone(&self, _kind: &Kind, _part: ContestedPart) {}
 
     /// A fresh look at a resource came back.
-    fn fetched(&self, _kind: &Kind, _object: &ObjectName, _result: Result<(), &TargetError>) {}
+    fn fetched(&self, _kind: &Kind, _object: &ObjectName, _result: Result<(), &ResourceClientError>) {}
 
     /// What became of an Event.
     fn notified(&self, _kind: &Kind, _became: Notified) {}

@@ -13,12 +13,12 @@ const RETRY: Policy = Policy { first: Duration::from_millis(250), longest: Durat
 
 /// The source's answers, of late.
 #[derive(Debug, Default)]
-pub struct Outage {
+pub struct SourceOutage {
     unanswered: u32,
     next_try: Option<Instant>,
 }
 
-impl Outage {
+impl SourceOutage {
     /// The source has answered, whatever it said.
     pub fn answered(&mut self) {
         *self = Self::default();
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn one_call_at_a_time_tries_a_source_that_is_away() {
         let start = Instant::now();
-        let mut outage = Outage::default();
+        let mut outage = SourceOutage::default();
         for _ in 1..UNANSWERED {
             assert!(!outage.unanswered(start, 0.0) && outage.allows(7, start));
         }

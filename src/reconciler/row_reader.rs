@@ -8,11 +8,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::codec::Codec;
+use super::row_fact;
 use super::state::RowFact;
 use crate::registry::{Kind, Registry};
 use crate::resource::KindIndex;
-use crate::store::{Store, StoreError, StoreErrorClass};
+use crate::store::sealing::Codec;
+use crate::store::{RowStore, StoreError, StoreErrorClass};
 
 /// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
 const PAGE: u32 = 100;
@@ -24,7 +25,10 @@ const OVERLAP: i64 = 15_000_000;
 /// What the reader tells the reconciler.
 #[derive(Debug)]
 pub enum RowReaderEvent {
-    SweepBegins,
+    SweepBegins {
+        /// orlojd's newest migration, where that is known.
+        newest_migration: Option<String>,
+    },
     Rows {
         kind: KindIndex,
         facts: Vec<RowFact>,
@@ -44,7 +48,7 @@ pub enum RowReaderEvent {
 /// Reads rows and turns them into facts.
 pub struct RowReader {
     pub registry: Arc<Registry>,
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn RowStore>,
     pub codec: Arc<Codec>,
     /// How many commits have ended, kept by the reconciler.
     pub commits: Arc<AtomicU64>,
@@ -66,7 +70,8 @@ impl RowReader {
 
     /// A table that cannot be read (dropped, its rights taken away) does not keep the others from being read.
     async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
-        self.send(RowReaderEvent::SweepBegins).await?;
+        let newest_migration = self.store.newest_migration().await.map_err(Some)?;
+        self.send(RowReaderEvent::SweepBegins { newest_migration }).await?;
         let (mut rows, mut failed) = (0, None);
         for kind in self.registry.kinds() {
             match self.sweep_kind(kind).await {
@@ -86,7 +91,7 @@ impl RowReader {
             let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
             let Some(last) = page.last().map(|row| row.key.clone()) else { break };
             rows += page.len();
-            let facts = page.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+            let facts = page.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
             self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
             after = Some(last);
             tokio::task::yield_now().await;
@@ -133,7 +138,7 @@ impl RowReader {
         let mut failed = None;
         for kind in self.registry.kinds() {
             let mut facts = Vec::new();
-            let mut tell = |row| facts.push(self.codec.fact(kind, row));
+            let mut tell = |row| facts.push(row_fact::fact(&self.codec, kind, row));
             match self.store.rows_since(&kind.store.table, since, &mut tell).await {
                 Ok(()) => {}
                 // of this table alone; the next sweep tells what is missed meanwhile

@@ -126,7 +126,8 @@ impl Kind {
     /// leave `spec` optional for all kinds, so only a kind that cannot do without one requires it.
     pub(super) fn fault_of_no_spec(&self) -> Option<String> {
         let mut spec = normalize::decode(&Value::Null, &self.program.shape, true).ok()?;
-        normalize::normalize(&mut spec, &self.program.steps);
+        // any name does
+        normalize::normalize(&mut spec, &self.program.steps, "name");
         rules::check(&spec, &Value::Null, &self.program.rules).err()
     }
 }

@@ -65,10 +65,11 @@ pub struct KindFile {
     /// is skipped.
     #[serde(default)]
     pub normalize: Vec<StepSpec>,
-    /// What is refused, in order, after all steps; the first rule that fails gives the error.
+    /// What is refused, in order, after all steps; the first rule that fails gives the error. What the API server can
+    /// check of it becomes part of the CRD by itself.
     #[serde(default)]
     pub rules: Vec<RuleSpec>,
-    /// OpenAPI v3 structural schema of `spec`.
+    /// OpenAPI v3 structural schema of `spec`: types, descriptions, and constraints that no rule says.
     pub schema: Schema,
 }
 
@@ -295,12 +296,16 @@ pub struct StepSpec {
     /// Trims and lower-cases these strings.
     #[serde(default)]
     pub lower: Option<Vec<String>>,
-    /// Sets these fields to `to`, where `if` holds of them.
+    /// Sets these fields to `to`, or to what is in `from`, where `if` holds of them.
     #[serde(default)]
     pub set: Option<Vec<String>>,
     /// With `set`: the value.
     #[serde(default)]
     pub to: Option<Value>,
+    /// With `set`, in place of `to`: the field whose value is taken, where it has one; `metadata.name` is the
+    /// resource's name.
+    #[serde(default)]
+    pub from: Option<String>,
     /// With `set`: which values are replaced.
     #[serde(default, rename = "if")]
     pub replaces: Option<Replaced>,
@@ -320,6 +325,9 @@ pub struct StepSpec {
     /// that become equal the last in byte order wins.
     #[serde(default)]
     pub clean_keys: Option<Vec<String>>,
+    /// Trims the keys of these maps and drops blank ones. Of keys that become equal the last in byte order wins.
+    #[serde(default)]
+    pub trim_keys: Option<Vec<String>>,
     /// Bounds these integers by `min` and `max`.
     #[serde(default)]
     pub clamp: Option<Vec<String>>,
@@ -389,6 +397,9 @@ pub struct ConditionSpec {
     /// The string is one of these.
     #[serde(default, rename = "in")]
     pub one_of: Option<Vec<String>>,
+    /// With `in`: case does not count, nor does white space around the string.
+    #[serde(default)]
+    pub ignore_case: Option<bool>,
     #[serde(default)]
     pub all: Option<Vec<ConditionSpec>>,
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use ring::digest;
 
+use super::derive::RuleCoverage;
 use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::Table;
 use crate::normalize::{Path, Shape, Step};
@@ -55,8 +56,10 @@ pub struct Kind {
     pub description: String,
     /// Phase and Age not included.
     pub printer_columns: Vec<PrinterColumn>,
-    /// Of `spec`; see [`Schema::openapi`].
+    /// Of `spec`, with the constraints that follow from steps and rules; see [`Schema::openapi`].
     pub schema: Schema,
+    /// Who checks each rule, in the order of the file.
+    pub coverage: Vec<RuleCoverage>,
     pub store: StoreMapping,
     /// orlojd reports a phase on the kind's rows; where it never does, `Ready` follows `Synced`.
     pub runtime_reports: bool,

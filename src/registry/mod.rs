@@ -7,6 +7,7 @@
 mod clash;
 mod compile;
 pub mod crd;
+pub mod derive;
 pub mod draft;
 pub mod explain;
 pub mod file;

@@ -17,7 +17,7 @@ pub struct Schema {
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// An RE2 pattern, never stricter than the rules: where it refuses, the API server answers in our place.
+    /// An RE2 pattern, for what no rule says: those of `oneOf` and `format` rules are made from them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
@@ -51,7 +51,7 @@ pub struct Schema {
     /// A free-form object, kept as it is.
     #[serde(default, rename = "x-kubernetes-preserve-unknown-fields", skip_serializing_if = "Option::is_none")]
     pub preserve_unknown_fields: Option<bool>,
-    /// CEL rules.
+    /// CEL rules, for what no rule of the file says.
     #[serde(default, rename = "x-kubernetes-validations", skip_serializing_if = "Vec::is_empty")]
     pub validations: Vec<Validation>,
     /// When the field is stored; stripped from CRDs.

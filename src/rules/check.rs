@@ -109,7 +109,8 @@ fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
         | When::Blank(subject)
         | When::Empty(subject)
         | When::True(subject)
-        | When::In(subject, _) => match subject {
+        | When::In(subject, _)
+        | When::InAnyCase(subject, _) => match subject {
             Subject::Name(name) => scope.name(name).map(|text| (name.clone(), Value::from(text))).into_iter().collect(),
             _ => Vec::new(),
         },
@@ -190,7 +191,7 @@ fn counts(scope: &Scope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
 
 impl Format {
     /// What is wrong with a text, in Go's words.
-    fn fault(self, value: &str) -> Option<String> {
+    pub(crate) fn fault(self, value: &str) -> Option<String> {
         match self {
             Self::Duration => duration::parse(value).err(),
             Self::Regex => regexp::check(value).err(),

@@ -82,7 +82,7 @@ impl Notified {
 
 /// Why the source did not take it.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum TargetError {
+pub enum ResourceClientError {
     #[error("the resource is gone")]
     Gone,
     /// What we believed of it is out of date; look again.
@@ -98,7 +98,7 @@ pub enum TargetError {
     Refused(String),
 }
 
-impl TargetError {
+impl ResourceClientError {
     /// Metric label.
     #[must_use]
     pub fn class(&self) -> &'static str {
@@ -113,13 +113,13 @@ impl TargetError {
 }
 
 #[async_trait]
-pub trait Target: Send + Sync {
+pub trait ResourceClient: Send + Sync {
     /// Makes an acknowledgement true; safe to repeat. Returns the version of the object that this made, 0 where the
     /// source has none.
-    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError>;
+    async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, ResourceClientError>;
 
     /// The resource as it stands now; `None` where it is gone.
-    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError>;
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, ResourceClientError>;
 
     /// Publishes an Event; losing one is no fault.
     async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified;

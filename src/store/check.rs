@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Changes, Snapshot, StoreError, Table};
+use super::{SealedChanges, Snapshot, StoreError, Table};
 
 fn rejected(detail: &str) -> StoreError {
     StoreError::Rejected { detail: detail.to_owned() }
@@ -26,7 +26,7 @@ pub(super) fn changes(
     table: &Table,
     snapshot: &Snapshot,
     was_read: impl Fn(&str) -> bool,
-    changes: &Changes,
+    changes: &SealedChanges,
 ) -> Result<(), StoreError> {
     let mut keys = HashSet::new();
     for (row, exists) in

@@ -1,8 +1,8 @@
-//! What both stores have on this side of the database: a bound on time, and errors that no server reported.
+//! What both stores have on this side of the database: a bound on time, and errors as the operator tells them apart.
 
 use std::time::Duration;
 
-use super::StoreError;
+use super::{StoreError, StoreErrorClass};
 
 /// Over everything one operation does. Above the databases' own limits, whose errors say more.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(75);
@@ -12,6 +12,15 @@ pub(super) async fn timed<T>(operation: impl Future<Output = Result<T, StoreErro
     tokio::time::timeout(OPERATION_TIMEOUT, operation).await.unwrap_or_else(|_| {
         Err(StoreError::Unavailable { detail: format!("no answer within {} s", OPERATION_TIMEOUT.as_secs()) })
     })
+}
+
+/// An error that a server reported, by its class. None says of itself that a leader was deposed.
+pub(super) fn server_error(class: StoreErrorClass, detail: String) -> StoreError {
+    match class {
+        StoreErrorClass::Rejected => StoreError::Rejected { detail },
+        StoreErrorClass::Setup => StoreError::Setup { detail },
+        StoreErrorClass::Unavailable | StoreErrorClass::Deposed => StoreError::Unavailable { detail },
+    }
 }
 
 /// An error that no server reported.
@@ -40,7 +49,6 @@ pub(super) fn client_error(error: &sqlx::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::StoreErrorClass;
     use super::*;
 
     #[test]

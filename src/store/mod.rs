@@ -1,13 +1,17 @@
 //! The rows that orlojd reads, and the ledger that says which resource owns which row.
 //!
-//! One trait, two implementations, one test suite for both. A batch is read under lock, decided on by a pure
-//! function, and committed with its ledger entries in one transaction.
+//! One interface ([`Store`], the sum of what its callers need), two implementations, one test suite for both. A batch
+//! is read under lock, decided on by a pure function, and committed with its ledger entries in one transaction.
 
 mod check;
 mod client;
+mod clock;
+pub mod dry_run;
 pub mod open;
 pub mod postgres;
-pub mod rehearsal;
+mod reads;
+pub mod sealing;
+mod sql;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -16,13 +20,12 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::Value;
 
+pub use crate::crypto::Fingerprint;
 pub use crate::registry::table::{Column, Described, DescribedColumn, Table, TableOwner};
 use crate::resource::ObjectName;
+pub use clock::micros_now;
 
-/// 128-bit keyed hash; keyed so that it tells nothing about secret material.
-pub type Fingerprint = [u8; 16];
-
-/// A row to insert or to overwrite.
+/// Row to insert or to overwrite, its secret values sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowWrite {
     /// Scoped key, `<namespace>/<name>`: column `name`.
@@ -42,7 +45,7 @@ impl fmt::Debug for RowWrite {
     }
 }
 
-/// A row as read.
+/// Row as read, its secret values sealed.
 #[derive(Clone, PartialEq)]
 pub struct StoredRow {
     pub key: String,
@@ -105,7 +108,7 @@ pub struct Request<'a> {
     pub keys: &'a [String],
 }
 
-/// What stood in the store, read under lock.
+/// Snapshot of what stood in the store, read under lock; the secret values of its rows are sealed.
 #[derive(Clone, Default)]
 pub struct Snapshot {
     pub rows: HashMap<String, Value>,
@@ -131,7 +134,7 @@ impl fmt::Debug for Snapshot {
 /// A key stands in one of `insert`, `update` and `delete` at most, and rows and entries are written only for keys that
 /// the snapshot was read for; anything else is [`StoreError::Rejected`] before it is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct SealedChanges {
     /// Keys that had no row in the snapshot. A row that has appeared since makes the batch start over.
     pub insert: Vec<RowWrite>,
     pub update: Vec<RowWrite>,
@@ -142,7 +145,7 @@ pub struct Changes {
     pub ledger_remove: Vec<String>,
 }
 
-impl Changes {
+impl SealedChanges {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.insert.is_empty()
@@ -155,10 +158,10 @@ impl Changes {
 
 /// Says what to write, given what stands in the store. An alias, because `async_trait` would tie the snapshot's
 /// lifetime to the call's if the type were spelled out there.
-pub type Decide<'a> = dyn FnMut(&Snapshot) -> Changes + Send + 'a;
+pub type Decide<'a> = dyn FnMut(&Snapshot) -> SealedChanges + Send + 'a;
 
-/// Hears of rows one by one.
-pub type Tell<'a> = dyn FnMut(StoredRow) + Send + 'a;
+/// Visitor of rows, one by one.
+pub type VisitRow<'a> = dyn FnMut(StoredRow) + Send + 'a;
 
 /// A term of leadership: a commit under an older epoch than the store's is refused (`OneWriter`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,12 +175,20 @@ pub struct Fence {
     pub holder: String,
 }
 
+impl Fence {
+    /// The fence of a term, for the cluster of the same name.
+    #[must_use]
+    pub fn of(term: &str, epoch: i64, holder: &str) -> Self {
+        Self { cluster: term.to_owned(), term: term.to_owned(), epoch, holder: holder.to_owned() }
+    }
+}
+
 /// A store as it would be after a migration, for those who only look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prospect {
+pub struct MigrationPreview {
     /// Names of tables that the migration would make: they hold nothing yet.
     pub absent: Vec<String>,
-    /// What would still be missing after it, as [`Store::missing`] tells it.
+    /// What would still be missing after it, as [`StoreAdmin::missing`] tells it.
     pub missing: Vec<String>,
     /// Of the ledger; `None` where there is no ledger, or one that nobody has written to.
     pub salt: Option<[u8; 32]>,
@@ -223,28 +234,9 @@ impl StoreError {
     }
 }
 
-/// Rows and ledger behind one interface.
+/// Rows of orlojd's tables, read and written.
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
-    /// privileges. Empty when ready.
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
-
-    /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
-    /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
-    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
-
-    /// What [`Self::migrate`] would make and what would still be missing then. Writes nothing, and asks for no more
-    /// privileges than reading needs.
-    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError>;
-
-    /// Random salt of the ledger, made once: part of every fingerprint's key.
-    async fn salt(&self) -> Result<[u8; 32], StoreError>;
-
-    /// Starts a new term: raises its epoch by one and returns the fence to commit under, for the cluster of the same
-    /// name.
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError>;
-
+pub trait RowStore: Send + Sync {
     /// Reads under lock, lets `decide` say what to write, commits it under `fence`, in one transaction.
     /// `decide` may be called again with a newer snapshot when rows or entries changed in between: it has to
     /// depend on nothing but its argument. When it wants nothing written, the store writes nothing.
@@ -253,14 +245,14 @@ pub trait Store: Send + Sync {
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError>;
+    ) -> Result<SealedChanges, StoreError>;
 
     /// Rows in key order (bytewise), after `after`, at most `limit`.
     async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 
-    /// Tells all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
-    /// after a first sync that is every row there is. What was told before an error is not all.
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError>;
+    /// Visits all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
+    /// after a first sync that is every row there is. Those visited before an error are not all.
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError>;
 
     /// The rows of these keys that are there, in any order.
     async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError>;
@@ -273,6 +265,19 @@ pub trait Store: Send + Sync {
     /// The store's clock, microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64, StoreError>;
 
+    /// orlojd's newest migration: where it changes, another version writes here from now on. `None` where no orlojd
+    /// lives, or where nobody may know.
+    async fn newest_migration(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// Ledger of owners, read; it is written together with the rows.
+#[async_trait]
+pub trait LedgerStore: Send + Sync {
+    /// Random salt of the ledger, made once: part of every fingerprint's key.
+    async fn salt(&self) -> Result<[u8; 32], StoreError>;
+
     /// Ledger entries of a cluster in (kind, key) order, after `after`, at most `limit`.
     async fn ledger(
         &self,
@@ -283,13 +288,73 @@ pub trait Store: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
+}
+
+/// Terms of leadership, kept where the rows are.
+#[async_trait]
+pub trait Leadership: Send + Sync {
+    /// Starts a new term: raises its epoch by one and returns the fence to commit under, for the cluster of the same
+    /// name.
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError>;
+}
+
+/// Set-up and end of a store: its tables, made and described.
+#[async_trait]
+pub trait StoreAdmin: Send + Sync {
+    /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
+    /// privileges. Empty when ready.
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
+
+    /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
+    /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.
+    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError>;
+
+    /// Preview of [`Self::migrate`]: what it would make and what would still be missing then. Writes nothing, and asks
+    /// for no more privileges than reading needs.
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError>;
 
     /// Columns and at most `limit` rows of a table, whoever made it; `None` where there is none of that name.
-    async fn describe(&self, _table: &str, _limit: u32) -> Result<Option<Described>, StoreError> {
-        Err(StoreError::Setup { detail: "it cannot tell what tables look like".to_owned() })
-    }
+    async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError>;
 
     /// Waits until nothing is under way and lets go of the store. A SQLite file is tidied up by that: a process that
     /// just ends leaves an empty log beside it.
     async fn close(&self) {}
+}
+
+/// Store as the reconciler needs it: rows and their ledger, with a fence that somebody else has taken.
+pub trait ReconcilerStore: RowStore + LedgerStore {}
+
+impl<S: RowStore + LedgerStore + ?Sized> ReconcilerStore for S {}
+
+/// Store as it is opened from a URL: all that a database can do.
+pub trait Store: ReconcilerStore + Leadership + StoreAdmin {}
+
+impl<S: ReconcilerStore + Leadership + StoreAdmin + ?Sized> Store for S {}
+
+impl dyn ReconcilerStore + '_ {
+    /// Commits as [`RowStore::commit`] does, and hands on what the decision that was committed made besides. A
+    /// decision that fails writes nothing.
+    pub async fn commit_with<D: Send, E: From<StoreError> + Send>(
+        &self,
+        fence: &Fence,
+        request: &Request<'_>,
+        mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
+    ) -> Result<D, E> {
+        // no store commits without a decision; one that did would have nothing to hand on
+        let mut decision = Err(StoreError::Setup { detail: "it committed without a decision".to_owned() }.into());
+        let mut changes_of = |snapshot: &Snapshot| {
+            let (made, changes) = match decide(snapshot) {
+                Ok((made, changes)) => (Ok(made), changes),
+                Err(error) => (Err(error), SealedChanges::default()),
+            };
+            decision = made;
+            changes
+        };
+        self.commit(fence, request, &mut changes_of).await?;
+        decision
+    }
 }

@@ -68,7 +68,7 @@ where
 struct JsonLine;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct LogLine<'a> {
     timestamp: String,
     level: &'static str,
     message: String,
@@ -95,7 +95,7 @@ where
             object.insert("name".to_owned(), Value::from(span.name()));
             spans.push(Value::Object(object));
         }
-        let line = Line {
+        let line = LogLine {
             timestamp: format!("{:.6}", jiff::Timestamp::now()),
             level: event.metadata().level().as_str(),
             message: fields.message,

@@ -19,7 +19,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum ReadyState {
     Waiting(String),
     Ready(Option<String>),
 }
@@ -27,7 +27,7 @@ enum State {
 /// Ready when every part is. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
-    parts: Arc<Mutex<BTreeMap<&'static str, State>>>,
+    parts: Arc<Mutex<BTreeMap<&'static str, ReadyState>>>,
 }
 
 impl Readiness {
@@ -43,16 +43,16 @@ impl Readiness {
     #[must_use]
     pub fn answer(&self, verbose: bool) -> Answer {
         let parts = lock(&self.parts);
-        let healthy = parts.values().all(|state| matches!(state, State::Ready(_)));
+        let healthy = parts.values().all(|state| matches!(state, ReadyState::Ready(_)));
         let mut text = String::new();
         for (name, state) in parts.iter() {
             // writing into a String cannot fail
             let _ = match state {
-                State::Waiting(reason) if verbose => writeln!(text, "[-]{name} waiting for {reason}"),
-                State::Waiting(reason) => writeln!(text, "{name}: waiting for {reason}"),
-                State::Ready(Some(note)) if verbose => writeln!(text, "[+]{name} ok: {note}"),
-                State::Ready(None) if verbose => writeln!(text, "[+]{name} ok"),
-                State::Ready(_) => Ok(()),
+                ReadyState::Waiting(reason) if verbose => writeln!(text, "[-]{name} waiting for {reason}"),
+                ReadyState::Waiting(reason) => writeln!(text, "{name}: waiting for {reason}"),
+                ReadyState::Ready(Some(note)) if verbose => writeln!(text, "[+]{name} ok: {note}"),
+                ReadyState::Ready(None) if verbose => writeln!(text, "[+]{name} ok"),
+                ReadyState::Ready(_) => Ok(()),
             };
         }
         if healthy {
@@ -68,26 +68,26 @@ impl Readiness {
 #[derive(Clone, Debug)]
 pub struct ReadyHandle {
     name: &'static str,
-    parts: Arc<Mutex<BTreeMap<&'static str, State>>>,
+    parts: Arc<Mutex<BTreeMap<&'static str, ReadyState>>>,
 }
 
 impl ReadyHandle {
     /// Not ready (any more); `reason` completes "waiting for …" and must hold no secret: anyone can read it.
     pub fn waiting(&self, reason: impl Into<String>) {
-        self.set(State::Waiting(reason.into()));
+        self.set(ReadyState::Waiting(reason.into()));
     }
 
     pub fn ready(&self) {
-        self.set(State::Ready(None));
+        self.set(ReadyState::Ready(None));
     }
 
     /// Ready, with something to say in the verbose answer. A standby says so here: were it unready, a rolling update
     /// would wait for the new pod to lead while the old one still does.
     pub fn ready_with(&self, note: impl Into<String>) {
-        self.set(State::Ready(Some(note.into())));
+        self.set(ReadyState::Ready(Some(note.into())));
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: ReadyState) {
         lock(&self.parts).insert(self.name, state);
     }
 }

@@ -67,17 +67,22 @@ impl Schema {
         }
         let spec = object.get("spec").unwrap_or(&null);
         let refusals = if violations.iter().any(|one| matches!(one.mismatch, SchemaMismatch::Pattern { .. })) {
-            kind.violations(spec)
+            kind.violations(name_of(object), spec)
         } else {
             Vec::new()
         };
-        found.extend(violations.into_iter().map(|violation| tell(kind, object, violation, &refusals)));
+        for draft in violations.into_iter().map(|violation| tell(kind, object, violation, &refusals)) {
+            // a pattern and a rule may both stand for one rule of the kind
+            if !found.iter().any(|other| other.way == draft.way && other.text == draft.text) {
+                found.push(draft);
+            }
+        }
         let resource = readable.then(|| resource(kind, object)).flatten();
         let desired = resource.as_ref().map(|resource| kind.desired(resource));
         let desired = match desired {
             Some(Ok(desired)) => Some(desired),
             Some(Err(invalid)) => {
-                join(kind, spec, invalid, &mut found);
+                join(kind, name_of(object), spec, invalid, &mut found);
                 None
             }
             None => None,
@@ -268,14 +273,18 @@ fn blamed(message: &str, node: FieldPath) -> FieldPath {
     if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
 }
 
+fn name_of(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
 /// Adds what the operator says, unless it has been said.
-fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
+fn join(kind: &Kind, name: &str, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
     let Invalid { class, text } = invalid;
     if found.iter().any(|draft| draft.text == text) {
         return;
     }
     let way = match class {
-        InvalidClass::Rule => kind.violations(spec).into_iter().next().map(|first| {
+        InvalidClass::Rule => kind.violations(name, spec).into_iter().next().map(|first| {
             let mut way = vec![PathSegment::Key("spec".to_owned())];
             way.extend(first.way);
             way
@@ -285,6 +294,13 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
         _ => Some(way_in(&text)),
     };
     let way = way.unwrap_or_default();
+    if let Some(draft) =
+        found.iter_mut().find(|draft| *draft.rule == rule::CEL_RULE && is_told_of_any(&draft.text, &text))
+    {
+        // a rule over a list cannot say which item it is about
+        *draft = Draft::new(&rule::CEL_RULE, way, text);
+        return;
+    }
     let same = found.iter_mut().find(|draft| draft.way == way && draft.severity == Severity::Error);
     match same {
         Some(draft) if [&rule::WRONG_TYPE, &rule::OUT_OF_RANGE, &rule::PATTERN].contains(&draft.rule) => {
@@ -293,6 +309,17 @@ fn join(kind: &Kind, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
         Some(draft) => draft.note = Some(format!("in the status: {text}")),
         None => found.push(Draft::new(rule_of(class), way, text)),
     }
+}
+
+/// Whether a text with `*` for an item is this one.
+fn is_told_of_any(general: &str, text: &str) -> bool {
+    let mut parts = general.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else { return false };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    general.contains('*')
 }
 
 fn rule_of(class: InvalidClass) -> &'static Rule {

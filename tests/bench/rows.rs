@@ -8,7 +8,7 @@ use orloj_operator::reconciler::Options;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
-use orloj_operator::store::{Changes, Fence, LedgerEntry, Request, RowWrite, Store};
+use orloj_operator::store::{Fence, LedgerEntry, Request, RowWrite, SealedChanges, Store};
 use serde_json::json;
 
 use crate::bed::{Postgres, PostgresOptions, Scratch};
@@ -78,10 +78,10 @@ async fn fill(
         let keys: Vec<_> = batch.iter().map(|(row, _)| row.key.clone()).collect();
         let (cluster, name) = (fence.cluster.as_str(), kind.names.kind.as_str());
         let request = Request { cluster, kind: name, table: &kind.store.table, objects: &objects, keys: &keys };
-        let mut decide = |_: &_| Changes {
+        let mut decide = |_: &_| SealedChanges {
             insert: batch.iter().map(|(row, _)| row.clone()).collect(),
             ledger_put: batch.iter().map(|(_, entry)| entry.clone()).collect(),
-            ..Changes::default()
+            ..SealedChanges::default()
         };
         store.commit(fence, &request, &mut decide).await.expect("the store takes it");
     }

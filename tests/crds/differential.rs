@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
-use crate::files::registry;
+use crate::files::{kind_files, registry};
 use crate::generate::Generator;
 use crate::server::{ask_all, complaint, establish, installed, null_inside, resource};
 
@@ -18,11 +18,11 @@ const ACCEPTED: usize = 500;
 /// Tries a wanted resource, at most, to find them.
 const TRIES: usize = 100;
 
-fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
+pub fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
     std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     number("CRDS_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::from(now.subsec_nanos()) ^ now.as_secs()
@@ -62,7 +62,7 @@ fn specs(kind: &Kind, generator: &Generator, rng: &mut StdRng) -> Vec<(bool, Val
 }
 
 /// What the original accepts of a kind, to begin with.
-fn known_good(kind: &Kind) -> Vec<Value> {
+pub fn known_good(kind: &Kind) -> Vec<Value> {
     let vectors = include_str!("../vectors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap());
     let good = vectors.filter(|vector: &Value| vector["error"].is_null() && vector["in"]["kind"] == *kind.names.kind);
     good.map(|vector| vector["in"]["spec"].clone()).collect()
@@ -106,12 +106,7 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_normalise_accepts_the_server_accepts() {
     let client = installed().admin_client().await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds");
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let files = files.filter(|path| !orloj_operator::registry::is_fixture(path));
-    let files: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    compare(&registry(), &files, &client).await;
+    compare(&registry(), &kind_files(), &client).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,11 @@ pub fn registry() -> Registry {
     Registry::embedded().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The texts of the embedded kinds' files.
+pub fn kind_files() -> Vec<String> {
+    Registry::embedded_files().into_iter().map(|(_, text)| text).collect()
+}
+
 fn present() -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder()).expect("crds/ is there");
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()

@@ -1,7 +1,7 @@
 //! What a person sees of the CRDs once they are installed.
 
 use orloj_operator::registry::Registry;
-use orloj_operator::status::{Reason, Runtime, Status, Verdict};
+use orloj_operator::status::{Reason, RuntimeReport, Status, Verdict};
 use serde_json::{Value, json};
 
 use crate::bed::ControlPlane;
@@ -139,12 +139,13 @@ fn every_status_is_taken_and_shown() {
     patch(&json!({"phase": "Pending", "observedGeneration": 1, "lastSyncedAt": "", "syncError": ""}));
     assert_eq!(row()[2], "Pending");
 
-    let phase = |phase: &str, error: &str| Verdict::Synced(Runtime::Phase { phase: phase.into(), error: error.into() });
+    let phase =
+        |phase: &str, error: &str| Verdict::Synced(RuntimeReport::Phase { phase: phase.into(), error: error.into() });
     let verdicts = [
         Verdict::Unavailable,
         Verdict::Suspended,
-        Verdict::Synced(Runtime::Silent),
-        Verdict::Synced(Runtime::Awaiting),
+        Verdict::Synced(RuntimeReport::Silent),
+        Verdict::Synced(RuntimeReport::Awaiting),
         phase("Ready", ""),
         phase("2nd try, \u{1f642} é", "line\nbreak"),
         phase("", ""),

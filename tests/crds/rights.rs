@@ -8,7 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
-use orloj_operator::cluster::acknowledge::ClusterTarget;
+use orloj_operator::cluster::acknowledge::ClusterResourceClient;
 use orloj_operator::cluster::client::{cluster_id, connect};
 use orloj_operator::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
 use orloj_operator::cluster::watch::{Health, scopes, watch};
@@ -16,9 +16,9 @@ use orloj_operator::registry::Registry;
 use orloj_operator::registry::rbac::{RbacOptions, rbac, rbac_yaml};
 use orloj_operator::resource::{KindIndex, ObjectName, ResourceId};
 use orloj_operator::source::target::Finalizers;
-use orloj_operator::source::target::{Ack, FinalizerChange, Notice, Notified, Target};
+use orloj_operator::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient};
 use orloj_operator::source::{Scope, SourceEvent};
-use orloj_operator::status::{Runtime, Status, Verdict};
+use orloj_operator::status::{RuntimeReport, Status, Verdict};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -193,12 +193,12 @@ async fn operate(plane: &ControlPlane, client: &Client, options: &RbacOptions, n
     }
     assert!(heard.0.lock().unwrap().is_empty(), "{:?}", heard.0.lock().unwrap());
 
-    let target = ClusterTarget::new(client.clone(), Arc::clone(&registry), "me".to_owned());
+    let target = ClusterResourceClient::new(client.clone(), Arc::clone(&registry), "me".to_owned());
     let kind = registry.resolve("memory").expect("a kind");
     let id = ResourceId { kind, object: ObjectName::new(namespace, "mine") };
     let found = all_right("get", target.fetch(&id).await).expect("it is there");
     let add = FinalizerChange::Add(Finalizers { count: 0, ours: None });
-    let status = Status::default().next(&Verdict::Synced(Runtime::Awaiting), found.generation, 1, 1);
+    let status = Status::default().next(&Verdict::Synced(RuntimeReport::Awaiting), found.generation, 1, 1);
     let ack = Ack { uid: found.uid.clone(), finalizer: add, status: Some(status) };
     all_right("finalizer and status", target.acknowledge(&id, &ack).await);
     let note = "a test".to_owned();

@@ -481,6 +481,8 @@ struct Verdicts {
     refused: usize,
     dear: usize,
     not_checked: usize,
+    /// The server's estimate, see [`shares_a_path`].
+    mistaken: usize,
 }
 
 impl Verdicts {
@@ -492,6 +494,19 @@ impl Verdicts {
             RuleVerdict::NotChecked { .. } => &mut self.not_checked,
         } += 1;
     }
+}
+
+/// Whether a rule goes over one field of a loop's variable and asks for another field within. cel-go's estimator (0.26)
+/// appends both names to one slice of Go, so that the second takes the place of the first where the slice has room: the
+/// size of `p.name` is then taken for that of `p.marks` in `self.parts.all(p, p.marks.all(t, t == p.name))`.
+fn shares_a_path(rule: &str) -> bool {
+    let range = regex::Regex::new(r"\b(\w+)\.(\w+)\.\w+\(").expect("a pattern");
+    range.captures_iter(rule).any(|found| {
+        let (variable, field) = (&found[1], &found[2]);
+        let rest = &rule[found.get(0).expect("a match").end()..];
+        let others = regex::Regex::new(&format!(r"\b{variable}\.(\w+)")).expect("a pattern");
+        variable != "self" && others.captures_iter(rest).any(|other| &other[1] != field)
+    })
 }
 
 fn complain(complaints: &[String], seed: u64) {
@@ -529,15 +544,18 @@ fn rules_cost_what_they_cost_in_the_server() {
                 RuleVerdict::Refused { .. } => said["error"].is_string(),
                 RuleVerdict::Cost { cost } => said["error"].is_null() && said["cost"].as_u64() == Some(*cost),
             };
-            if !agree {
-                let rule = &schema.pointer(pointer).expect("a rule")["rule"];
-                complaints.push(format!("{pointer}: {rule}\n  {verdict:?}, the server: {said}"));
+            let rule = schema.pointer(pointer).expect("a rule")["rule"].as_str().expect("a text");
+            if !agree && shares_a_path(rule) {
+                verdicts.mistaken += 1;
+            } else if !agree {
+                complaints.push(format!("{pointer}: {rule}\n  {verdict:?}, the server: {said}\n  {schema}"));
             }
         }
     }
     println!("{verdicts:?}");
     complain(&complaints, seed);
-    let Verdicts { sound, refused, dear, .. } = verdicts;
+    let Verdicts { sound, refused, dear, mistaken, .. } = verdicts;
+    assert!(mistaken * 1_000 <= sound, "{mistaken} of {sound} estimates of the server are mistaken");
     assert!(sound > 100 && refused > 50 && dear > 50, "the rules are too much alike");
 }
 

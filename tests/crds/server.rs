@@ -104,9 +104,8 @@ pub async fn ask(client: &kube::Client, kind: &Kind, name: &str, mut spec: Value
             return Answer { refusal: Some(status), spec, filled };
         }
         for field in missing {
-            let zero = if field.ends_with("enable_wasi") { json!(false) } else { json!("") };
             filled += 1;
-            put(&mut spec, &field, zero);
+            put(&mut spec, &field, zero(&field));
         }
     }
 }
@@ -127,7 +126,17 @@ pub async fn ask_all<'k, T: 'k>(
 fn missing(status: &Status) -> Vec<String> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let required = causes.filter(|cause| cause.reason == "FieldValueRequired").map(|cause| cause.field.clone());
-    required.filter(|field| REQUIRED_UPSTREAM.contains(&without_indices(field).as_str())).collect()
+    required.filter(|field| is_required_upstream(field)).collect()
+}
+
+/// Whether upstream's definitions require a field as well.
+pub fn is_required_upstream(field: &str) -> bool {
+    REQUIRED_UPSTREAM.contains(&without_indices(field).as_str())
+}
+
+/// What normalise takes for a field that is missing.
+pub fn zero(field: &str) -> Value {
+    if field.ends_with("enable_wasi") { json!(false) } else { json!("") }
 }
 
 fn without_indices(field: &str) -> String {
@@ -137,7 +146,7 @@ fn without_indices(field: &str) -> String {
 }
 
 /// Sets `spec.a.b[3].c`.
-fn put(spec: &mut Value, field: &str, value: Value) {
+pub fn put(spec: &mut Value, field: &str, value: Value) {
     let pointer = field.trim_start_matches("spec").replace(['.', '['], "/").replace(']', "");
     let (parent, name) = pointer.rsplit_once('/').expect("below the spec");
     spec.pointer_mut(parent).expect("its parent is there")[name] = value;

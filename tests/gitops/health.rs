@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use orloj_operator::registry::Registry;
 use orloj_operator::registry::crd::crds_yaml;
-use orloj_operator::status::{Reason, Runtime, Status, Verdict};
+use orloj_operator::status::{Reason, RuntimeReport, Status, Verdict};
 use serde_json::{Value, json};
 
 use crate::bed::{self, ControlPlane};
@@ -19,17 +19,17 @@ const CONFIG_MAP: &str = "examples/gitops/argocd/argocd-cm.yaml";
 const NOW: i64 = 1_700_000_000;
 
 fn runtime(phase: &str) -> Verdict {
-    Verdict::Synced(Runtime::Phase { phase: phase.into(), error: "".into() })
+    Verdict::Synced(RuntimeReport::Phase { phase: phase.into(), error: "".into() })
 }
 
 /// The states of the table: what the operator found, one after the other.
 fn states() -> Vec<(&'static str, Vec<Verdict>)> {
-    let awaiting = || Verdict::Synced(Runtime::Awaiting);
+    let awaiting = || Verdict::Synced(RuntimeReport::Awaiting);
     let refused = || Verdict::Failed { reason: Reason::Invalid, text: "spec.size is required".to_owned() };
     vec![
         ("created, not looked at yet", vec![]),
         ("row written, orlojd has not reported", vec![awaiting()]),
-        ("row written, of a kind that orlojd never reports on", vec![Verdict::Synced(Runtime::Silent)]),
+        ("row written, of a kind that orlojd never reports on", vec![Verdict::Synced(RuntimeReport::Silent)]),
         ("orlojd works on it: `Pending`, `Connecting`", vec![awaiting(), runtime("Connecting")]),
         ("orlojd reports `Ready`", vec![awaiting(), runtime("Ready")]),
         ("orlojd reports `Error`", vec![awaiting(), runtime("Error")]),

@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, LazyLock};
 
 use orloj_operator::registry::{Kind, Registry};
-use orloj_operator::store::{Changes, Request, RowWrite, Store, open};
+use orloj_operator::store::{Request, RowWrite, SealedChanges, Store, open};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -116,7 +116,7 @@ impl Stage {
         RUNTIME.block_on(async {
             let fence = store.take_leadership("rest", "rest").await.unwrap();
             let mut decide = |snapshot: &orloj_operator::store::Snapshot| {
-                let mut changes = Changes::default();
+                let mut changes = SealedChanges::default();
                 for (key, payload) in rows {
                     let there = snapshot.rows.contains_key(key);
                     match payload {

@@ -1,13 +1,13 @@
 //! `kinds test`: cases beside kind files.
 
-use orloj_operator::cases::{Outcome, run, stem, updated};
+use orloj_operator::cases::{CaseOutcome, run, stem, updated};
 use orloj_operator::registry::{Kind, Problem, Registry, files_of, fixtures_of};
 
 use super::{WIDGET, embedded, kind, widgets};
 
 const CASES: &str = include_str!("../kinds/widget.test.yaml");
 
-fn outcomes(kind: &Kind, text: &str) -> Vec<Outcome> {
+fn outcomes(kind: &Kind, text: &str) -> Vec<CaseOutcome> {
     run(kind, "w.test.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
@@ -15,7 +15,7 @@ fn problems(kind: &Kind, text: &str) -> Vec<Problem> {
     run(kind, "w.test.yaml", text).map(|outcomes| panic!("{outcomes:?}")).unwrap_err()
 }
 
-fn failing(outcomes: &[Outcome]) -> Vec<&str> {
+fn failing(outcomes: &[CaseOutcome]) -> Vec<&str> {
     outcomes.iter().filter(|outcome| outcome.diff.is_some()).map(|outcome| outcome.name.as_str()).collect()
 }
 

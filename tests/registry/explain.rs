@@ -31,8 +31,10 @@ fn a_field_is_told_in_the_order_in_which_things_apply() {
     assert_eq!(size.rules[0].text, "spec.size must be one of small, medium, large");
     assert_eq!(size.rules[1].text, "spec.paint.colour must not be blank, when spec.size is large");
     assert_eq!(size.rules[1].message.as_deref(), Some("spec.paint.colour is required for a large widget"));
+    let checked: Vec<_> = size.rules.iter().map(|rule| rule.checked_by).collect();
+    assert_eq!(checked, [Some("the API server and the operator"); 2]);
     assert_eq!(size.columns, ["widgets.size: spec.size, trim and lower", "kubectl get: Size"]);
-    assert_eq!(size.constraints.len(), 2, "pattern and CEL: {:?}", size.constraints);
+    assert_eq!(size.constraints.len(), 3, "a pattern, and CEL by hand and by rule 2: {:?}", size.constraints);
     assert!(size.constraints[1].starts_with("CEL: !has(self.size)"), "{:?}", size.constraints);
 
     let tags = explained("widgets.widgets.example.com.spec.tags");
@@ -148,4 +150,16 @@ fn a_graph_is_told_with_its_ways() {
     assert!(!switch.contains("review") && !switch.contains("the keys of"), "{switch}");
     let members = explained("agentsystem.agents").relations.join("\n");
     assert!(members.contains("spec.agents[] names nodes of the graph spec.graph"), "{members}");
+}
+
+/// Who checks a rule depends on what the API server can say, and at what cost.
+#[test]
+fn of_each_rule_it_is_told_who_checks_it() {
+    let who = |what: &str, number: &str| {
+        let found = explained(what).rules.into_iter().find(|rule| rule.number == number);
+        found.unwrap_or_else(|| panic!("{what}: no rule {number}")).checked_by
+    };
+    assert_eq!(who("tool.type", "1"), Some("the API server and the operator"));
+    assert_eq!(who("tool.cli.env_from.name", "6.1"), Some("the operator, and in part the API server"));
+    assert_eq!(who("agentsystem.graph.edges.condition.output_matches", "1.1.2"), Some("the operator"));
 }

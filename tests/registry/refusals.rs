@@ -129,7 +129,13 @@ const CASES: &[Case] = &[
     ("as: part", "as: raw", "raw\n", "names no map key", ""),
     ("            refuse: absent\n", "", "path: .length", "a rule needs a test", ""),
     // the schema
-    ("(?i:small", "(?i:(small", "'^[\\s", "invalid pattern", ""),
+    (
+        "          description: The colour.",
+        "          pattern: '(a'\n          description: The colour.",
+        "'(a'",
+        "invalid pattern",
+        "",
+    ),
     ("!= 'huge'\"", "!= 'huge\"", "\"!has", "invalid CEL", ""),
     (
         "    paint:\n      type: object\n      store: always",

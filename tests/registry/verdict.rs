@@ -37,6 +37,9 @@ impl Crd {
         context.add_variable("self", spec).unwrap_or_else(|error| panic!("{error}"));
         let _ = context.add_function("trim", |This(text): This<Arc<String>>| text.trim().to_owned());
         let _ = context.add_function("lowerAscii", |This(text): This<Arc<String>>| text.to_ascii_lowercase());
+        let _ = context.add_function("replace", |This(text): This<Arc<String>>, old: Arc<String>, new: Arc<String>| {
+            text.replace(old.as_str(), &new)
+        });
         for (program, rule) in &self.rules {
             match program.execute(&context) {
                 Ok(CelValue::Bool(true)) => {}

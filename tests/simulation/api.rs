@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use orloj_operator::resource::{KindIndex, ObjectName, Resource, ResourceId};
 use orloj_operator::source::target::FINALIZER;
-use orloj_operator::source::target::{Ack, FinalizerChange, TargetError};
+use orloj_operator::source::target::{Ack, FinalizerChange, ResourceClientError};
 use orloj_operator::source::{Scope, SourceEvent};
 use serde_json::{Value, json};
 
@@ -104,15 +104,15 @@ impl Api {
         self.events.push_back(SourceEvent::ListEnded { kind: KIND, scope: Scope::All });
     }
 
-    pub fn acknowledge(&mut self, id: &ResourceId, ack: &Ack) -> Result<u64, TargetError> {
+    pub fn acknowledge(&mut self, id: &ResourceId, ack: &Ack) -> Result<u64, ResourceClientError> {
         if std::env::var("SIMULATION_SEED").is_ok() {
             eprintln!("ack {} {:?} {:?}", id.object, ack.finalizer, ack.status);
         }
-        let Some(found) = self.objects.get_mut(&id.object) else { return Err(TargetError::Gone) };
+        let Some(found) = self.objects.get_mut(&id.object) else { return Err(ResourceClientError::Gone) };
         if found.uid != ack.uid {
-            return Err(TargetError::Stale("another uid".to_owned()));
+            return Err(ResourceClientError::Stale("another uid".to_owned()));
         }
-        let stale = || TargetError::Stale("the finalizers are others".to_owned());
+        let stale = || ResourceClientError::Stale("the finalizers are others".to_owned());
         match ack.finalizer {
             FinalizerChange::Keep => {}
             FinalizerChange::Add(believed) => {

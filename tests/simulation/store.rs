@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use orloj_operator::store::{
-    Changes, Decide, Fence, LedgerEntry, Prospect, Request, Snapshot, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Fence, LedgerEntry, LedgerStore, Request, RowStore, SealedChanges, Snapshot, StoreError, StoredRow, Table,
+    VisitRow,
 };
 use serde_json::Value;
 
@@ -27,6 +28,13 @@ impl Memory {
     pub fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().expect("no panic while held")
     }
+
+    /// Another leader starts its term.
+    pub fn take_leadership(&self, cluster: &str) -> Fence {
+        let mut inner = self.inner();
+        inner.epoch += 1;
+        Fence::of(cluster, inner.epoch, "me")
+    }
 }
 
 fn away() -> StoreError {
@@ -34,35 +42,13 @@ fn away() -> StoreError {
 }
 
 #[async_trait]
-impl Store for Memory {
-    async fn missing(&self, _: &[Table]) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn migrate(&self, _: &[Table], _: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn prospect(&self, _: &[Table], _: bool) -> Result<Prospect, StoreError> {
-        Ok(Prospect { salt: Some([7; 32]), ..Prospect::default() })
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        Ok([7; 32])
-    }
-
-    async fn take_leadership(&self, cluster: &str, _: &str) -> Result<Fence, StoreError> {
-        let mut inner = self.inner();
-        inner.epoch += 1;
-        Ok(Fence { cluster: cluster.to_owned(), term: cluster.to_owned(), epoch: inner.epoch, holder: "me".to_owned() })
-    }
-
+impl RowStore for Memory {
     async fn commit(
         &self,
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let mut inner = self.inner();
         if inner.away {
             return Err(away());
@@ -113,8 +99,8 @@ impl Store for Memory {
         Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
     }
 
-    async fn rows_since(&self, table: &Table, _: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
-        self.rows(table, None, 0).await?.into_iter().for_each(tell);
+    async fn rows_since(&self, table: &Table, _: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
+        self.rows(table, None, 0).await?.into_iter().for_each(visit);
         Ok(())
     }
 
@@ -125,6 +111,13 @@ impl Store for Memory {
 
     async fn now(&self) -> Result<i64, StoreError> {
         Ok(0)
+    }
+}
+
+#[async_trait]
+impl LedgerStore for Memory {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
     }
 
     async fn ledger(&self, _: &str, after: Option<(&str, &str)>, _: u32) -> Result<Vec<LedgerEntry>, StoreError> {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use orloj_operator::crypto::{Fingerprinter, Vault};
 use orloj_operator::reconciler::batch::Committer;
-use orloj_operator::reconciler::codec::Codec;
-use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, State};
+use orloj_operator::reconciler::row_fact;
+use orloj_operator::reconciler::state::{Batch, Job, Moment, Prune, ReconcilerState};
 use orloj_operator::registry::Registry;
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
-use orloj_operator::source::target::TargetError;
-use orloj_operator::store::Store as _;
+use orloj_operator::source::target::ResourceClientError;
+use orloj_operator::store::sealing::Codec;
+use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -48,8 +49,8 @@ struct Call {
 }
 
 enum Answer {
-    Fetched(Result<Option<Box<Resource>>, TargetError>),
-    Acknowledged(Result<u64, TargetError>),
+    Fetched(Result<Option<Box<Resource>>, ResourceClientError>),
+    Acknowledged(Result<u64, ResourceClientError>),
 }
 
 pub struct World {
@@ -59,7 +60,7 @@ pub struct World {
     fingerprinter: Arc<Fingerprinter>,
     store: Arc<Memory>,
     api: Api,
-    state: State,
+    state: ReconcilerState,
     committer: Committer,
     calls: Vec<Call>,
     batch: Option<Batch>,
@@ -79,12 +80,7 @@ impl World {
             registry: Arc::clone(&registry),
             store: store.clone(),
             codec: Arc::clone(&codec),
-            fence: orloj_operator::store::Fence {
-                cluster: "us".to_owned(),
-                term: "us".to_owned(),
-                epoch: 0,
-                holder: "me".to_owned(),
-            },
+            fence: Fence::of("us", 0, "me"),
             require_encryption: false,
         };
         let state = fresh_state(&registry, &fingerprinter);
@@ -229,7 +225,7 @@ impl World {
         self.calls.clear();
         self.batch = None;
         self.state = fresh_state(&self.registry, &self.fingerprinter);
-        self.committer.fence = self.store.take_leadership("us", "me").await.expect("always there");
+        self.committer.fence = self.store.take_leadership("us");
         for entry in self.store.ledger("us", None, 0).await.expect("always there") {
             self.state.remember(entry);
         }
@@ -244,7 +240,7 @@ impl World {
         let read_at = self.state.commits();
         let Ok(rows) = self.store.rows(&kind.store.table, None, 0).await else { return };
         self.state.begin_sweep();
-        let facts = rows.into_iter().map(|row| self.codec.fact(kind, row)).collect();
+        let facts = rows.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
         let moment = self.moment();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
         self.state.end_sweep(KIND, read_at, moment);
@@ -323,7 +319,11 @@ impl World {
         let fails = self.faults && self.random.random_ratio(1, 8);
         let away = self.random.random_bool(0.5);
         let failure = || {
-            if away { TargetError::Unreachable("cut".to_owned()) } else { TargetError::Transient("busy".to_owned()) }
+            if away {
+                ResourceClientError::Unreachable("cut".to_owned())
+            } else {
+                ResourceClientError::Transient("busy".to_owned())
+            }
         };
         // a call may fail before it arrives, or after
         let arrives = !fails || self.random.random_bool(0.5);
@@ -417,6 +417,6 @@ impl World {
     }
 }
 
-fn fresh_state(registry: &Arc<Registry>, fingerprinter: &Arc<Fingerprinter>) -> State {
-    State::new(Arc::clone(registry), Arc::clone(fingerprinter), Prune::Yes, vec![(KIND, Scope::All)])
+fn fresh_state(registry: &Arc<Registry>, fingerprinter: &Arc<Fingerprinter>) -> ReconcilerState {
+    ReconcilerState::new(Arc::clone(registry), Arc::clone(fingerprinter), Prune::Yes, vec![(KIND, Scope::All)])
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::{
-    Changes, Column, Fence, LedgerEntry, Request, RowWrite, Snapshot, Store, StoreError, Table, TableOwner,
+    Column, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, Store, StoreError, Table, TableOwner,
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -97,8 +97,8 @@ pub fn request_for<'a>(table: &'a Table, objects: &'a [ObjectName], keys: &'a [S
     Request { cluster: "c", kind: "Tool", table, objects, keys }
 }
 
-fn plan(snapshot: &Snapshot, keys: &[String], spec: &str) -> Changes {
-    let mut changes = Changes::default();
+fn plan(snapshot: &Snapshot, keys: &[String], spec: &str) -> SealedChanges {
+    let mut changes = SealedChanges::default();
     for key in keys {
         let row = tool_row(key, spec);
         match snapshot.rows.get(key) {
@@ -166,7 +166,7 @@ impl Bed {
     }
 
     /// Inserts or updates tools with their ledger entries; leaves those alone whose spec is the same.
-    pub async fn upsert(&self, fence: &Fence, keys: &[&str], spec: &str) -> Result<Changes, StoreError> {
+    pub async fn upsert(&self, fence: &Fence, keys: &[&str], spec: &str) -> Result<SealedChanges, StoreError> {
         let keys: Vec<String> = keys.iter().map(|k| key(k)).collect();
         let objects: Vec<ObjectName> = keys.iter().map(|k| object(k)).collect();
         let tools = tools();

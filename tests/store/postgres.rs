@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::postgres::{grants, migration_sql};
-use orloj_operator::store::{Changes, StoreErrorClass};
+use orloj_operator::store::{SealedChanges, StoreErrorClass};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -126,10 +126,10 @@ async fn nothing_to_write_writes_nothing() {
 
 /// A server of its own for the same reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_reads_as_if_it_had_been_written() {
+async fn a_dry_run_reads_as_if_it_had_been_written() {
     let server = Server::start();
     let bed = migrated(empty_bed(server.database().await).await).await;
-    crate::rehearsal::a_rehearsal_reads_as_if_it_had_been_written(&bed).await;
+    crate::dry_run::a_dry_run_reads_as_if_it_had_been_written(&bed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,7 +193,7 @@ async fn a_row_that_changes_in_between_is_decided_on_again() {
             if seen.len() == 1 {
                 bed.block_on_sql("UPDATE tools SET payload = '{\"spec\":\"theirs\"}'");
             }
-            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
+            SealedChanges { update: vec![tool_row("a/1", "ours")], ..SealedChanges::default() }
         })
         .await
         .unwrap();
@@ -234,7 +234,7 @@ async fn the_idle_transaction_of_a_dead_leader_gives_way() {
                 let next = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(taken));
                 assert_eq!(next.epoch, fence.epoch + 1);
             }
-            Changes { update: vec![tool_row("a/1", "ours")], ..Changes::default() }
+            SealedChanges { update: vec![tool_row("a/1", "ours")], ..SealedChanges::default() }
         })
         .await;
     assert_eq!(calls, 2);
@@ -332,6 +332,7 @@ async fn the_suggested_privileges_are_enough() {
     let error = limited.store.migrate(&tables(), false).await.unwrap_err();
     assert_eq!(error.class(), StoreErrorClass::Setup, "{error}");
     admin.sql(&migration_sql(&tables(), true)).await;
+    assert_eq!(limited.store.newest_migration().await.unwrap(), None, "it may not be read");
     let missing = limited.store.missing(&tables()).await.unwrap();
     assert!(missing.iter().any(|m| m.contains("may not SELECT, INSERT, UPDATE, DELETE on table order")), "{missing:?}");
     assert!(missing.iter().any(|m| m.contains("may not SELECT on table schema_migrations")), "{missing:?}");
@@ -352,6 +353,7 @@ async fn the_suggested_privileges_are_enough() {
 async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     let bed = empty_bed(postgres_url().await).await;
     bed.store.migrate(&tables(), false).await.unwrap();
+    assert_eq!(bed.store.newest_migration().await.unwrap(), None);
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing[0].starts_with("table tools is not there: start orlojd once"), "{missing:?}");
@@ -366,6 +368,7 @@ async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     assert_eq!(bed.text("SELECT to_regclass('tools')::text").await, None);
 
     bed.sql("INSERT INTO schema_migrations VALUES ('007_schema_hardening'), ('008_spec_hash'), ('019_x')").await;
+    assert_eq!(bed.store.newest_migration().await.unwrap().as_deref(), Some("019_x"));
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert!(missing[0].contains("newer orlojd"), "{missing:?}");
     bed.sql("CREATE TABLE tools (name text PRIMARY KEY, namespace text, status_phase text, payload jsonb, updated_at timestamptz, risk_level text)").await;

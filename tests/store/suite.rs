@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
-use orloj_operator::store::{Changes, Fence, LedgerEntry, StoreErrorClass, StoredRow};
+use orloj_operator::store::{Fence, LedgerEntry, SealedChanges, StoreErrorClass, StoredRow};
 use serde_json::json;
 
 use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
@@ -33,7 +33,7 @@ pub async fn main_path(bed: &Bed) {
     assert_eq!([bed.payload("a/1").await, bed.payload("a/2").await], ["y", "x"]);
 
     let (tools, keys) = (tools(), [key("a/1")]);
-    let remove = Changes { delete: keys.to_vec(), ledger_remove: keys.to_vec(), ..Changes::default() };
+    let remove = SealedChanges { delete: keys.to_vec(), ledger_remove: keys.to_vec(), ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| remove.clone()).await.unwrap();
     assert_eq!(bed.keys().await, ["a/2", "a/3"]);
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [entry("a/2"), entry("a/3")]);
@@ -68,7 +68,7 @@ pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
     let mut seen = None;
     let mut look = |snapshot: &orloj_operator::store::Snapshot| {
         seen = Some(snapshot.clone());
-        Changes::default()
+        SealedChanges::default()
     };
     bed.store.commit(&fence, &request, &mut look).await.unwrap();
     request.cluster = "other";
@@ -81,7 +81,7 @@ pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
 
     let mut look = |snapshot: &orloj_operator::store::Snapshot| {
         seen = Some(snapshot.clone());
-        Changes::default()
+        SealedChanges::default()
     };
     bed.store.commit(&other, &request, &mut look).await.unwrap();
     let snapshot = seen.unwrap();
@@ -90,7 +90,7 @@ pub async fn a_snapshot_holds_what_was_asked_for(bed: &Bed) {
     assert!(snapshot.by_object.is_empty());
 
     let nothing = request_for(&tools, &[], &[]);
-    bed.store.commit(&fence, &nothing, &mut |_| Changes::default()).await.unwrap();
+    bed.store.commit(&fence, &nothing, &mut |_| SealedChanges::default()).await.unwrap();
 }
 
 /// `NoStolenRows`
@@ -100,13 +100,15 @@ pub async fn a_key_changes_hands_in_one_transaction(bed: &Bed) {
     let (tools, keys) = (tools(), [key("a/1"), key("a/2")]);
     let swapped: Vec<LedgerEntry> =
         [("a/1", "a/2"), ("a/2", "a/1")].map(|(key, of)| LedgerEntry { object: object(of), ..entry(key) }).into();
-    let swap = Changes { ledger_remove: keys.to_vec(), ledger_put: swapped.clone(), ..Changes::default() };
+    let swap = SealedChanges { ledger_remove: keys.to_vec(), ledger_put: swapped.clone(), ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| swap.clone()).await.unwrap();
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
 
     // one object cannot hold two keys
-    let greedy =
-        Changes { ledger_put: vec![LedgerEntry { object: object("a/1"), ..entry("a/1") }], ..Changes::default() };
+    let greedy = SealedChanges {
+        ledger_put: vec![LedgerEntry { object: object("a/1"), ..entry("a/1") }],
+        ..SealedChanges::default()
+    };
     let refused = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| greedy.clone()).await;
     assert_eq!(refused.unwrap_err().class(), StoreErrorClass::Rejected);
     assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), swapped);
@@ -122,12 +124,12 @@ pub async fn a_move_takes_row_and_ledger_along(bed: &Bed) {
         .commit(&fence, &request, &mut |snapshot| {
             let held = snapshot.by_object[&object("a/1")].key.clone();
             assert!(snapshot.rows.contains_key(&held));
-            Changes {
+            SealedChanges {
                 insert: vec![tool_row("b/1", "x")],
                 delete: vec![held.clone()],
                 ledger_put: vec![moved.clone()],
                 ledger_remove: vec![held],
-                ..Changes::default()
+                ..SealedChanges::default()
             }
         })
         .await
@@ -193,18 +195,22 @@ pub async fn a_refused_batch_leaves_nothing_behind(bed: &Bed) {
     ] {
         let mut insert = vec![tool_row("a/1", "x"), good.clone(), tool_row("a/3", "x")];
         insert[1].payload = bad;
-        let changes = Changes {
+        let changes = SealedChanges {
             insert,
             update: vec![tool_row("a/0", "y")],
             ledger_put: vec![entry("a/1"), entry("a/2"), entry("a/3")],
-            ..Changes::default()
+            ..SealedChanges::default()
         };
         let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
         let error = result.unwrap_err();
         assert_eq!(error.class(), StoreErrorClass::Rejected, "{error}");
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
-    let nul = Changes { insert: vec![tool_row("a/1", "x")], ledger_put: vec![entry("a/1")], ..Changes::default() };
+    let nul = SealedChanges {
+        insert: vec![tool_row("a/1", "x")],
+        ledger_put: vec![entry("a/1")],
+        ..SealedChanges::default()
+    };
     let mut in_column = nul.clone();
     in_column.insert[0].columns[0] = "s3cret \0".into();
     let mut in_ledger = nul;
@@ -228,13 +234,13 @@ pub async fn a_batch_that_contradicts_itself_is_refused(bed: &Bed) {
     let mut short = tool_row("a/1", "x");
     short.columns.pop();
     for changes in [
-        Changes { insert: vec![tool_row("a/0", "y")], ..Changes::default() },
-        Changes { update: vec![tool_row("a/1", "y")], ..Changes::default() },
-        Changes { insert: vec![tool_row("a/1", "y"), tool_row("a/1", "z")], ..Changes::default() },
-        Changes { insert: vec![tool_row("a/7", "y")], ..Changes::default() },
-        Changes { delete: vec![key("a/7")], ..Changes::default() },
-        Changes { ledger_put: vec![entry("a/7")], ..Changes::default() },
-        Changes { insert: vec![short], ..Changes::default() },
+        SealedChanges { insert: vec![tool_row("a/0", "y")], ..SealedChanges::default() },
+        SealedChanges { update: vec![tool_row("a/1", "y")], ..SealedChanges::default() },
+        SealedChanges { insert: vec![tool_row("a/1", "y"), tool_row("a/1", "z")], ..SealedChanges::default() },
+        SealedChanges { insert: vec![tool_row("a/7", "y")], ..SealedChanges::default() },
+        SealedChanges { delete: vec![key("a/7")], ..SealedChanges::default() },
+        SealedChanges { ledger_put: vec![entry("a/7")], ..SealedChanges::default() },
+        SealedChanges { insert: vec![short], ..SealedChanges::default() },
     ] {
         let result = bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| changes.clone()).await;
         assert_eq!(result.unwrap_err().class(), StoreErrorClass::Rejected, "{changes:?}");
@@ -279,7 +285,7 @@ pub async fn a_thousand_rows_go_in_one_batch(bed: &Bed) {
     assert_eq!(bed.store.ledger("c", None, 5000).await.unwrap().len(), 1000);
 
     let (tools, all): (_, Vec<String>) = (tools(), keys.iter().map(|k| key(k)).collect());
-    let remove = Changes { delete: all.clone(), ledger_remove: all.clone(), ..Changes::default() };
+    let remove = SealedChanges { delete: all.clone(), ledger_remove: all.clone(), ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&tools, &[], &all), &mut |_| remove.clone()).await.unwrap();
     assert!(bed.keys().await.is_empty());
     assert!(bed.store.ledger("c", None, 1).await.unwrap().is_empty());
@@ -469,10 +475,10 @@ pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     let (table, keys) = (widgets(), [key("a/1"), key("a/2")]);
     let mut rows = vec![tool_row("a/1", "x"), tool_row("a/2", "x")];
     rows[0].columns = vec!["one".into(), "two".into()];
-    let insert = Changes { insert: rows.clone(), ..Changes::default() };
+    let insert = SealedChanges { insert: rows.clone(), ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
     rows[0].columns = vec!["three".into(), "it's".into()];
-    let update = Changes { update: rows, ..Changes::default() };
+    let update = SealedChanges { update: rows, ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| update.clone()).await.unwrap();
     let columns = r#"SELECT "select" || ' ' || colour FROM "order" WHERE name = 'a/1'"#;
     assert_eq!(bed.text(columns).await.unwrap(), "three it's");
@@ -499,7 +505,7 @@ pub async fn an_update_leaves_created_at_and_spec_hash_alone(bed: &Bed) {
     let (table, keys) = (mcp_servers(), [key("a/1")]);
     let mut row = tool_row("a/1", "x");
     row.columns = vec!["ours".into()];
-    let insert = Changes { insert: vec![row], ..Changes::default() };
+    let insert = SealedChanges { insert: vec![row], ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
     assert_eq!(bed.text("SELECT spec_hash FROM mcp_servers").await.unwrap(), "ours");
 }

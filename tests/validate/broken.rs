@@ -148,9 +148,9 @@ fn no_secret_value_is_shown() {
     }
 }
 
-/// A message with placeholders as a pattern.
+/// A message with placeholders, or with `*` for an item, as a pattern.
 fn pattern(message: &str) -> Regex {
-    let placeholder = Regex::new(r"\{[^}]*\}").unwrap();
+    let placeholder = Regex::new(r"\{[^}]*\}|\*").unwrap();
     let mut pattern = String::new();
     let mut from = 0;
     for found in placeholder.find_iter(message) {

@@ -81,7 +81,7 @@ fn anywhere_do(root: &mut Value, rng: &mut StdRng, work: &mut dyn FnMut(&mut Val
     }
 }
 
-fn anywhere(root: &mut Value, rng: &mut StdRng) {
+pub fn anywhere(root: &mut Value, rng: &mut StdRng) {
     anywhere_do(root, rng, &mut |place, rng| *place = value(rng));
 }
 

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::Flags;
-use crate::config::settings::{CLUSTER, ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, Shape};
+use crate::config::settings::{CLUSTER, ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, SettingShape};
 
 /// Which settings a command takes as flags.
 pub trait Selection {
@@ -144,9 +144,9 @@ fn arg(setting: &'static Setting) -> Arg {
         .global(setting.global);
     match setting.shape {
         // Go's form: --flag or --flag=false, never --flag false
-        Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-        Shape::Choice(choices) => arg.value_parser(PossibleValuesParser::new(choices)).ignore_case(true),
-        Shape::Path => arg.value_hint(clap::ValueHint::AnyPath),
+        SettingShape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        SettingShape::Choice(choices) => arg.value_parser(PossibleValuesParser::new(choices)).ignore_case(true),
+        SettingShape::Path => arg.value_hint(clap::ValueHint::AnyPath),
         _ => arg,
     }
 }

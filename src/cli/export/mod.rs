@@ -16,7 +16,7 @@ use crate::crypto::Vault;
 use crate::export::{self, ExportError, Values};
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
-use crate::store::{Store, StoredRow};
+use crate::store::{RowStore, StoredRow};
 
 use sink::{Folder, Sink, SinkError, Written};
 
@@ -29,12 +29,12 @@ struct Export<'a> {
     selector: Selector,
     vault: Vault,
     sink: Sink,
-    tally: Tally,
+    tally: ExportTally,
 }
 
 /// What became of the rows.
 #[derive(Debug, Default)]
-struct Tally {
+struct ExportTally {
     written: usize,
     same: usize,
     masked: usize,
@@ -55,7 +55,7 @@ pub async fn run(args: &ExportArgs, config: &Config, registry: &Arc<Registry>) -
         }
     };
     let vault = Vault::new(secret_key(config)?);
-    let mut export = Export { args, selector, vault, sink, tally: Tally::default() };
+    let mut export = Export { args, selector, vault, sink, tally: ExportTally::default() };
     let rows = store::close_after(store.as_ref(), async {
         for kind in kinds {
             export.kind(store.as_ref(), kind).await?;
@@ -88,7 +88,7 @@ fn kinds<'r>(registry: &'r Registry, words: &[String]) -> Result<Vec<&'r Kind>, 
 }
 
 impl Export<'_> {
-    async fn kind(&mut self, store: &dyn Store, kind: &Kind) -> Result<(), CliError> {
+    async fn kind(&mut self, store: &dyn RowStore, kind: &Kind) -> Result<(), CliError> {
         let mut after: Option<String> = None;
         loop {
             let page = store.rows(&kind.store.table, after.as_deref(), PAGE).await?;
@@ -108,8 +108,8 @@ impl Export<'_> {
         match self.write(kind, row, &what) {
             Ok(Written::New) => self.tally.written += 1,
             Ok(Written::Same) => self.tally.same += 1,
-            Err(Failure::Sink(SinkError::Stream(error))) => return Err(error.into()),
-            Err(Failure::Export(ExportError::Others(why))) => {
+            Err(ExportFailure::Sink(SinkError::Stream(error))) => return Err(error.into()),
+            Err(ExportFailure::Export(ExportError::Others(why))) => {
                 self.tally.left_out += 1;
                 output::note(&output::plain(&format!("note: {what}: left out: {why}")));
             }
@@ -130,11 +130,11 @@ impl Export<'_> {
             && self.selector.matches(&labels)
     }
 
-    fn write(&mut self, kind: &Kind, mut row: StoredRow, what: &str) -> Result<Written, Failure> {
+    fn write(&mut self, kind: &Kind, mut row: StoredRow, what: &str) -> Result<Written, ExportFailure> {
         let mut values = Values::Open;
         if let Some(data) = kind.secret_data_mut(&mut row.payload).filter(|data| !data.is_empty()) {
             if self.args.reveal {
-                *data = self.vault.open_data(data).map_err(|error| Failure::Unreadable(error.to_string()))?;
+                *data = self.vault.open_data(data).map_err(|error| ExportFailure::Unreadable(error.to_string()))?;
             } else {
                 values = Values::Masked(MASK);
             }
@@ -171,7 +171,7 @@ impl Export<'_> {
 
 /// Why a row was not exported.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum ExportFailure {
     #[error("unable to read its secret values: {0}; give the key that orlojd has")]
     Unreadable(String),
     #[error(transparent)]

@@ -12,13 +12,13 @@ const MOST: usize = 60;
 
 /// A column and where its value comes from.
 #[derive(Debug)]
-pub struct Column {
+pub struct GetColumn {
     pub header: String,
-    source: Source,
+    source: ColumnOrigin,
 }
 
 #[derive(Debug)]
-enum Source {
+enum ColumnOrigin {
     Namespace,
     Name,
     Path(String),
@@ -26,31 +26,31 @@ enum Source {
 }
 
 /// Namespace where asked for, name, phase, generation, the kind's own columns, age.
-pub fn of(kind: &Kind, namespace: bool) -> Vec<Column> {
-    let column = |header: &str, source| Column { header: header.to_uppercase(), source };
-    let path = |path: &str| Source::Path(path.to_owned());
+pub fn of(kind: &Kind, namespace: bool) -> Vec<GetColumn> {
+    let column = |header: &str, source| GetColumn { header: header.to_uppercase(), source };
+    let path = |path: &str| ColumnOrigin::Path(path.to_owned());
     let mut columns = Vec::new();
     if namespace {
-        columns.push(column("namespace", Source::Namespace));
+        columns.push(column("namespace", ColumnOrigin::Namespace));
     }
-    columns.push(column("name", Source::Name));
+    columns.push(column("name", ColumnOrigin::Name));
     columns.push(column("phase", path(".status.phase")));
     columns.push(column("generation", path(".metadata.generation")));
     for own in kind.printer_columns.iter().filter(|own| own.priority.unwrap_or(0) == 0) {
         columns.push(column(&own.name, path(&own.json_path)));
     }
-    columns.push(column("age", Source::Age));
+    columns.push(column("age", ColumnOrigin::Age));
     columns
 }
 
 /// `now` in seconds since the Unix epoch.
-pub fn cells(columns: &[Column], row: &StoredRow, now: i64) -> Vec<String> {
+pub fn cells(columns: &[GetColumn], row: &StoredRow, now: i64) -> Vec<String> {
     let (namespace, name) = row.key.split_once('/').unwrap_or(("", &row.key));
-    let cell = |column: &Column| match &column.source {
-        Source::Namespace => output::plain(namespace).into_owned(),
-        Source::Name => output::plain(name).into_owned(),
-        Source::Path(path) => at(&row.payload, path).map(shown).unwrap_or_default(),
-        Source::Age => {
+    let cell = |column: &GetColumn| match &column.source {
+        ColumnOrigin::Namespace => output::plain(namespace).into_owned(),
+        ColumnOrigin::Name => output::plain(name).into_owned(),
+        ColumnOrigin::Path(path) => at(&row.payload, path).map(shown).unwrap_or_default(),
+        ColumnOrigin::Age => {
             let created = row.payload["metadata"]["createdAt"].as_str().map_or(0, parse_time);
             if created > 0 { age(now - created) } else { String::new() }
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::cases::{self, Outcome};
+use crate::cases::{self, CaseOutcome};
 use crate::cli::args::{ReportFormat, TestArgs};
 use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::crd::WriteError;
@@ -100,7 +100,7 @@ fn report(
     kind: &Kind,
     name: &str,
     text: &str,
-    outcomes: &[Outcome],
+    outcomes: &[CaseOutcome],
     count: &mut Count,
     problems: &mut Vec<Problem>,
 ) -> Result<(), CliError> {
@@ -112,8 +112,8 @@ fn report(
                 output::note(&format!("wrote {name}"));
                 count.updated += failing;
             }
-            Err(Failure::Problem(problem)) => problems.push(*problem),
-            Err(Failure::Write(error)) => return Err(error.into()),
+            Err(CaseFailure::Problem(problem)) => problems.push(*problem),
+            Err(CaseFailure::Write(error)) => return Err(error.into()),
         }
         return Ok(());
     }
@@ -143,21 +143,21 @@ fn indented(diff: &str) -> String {
     diff.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect()
 }
 
-enum Failure {
+enum CaseFailure {
     Problem(Box<Problem>),
     Write(WriteError),
 }
 
 /// Writes a file of cases, once it is certain that all of them hold then.
-fn update(kind: &Kind, name: &str, text: &str, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let Some(new) = cases::updated(name, text, outcomes).map_err(Failure::Problem)? else { return Ok(()) };
+fn update(kind: &Kind, name: &str, text: &str, outcomes: &[CaseOutcome]) -> Result<(), CaseFailure> {
+    let Some(new) = cases::updated(name, text, outcomes).map_err(CaseFailure::Problem)? else { return Ok(()) };
     let again = cases::run(kind, name, &new);
     if !again.is_ok_and(|outcomes| outcomes.iter().all(|outcome| outcome.diff.is_none())) {
         let message = "unable to update: write each key of a case on a line of its own".to_owned();
-        return Err(Failure::Problem(Box::new(Problem::of_file(name.to_owned(), message))));
+        return Err(CaseFailure::Problem(Box::new(Problem::of_file(name.to_owned(), message))));
     }
     let path = PathBuf::from(name);
-    std::fs::write(&path, new).map_err(|source| Failure::Write(WriteError { path, source }))
+    std::fs::write(&path, new).map_err(|source| CaseFailure::Write(WriteError { path, source }))
 }
 
 /// Kinds that prove nothing.

@@ -1,4 +1,4 @@
-//! From what the reconciler made of a rehearsal to what a sync would do.
+//! From what the reconciler made of a dry run to what a sync would do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::fields::{Field, differences};
 use crate::cli::finding::FindingLine;
 use crate::cli::sync::line::{HAS_LEFT, LeftRow, SyncAction, SyncResult};
-use crate::reconciler::codec::Codec;
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
-use crate::store::rehearsal::RowChange;
+use crate::store::dry_run::RowChange;
+use crate::store::sealing::Codec;
 
 /// What would become of a row, or of a resource that gets none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

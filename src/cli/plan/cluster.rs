@@ -9,12 +9,12 @@ use super::Source;
 use crate::cli::CliError;
 use crate::cli::run::{self, RunError};
 use crate::cli::sync::EVENT_BUFFER;
-use crate::cluster::acknowledge::ClusterTarget;
+use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::{client, survey, watch};
 use crate::config::Config;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::target::{Ack, Notice, Notified, Target, TargetError};
+use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
 
 /// What the operator would see, and how it would go about it.
 pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source, CliError> {
@@ -28,7 +28,7 @@ pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source,
     let (tell, events) = mpsc::channel(EVENT_BUFFER);
     // nothing is said of files
     let (_, heard) = mpsc::unbounded_channel();
-    let target = ClusterTarget::new(client.clone(), Arc::clone(registry), String::new());
+    let target = ClusterResourceClient::new(client.clone(), Arc::clone(registry), String::new());
     Ok(Source {
         target: Arc::new(Silent(target)),
         reading: tokio::spawn(survey::list(client, Arc::clone(registry), scopes.clone(), tell)),
@@ -42,15 +42,15 @@ pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source,
 }
 
 /// Looks, and tells nothing.
-struct Silent(ClusterTarget);
+struct Silent(ClusterResourceClient);
 
 #[async_trait]
-impl Target for Silent {
-    async fn acknowledge(&self, _id: &ResourceId, _ack: &Ack) -> Result<u64, TargetError> {
+impl ResourceClient for Silent {
+    async fn acknowledge(&self, _id: &ResourceId, _ack: &Ack) -> Result<u64, ResourceClientError> {
         Ok(0)
     }
 
-    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, TargetError> {
+    async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, ResourceClientError> {
         Ok(self.0.fetch(id).await?.map(survey::unversioned))
     }
 

@@ -1,7 +1,7 @@
 //! `plan`: what a sync would do, found out by doing it on a store that nothing is written to.
 //!
 //! The reconciler, the source and the decisions are those of `sync` and `run`; only where they would write there is a
-//! [`Rehearsal`], and for a cluster a target that tells nobody.
+//! [`DryRunStore`], and for a cluster a target that tells nobody.
 
 mod changes;
 mod cluster;
@@ -25,15 +25,16 @@ use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::directory::{self, Directory, Heard, Known};
-use crate::reconciler::codec::Codec;
-use crate::reconciler::{self, Options, Parts, ReconcilerError, Target};
+use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
 use crate::source::manifest::Reader;
 use crate::source::{Scope, SourceEvent};
+use crate::store::LedgerStore as _;
 use crate::store::Store;
+use crate::store::dry_run::DryRunStore;
 use crate::store::open::{StoreUrl, open_read_only};
-use crate::store::rehearsal::Rehearsal;
+use crate::store::sealing::Codec;
 use crate::telemetry::Terminal;
 use crate::validate::rule::Severity;
 
@@ -42,7 +43,7 @@ use report::{Plan, Problem, Summary};
 
 /// Where the resources come from.
 struct Source {
-    target: Arc<dyn Target>,
+    target: Arc<dyn ResourceClient>,
     scopes: Vec<(KindIndex, Scope)>,
     options: Options,
     /// Whose ledger.
@@ -82,45 +83,44 @@ async fn on_store(
 ) -> Result<Plan, CliError> {
     let stop = stop_on_signals()?;
     let key = secret_key(config)?;
-    let prospect = store.prospect(&store::tables(registry), config.create_tables).await?;
-    if !prospect.missing.is_empty() {
-        return Err(CliError::StoreIncomplete { missing: prospect.missing, hint: store::NOT_READY });
+    let preview = store.preview_migrations(&store::tables(registry), config.create_tables).await?;
+    if !preview.missing.is_empty() {
+        return Err(CliError::StoreIncomplete { missing: preview.missing, hint: store::NOT_READY });
     }
     let source =
         if args.cluster { cluster::source(config, registry).await? } else { files(args, config, registry, &stop) };
-    let rehearsal = Arc::new(Rehearsal::on(store, prospect, &source.owner).await?);
+    let dry_run = Arc::new(DryRunStore::on(store, preview, &source.owner).await?);
     let owner = source.owner.clone();
-    let rehearsed = rehearse(source, &rehearsal, registry, key.clone(), &stop, terminal).await?;
-    let fingerprinter = Arc::new(Fingerprinter::new(rehearsal.salt().await?, key.as_ref()));
+    let ran = run_dry(source, &dry_run, registry, key.clone(), &stop, terminal).await?;
+    let fingerprinter = Arc::new(Fingerprinter::new(dry_run.salt().await?, key.as_ref()));
     let codec = Codec::new(fingerprinter, Vault::new(key));
-    let account = Account::new(registry, &codec, rehearsal.changes());
-    Ok(rehearsed.plan(account, url.to_string(), owner, args.prune || args.cluster))
+    let account = Account::new(registry, &codec, dry_run.changes());
+    Ok(ran.plan(account, url.to_string(), owner, args.prune || args.cluster))
 }
 
-/// What came of a rehearsal.
-struct Rehearsed {
+/// What came of a dry run.
+struct DryRun {
     tally: Tally,
     listing: Listing,
     files: Option<(Reader, Known)>,
 }
 
 /// Runs the reconciler on the source until it has nothing left to do.
-async fn rehearse(
+async fn run_dry(
     source: Source,
-    rehearsal: &Arc<Rehearsal>,
+    dry_run: &Arc<DryRunStore>,
     registry: &Arc<Registry>,
     key: Option<SecretKey>,
     stop: &CancellationToken,
     terminal: &Terminal,
-) -> Result<Rehearsed, CliError> {
+) -> Result<DryRun, CliError> {
     let (tell_noted, noted) = mpsc::unbounded_channel();
-    let store: Arc<dyn Store> = Arc::clone(rehearsal) as Arc<dyn Store>;
     let parts = Parts {
         registry: Arc::clone(registry),
-        store,
+        store: Arc::clone(dry_run) as _,
         target: source.target,
         observer: Arc::new(ChannelObserver::new(tell_noted)),
-        fence: rehearsal.fence(),
+        fence: dry_run.fence(),
         key,
         scopes: source.scopes,
     };
@@ -134,7 +134,7 @@ async fn rehearse(
         return Err(CliError::Usage("interrupted: there is no plan".to_owned()));
     }
     let listing = source.reading.await.map_err(|error| ReconcilerError::Internal(error.to_string()))?;
-    Ok(Rehearsed { tally, listing, files: source.files })
+    Ok(DryRun { tally, listing, files: source.files })
 }
 
 fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> Source {
@@ -158,7 +158,7 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
     }
 }
 
-impl Rehearsed {
+impl DryRun {
     fn plan(self, account: Account<'_>, store: String, owner: String, prunes: bool) -> Plan {
         let Self { mut tally, listing, files } = self;
         let mut results: Vec<_> = tally.results.drain().collect();

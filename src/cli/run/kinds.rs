@@ -44,7 +44,7 @@ impl Operator {
     /// Takes up what changes in `--kinds`, until `stop`.
     pub(super) async fn follow_kinds(&self, store: &dyn Store, stop: &CancellationToken) {
         let Some((folder, ready)) = &self.kinds.followed else { return };
-        let mut look = Look::default();
+        let mut look = KindsLook::default();
         let mut told = String::new();
         while pause(stop).await {
             let kinds = self.kinds.current();
@@ -107,12 +107,12 @@ fn current(registry: &Registry) -> String {
 
 /// What was seen in the folder before.
 #[derive(Debug, Default)]
-struct Look {
+struct KindsLook {
     seen: Option<KindFiles>,
     is_taken: bool,
 }
 
-impl Look {
+impl KindsLook {
     /// Whether there is something to be taken up: it stood like this at the last look already, so that nobody is
     /// still at it, and it was not taken up since. What cannot be read is told at once.
     fn is_news(&mut self, files: &Result<KindFiles, RegistryError>) -> bool {
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_change_is_news_once_it_stands_still_and_until_it_is_taken_up() {
-        let mut look = Look::default();
+        let mut look = KindsLook::default();
         assert_eq!([1, 2, 1, 1].map(|text| look.is_news(&Ok(files(&text.to_string())))), [false, false, false, true]);
         assert!(look.is_news(&Ok(files("1"))), "it was not taken up: what kept it from that may be over");
         look.taken();
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_read_is_told_and_looked_at_again() {
-        let mut look = Look::default();
+        let mut look = KindsLook::default();
         assert!(look.is_news(&Err(RegistryError { problems: Vec::new() })));
         assert!(!look.is_news(&Ok(files("1"))));
         assert!(look.is_news(&Ok(files("1"))));

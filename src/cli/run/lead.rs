@@ -11,7 +11,7 @@ use super::health::WatchHealth;
 use super::observe::MetricsObserver;
 use super::wait::{first_exit, pause, within_grace};
 use super::{Operator, RunError, options, term};
-use crate::cluster::acknowledge::ClusterTarget;
+use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
 use crate::cluster::watch;
 use crate::reconciler::{self, Parts, ReconcilerError};
@@ -156,12 +156,12 @@ impl Operator {
         let options = options(&self.config);
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
         let observer = MetricsObserver::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
-        let target = ClusterTarget::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
+        let target = ClusterResourceClient::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
         let parts = Parts {
             target: Arc::new(target.within(tenure)),
             registry,
             observer: Arc::new(observer),
-            store: Arc::clone(&realm.store),
+            store: Arc::clone(&realm.store) as _,
             fence,
             key: self.key.clone(),
             scopes,

@@ -9,7 +9,7 @@ use crate::reconciler::batch::Counts;
 use crate::reconciler::state::{BatchItem, ContestedPart, KindCounts, Load};
 use crate::registry::{Kind, Registry};
 use crate::resource::ObjectName;
-use crate::source::target::{Ack, FinalizerChange, Notified, TargetError};
+use crate::source::target::{Ack, FinalizerChange, Notified, ResourceClientError};
 use crate::store::{StoreError, StoreErrorClass};
 use crate::telemetry::metrics::{ApiWrite, Metrics, QueueMetrics, Reconciled, ResourceState, RowAction};
 use crate::telemetry::readiness::{Heartbeat, ReadyHandle};
@@ -23,7 +23,7 @@ pub struct MetricsObserver {
     store_ready: ReadyHandle,
     /// How long the store may be away before it counts as not ready.
     grace: Duration,
-    outage: Mutex<Option<Outage>>,
+    outage: Mutex<Option<StoreOutage>>,
 }
 
 /// A batch that fails is tried again within seconds, for as long as there is one.
@@ -33,7 +33,7 @@ const TRIED_AGAIN: Duration = Duration::from_secs(30);
 const APART: Duration = Duration::from_mins(2);
 
 /// The store takes nothing, or tells nothing.
-struct Outage {
+struct StoreOutage {
     text: String,
     since: Instant,
     last: Instant,
@@ -57,14 +57,14 @@ impl MetricsObserver {
         Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None) }
     }
 
-    fn outage(&self) -> MutexGuard<'_, Option<Outage>> {
+    fn outage(&self) -> MutexGuard<'_, Option<StoreOutage>> {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A store that is away for long says so at `/readyz`: nobody is sent elsewhere by that, and a new leader would do
     /// no better, but people and rollouts see it. A standby does not ask the store, so it stays ready and takes over.
     fn tell_outage(&self) {
-        let lasts = |outage: &&Outage| outage.last.duration_since(outage.since) >= self.grace;
+        let lasts = |outage: &&StoreOutage| outage.last.duration_since(outage.since) >= self.grace;
         if let Some(outage) = self.outage().as_ref().filter(lasts) {
             self.store_ready.waiting(&outage.text);
         }
@@ -103,11 +103,13 @@ impl MetricsObserver {
 
     /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
     /// one, and only the count tells where it happens again and again.
-    fn failed(&self, kind: &Kind, object: &ObjectName, what: &str, error: &TargetError) {
+    fn failed(&self, kind: &Kind, object: &ObjectName, what: &str, error: &ResourceClientError) {
         let kind = &kind.names.kind;
         match error {
-            TargetError::Gone => return,
-            TargetError::Stale(_) => tracing::debug!(kind, %object, "unable to {what}: {error}; will look again"),
+            ResourceClientError::Gone => return,
+            ResourceClientError::Stale(_) => {
+                tracing::debug!(kind, %object, "unable to {what}: {error}; will look again");
+            }
             _ => tracing::warn!(kind, %object, "unable to {what}: {error}; will try again"),
         }
         self.metrics.error(error.class());
@@ -161,7 +163,7 @@ impl Observer for MetricsObserver {
                 tracing::warn!("{text}; will try again");
             }
             let before = outage.take().filter(|before| now.duration_since(before.last) < APART);
-            *outage = Some(Outage {
+            *outage = Some(StoreOutage {
                 text,
                 since: before.as_ref().map_or(now, |before| before.since),
                 last: now,
@@ -176,11 +178,11 @@ impl Observer for MetricsObserver {
         kind: &Kind,
         object: &ObjectName,
         ack: &Ack,
-        result: Result<(), &TargetError>,
+        result: Result<(), &ResourceClientError>,
         lag: Duration,
     ) {
         let name = &kind.names.kind;
-        let outcome = result.map_or_else(TargetError::class, |()| "ok");
+        let outcome = result.map_or_else(ResourceClientError::class, |()| "ok");
         if ack.finalizer != FinalizerChange::Keep {
             self.metrics.api_write(name, ApiWrite::Finalizer, outcome);
         }
@@ -195,7 +197,7 @@ impl Observer for MetricsObserver {
 
     fn swept(&self, rows: usize, lost: usize) {
         // a server that only reads is no store
-        let reads_only = |outage: &Outage| outage.write_failed.is_some_and(|at| at.elapsed() < TRIED_AGAIN);
+        let reads_only = |outage: &StoreOutage| outage.write_failed.is_some_and(|at| at.elapsed() < TRIED_AGAIN);
         if !self.outage().as_ref().is_some_and(reads_only) {
             self.store_is_back();
         }
@@ -210,7 +212,7 @@ impl Observer for MetricsObserver {
         self.metrics.undone(&kind.names.kind, part.label());
     }
 
-    fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &TargetError>) {
+    fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &ResourceClientError>) {
         if let Err(error) = result {
             self.failed(kind, object, "look again", error);
         }

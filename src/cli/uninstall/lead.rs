@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::rows::Rows;
-use super::{Session, UninstallError, warn};
+use super::{UninstallError, UninstallSession, warn};
 use crate::cli::{CliError, output, run, store};
 use crate::cluster::client;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
@@ -21,7 +21,7 @@ pub type Held = JoinHandle<()>;
 /// Between two tries of a store that is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
-impl Session {
+impl UninstallSession {
     /// Takes the Lease. Whoever renews it is alive, whether its pod shows or not: the epoch keeps it from the rows, but it
     /// would put back the finalizers. Without leader election nothing but its pods tells (`stopped`).
     pub(super) async fn take_lease(&self, stopped: bool) -> Result<Option<Held>, CliError> {

@@ -53,7 +53,7 @@ use crate::config::{Config, duration};
 use crate::registry::Registry;
 use crate::store::StoreError;
 
-use report::Tally;
+use report::UninstallTally;
 
 /// Why nothing could be done, or not all.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ pub enum UninstallError {
 }
 
 /// All that the steps share.
-struct Session {
+struct UninstallSession {
     args: UninstallArgs,
     config: Config,
     registry: Arc<Registry>,
@@ -79,11 +79,11 @@ struct Session {
     identity: String,
     /// Cancelled when the Lease is to be given back.
     leave: CancellationToken,
-    tally: Mutex<Tally>,
+    tally: Mutex<UninstallTally>,
 }
 
 /// How the work ended.
-enum Outcome {
+enum UninstallOutcome {
     Done,
     Interrupted,
     TooLate,
@@ -97,7 +97,7 @@ pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -
     let stop = stop_on_signals()?;
     let until = Instant::now() + args.timeout;
     let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
-    let session = Session {
+    let session = UninstallSession {
         args,
         config,
         registry,
@@ -109,9 +109,9 @@ pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -
     let mut lease = None;
     let outcome = tokio::select! {
         biased;
-        () = stop.cancelled() => Ok(Outcome::Interrupted),
-        () = sleep_until(until) => Ok(Outcome::TooLate),
-        result = Box::pin(session.work(&mut lease)) => result.map(|()| Outcome::Done),
+        () = stop.cancelled() => Ok(UninstallOutcome::Interrupted),
+        () = sleep_until(until) => Ok(UninstallOutcome::TooLate),
+        result = Box::pin(session.work(&mut lease)) => result.map(|()| UninstallOutcome::Done),
     };
     // given back whatever happened, so that the next operator need not wait for its end
     session.leave.cancel();
@@ -123,7 +123,7 @@ pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -
     report::tell(&session, &outcome)
 }
 
-impl Session {
+impl UninstallSession {
     async fn work(&self, lease: &mut Option<lead::Held>) -> Result<(), CliError> {
         if let Some(name) = &self.args.finalizer_policy {
             self.unbind_policy(name).await?;
@@ -168,7 +168,7 @@ impl Session {
         Ok(())
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
+    fn tally(&self) -> MutexGuard<'_, UninstallTally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,18 +9,18 @@ use std::time::Duration;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Session;
+use super::UninstallSession;
 use super::rows::{Removal, Rows};
 use crate::backoff::Policy;
 use crate::cli::CliError;
-use crate::cluster::acknowledge::ClusterTarget;
+use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::list::{self, ListError};
 use crate::cluster::watch::scopes;
 use crate::desired::retains;
 use crate::registry::Kind;
 use crate::resource::{KindIndex, ObjectName, Resource};
 use crate::source::Scope;
-use crate::source::target::{FINALIZER, TargetError};
+use crate::source::target::{FINALIZER, ResourceClientError};
 use crate::store::LedgerEntry;
 
 /// Between two rounds, where something failed.
@@ -48,9 +48,9 @@ pub struct Round {
 const NAMED: usize = 10;
 
 impl Round {
-    fn fail(&mut self, what: &str, error: &TargetError) {
+    fn fail(&mut self, what: &str, error: &ResourceClientError) {
         match error {
-            TargetError::Refused(_) => self.refused += 1,
+            ResourceClientError::Refused(_) => self.refused += 1,
             _ => self.unsettled += 1,
         }
         self.name(what, error);
@@ -76,7 +76,7 @@ impl Round {
 }
 
 /// One kind in one namespace or in all, and whether all resources there have been looked at.
-pub struct Part {
+pub struct ReleasePart {
     kind: KindIndex,
     scope: Scope,
     done: bool,
@@ -91,12 +91,13 @@ fn removal(kind: &Kind, resource: &Resource) -> Removal {
     Removal { key: kind.removal_key(resource), object, retain }
 }
 
-impl Session {
+impl UninstallSession {
     /// Takes the finalizer off all resources, each after its row has gone where it is to go.
-    pub(super) async fn release_all(&self, rows: &mut Rows) -> Result<Vec<Part>, CliError> {
-        let target = ClusterTarget::new(self.client.clone(), self.registry.clone(), self.identity.clone());
+    pub(super) async fn release_all(&self, rows: &mut Rows) -> Result<Vec<ReleasePart>, CliError> {
+        let target = ClusterResourceClient::new(self.client.clone(), self.registry.clone(), self.identity.clone());
         let parts = scopes(&self.registry, &self.config.namespaces);
-        let mut parts: Vec<_> = parts.into_iter().map(|(kind, scope)| Part { kind, scope, done: false }).collect();
+        let mut parts: Vec<_> =
+            parts.into_iter().map(|(kind, scope)| ReleasePart { kind, scope, done: false }).collect();
         let settled = Instant::now() + POLICY_LAG;
         let (mut failures, mut refusals) = (0, 0);
         loop {
@@ -119,7 +120,12 @@ impl Session {
         }
     }
 
-    async fn round(&self, target: &ClusterTarget, rows: &mut Rows, parts: &mut [Part]) -> Result<Round, CliError> {
+    async fn round(
+        &self,
+        target: &ClusterResourceClient,
+        rows: &mut Rows,
+        parts: &mut [ReleasePart],
+    ) -> Result<Round, CliError> {
         let mut round = Round::default();
         for part in parts {
             let mut from = None;
@@ -154,9 +160,9 @@ impl Session {
 
     async fn release_page(
         &self,
-        target: &ClusterTarget,
+        target: &ClusterResourceClient,
         rows: &mut Rows,
-        part: &Part,
+        part: &ReleasePart,
         resources: Vec<Resource>,
         round: &mut Round,
     ) -> Result<(), CliError> {
@@ -193,7 +199,7 @@ impl Session {
                         tally.leave(kind, &object, &why);
                     }
                 }
-                Err(TargetError::Gone) => {}
+                Err(ResourceClientError::Gone) => {}
                 Err(error) => round.fail(&format!("{} {object}", kind.names.kind), &error),
             }
         }
@@ -202,9 +208,9 @@ impl Session {
 
     /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that are
     /// there have been seen; others are counted.
-    pub(super) async fn settle_ledger(&self, rows: &mut Rows, parts: &[Part]) -> Result<(), CliError> {
+    pub(super) async fn settle_ledger(&self, rows: &mut Rows, parts: &[ReleasePart]) -> Result<(), CliError> {
         let seen = |kind: KindIndex, entry: &LedgerEntry| {
-            let here = |part: &&Part| part.kind == kind && part.scope.contains(&entry.object.namespace);
+            let here = |part: &&ReleasePart| part.kind == kind && part.scope.contains(&entry.object.namespace);
             parts.iter().filter(here).any(|part| part.done)
         };
         let mut after: Option<(String, String)> = None;

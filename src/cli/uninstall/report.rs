@@ -7,7 +7,7 @@ use tokio::time::{Duration, timeout};
 
 use super::release::Round;
 use super::rows::Removed;
-use super::{Outcome, Session, warn};
+use super::{UninstallOutcome, UninstallSession, warn};
 use crate::cli::{CliError, CommandStatus, output};
 use crate::cluster::deployment;
 use crate::config::duration;
@@ -22,7 +22,7 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was done so far.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct UninstallTally {
     /// Finalizers taken off, by kind.
     pub released: BTreeMap<KindIndex, usize>,
     rows_removed: usize,
@@ -37,7 +37,7 @@ pub struct Tally {
     pub last_round: Round,
 }
 
-impl Tally {
+impl UninstallTally {
     pub fn take(&mut self, removed: &Removed) {
         self.rows_removed += removed.rows;
         self.rows_retained += removed.retained;
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-impl Session {
+impl UninstallSession {
     /// Says what rows stay behind that should not: nothing will remind of them later.
     pub(super) async fn tell_left_behind(&self) {
         let (count, named) = {
@@ -101,7 +101,7 @@ impl Session {
 }
 
 /// The lines at the end, and the exit code.
-pub fn tell(session: &Session, outcome: &Outcome) -> Result<CommandStatus, CliError> {
+pub fn tell(session: &UninstallSession, outcome: &UninstallOutcome) -> Result<CommandStatus, CliError> {
     let tally = session.tally();
     for (kind, count) in tally.released.iter().filter(|_| tally.released.len() > 1) {
         output::line(&format!("  {:<28} {count}", session.registry.kind(*kind).names.crd()))?;
@@ -126,10 +126,10 @@ pub fn tell(session: &Session, outcome: &Outcome) -> Result<CommandStatus, CliEr
     let round = &tally.last_round;
     let failed = round.refused + round.unsettled;
     match outcome {
-        Outcome::Done if failed == 0 => return Ok(CommandStatus::Success),
-        Outcome::Done => {}
-        Outcome::Interrupted => output::note("interrupted: run it again to finish"),
-        Outcome::TooLate => output::note(&format!(
+        UninstallOutcome::Done if failed == 0 => return Ok(CommandStatus::Success),
+        UninstallOutcome::Done => {}
+        UninstallOutcome::Interrupted => output::note("interrupted: run it again to finish"),
+        UninstallOutcome::TooLate => output::note(&format!(
             "error: unable to finish within {}: run it again, with a longer --timeout",
             duration::format(session.args.timeout)
         )),

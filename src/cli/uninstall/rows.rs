@@ -11,11 +11,11 @@ use crate::cli::CliError;
 use crate::crypto::{Fingerprinter, Vault};
 use crate::plan::ItemResult;
 use crate::reconciler::batch::Committer;
-use crate::reconciler::codec::Codec;
 use crate::reconciler::lanes::Lane;
-use crate::reconciler::state::{Batch, Item, Work};
+use crate::reconciler::state::{Batch, Work, WorkItem};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ObjectName};
+use crate::store::sealing::Codec;
 use crate::store::{Fence, LedgerEntry, Store, StoreError, StoreErrorClass};
 
 /// Between two tries of a store that is away.
@@ -180,8 +180,8 @@ fn fail(removed: &mut Removed, batch: Batch, why: &str) {
     removed.failed.extend(batch.items.into_iter().map(|item| (item.object, why.to_owned())));
 }
 
-fn item(removal: Removal) -> Item {
-    Item {
+fn item(removal: Removal) -> WorkItem {
+    WorkItem {
         object: removal.object,
         lane: Lane::Backlog,
         work: Work::Remove { key: removal.key, retain: removal.retain },

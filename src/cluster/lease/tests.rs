@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn observed(holder: Option<&str>, since: Instant) -> Observed {
+fn observed(holder: Option<&str>, since: Instant) -> ObservedLease {
     let spec = LeaseSpec {
         holder_identity: holder.map(str::to_owned),
         lease_duration_seconds: Some(15),
@@ -17,7 +17,7 @@ fn observed(holder: Option<&str>, since: Instant) -> Observed {
         renew_time: Some(MicroTime(Timestamp::UNIX_EPOCH)),
         ..LeaseSpec::default()
     };
-    Observed { lease: Lease { metadata: ObjectMeta::default(), spec: Some(spec) }, since }
+    ObservedLease { lease: Lease { metadata: ObjectMeta::default(), spec: Some(spec) }, since }
 }
 
 #[test]

@@ -8,7 +8,7 @@ const MAX_HEIGHT: u32 = 1000;
 const MAX_SIZE: u64 = (128 << 20) / 40;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum PatternShape {
     Literal,
     Sequence,
     Choice,
@@ -18,7 +18,7 @@ enum Shape {
 /// One part of a pattern, as far as the bounds look at it.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
-    shape: Shape,
+    shape: PatternShape,
     height: u32,
     /// The instructions it compiles to.
     pub(super) size: u64,
@@ -29,17 +29,17 @@ pub(super) struct Node {
 impl Node {
     /// A character class, an assertion, or nothing at all.
     pub(super) fn leaf() -> Self {
-        Self { shape: Shape::Other, height: 1, size: 1, copies: 1 }
+        Self { shape: PatternShape::Other, height: 1, size: 1, copies: 1 }
     }
 
     /// One character standing for itself.
     pub(super) fn literal() -> Self {
-        Self { shape: Shape::Literal, ..Self::leaf() }
+        Self { shape: PatternShape::Literal, ..Self::leaf() }
     }
 
     /// The same, one level deeper.
     pub(super) fn wrapped(self, size: u64, copies: u32) -> Self {
-        Self { shape: Shape::Other, height: self.height + 1, size, copies }
+        Self { shape: PatternShape::Other, height: self.height + 1, size, copies }
     }
 
     /// Whether the bounds allow it; the error names the whole pattern.
@@ -55,8 +55,8 @@ impl Node {
 }
 
 /// Parts standing side by side, either in sequence or as alternatives.
-struct Tally {
-    shape: Shape,
+struct RepeatTally {
+    shape: PatternShape,
     only: Option<Node>,
     count: u64,
     height: u32,
@@ -65,8 +65,8 @@ struct Tally {
     after_literal: bool,
 }
 
-impl Tally {
-    fn new(shape: Shape) -> Self {
+impl RepeatTally {
+    fn new(shape: PatternShape) -> Self {
         Self { shape, only: None, count: 0, height: 0, size: 0, copies: 1, after_literal: false }
     }
 
@@ -76,12 +76,12 @@ impl Tally {
         self.copies = self.copies.max(node.copies);
         // a sequence directly within a sequence is one, and so are alternatives
         self.height = self.height.max(node.height - u32::from(node.shape == self.shape));
-        let literal = node.shape == Shape::Literal;
+        let literal = node.shape == PatternShape::Literal;
         if !(literal && self.after_literal) {
             self.count += 1;
             self.only = Some(node);
         }
-        self.after_literal = literal && self.shape == Shape::Sequence;
+        self.after_literal = literal && self.shape == PatternShape::Sequence;
     }
 
     fn finish(self) -> Node {
@@ -89,7 +89,7 @@ impl Tally {
             None => Node::leaf(),
             Some(node) if self.count == 1 => Node { size: self.size, ..node },
             Some(_) => {
-                let joints = if self.shape == Shape::Choice { self.count - 1 } else { 0 };
+                let joints = if self.shape == PatternShape::Choice { self.count - 1 } else { 0 };
                 let size = self.size.saturating_add(joints);
                 Node { shape: self.shape, height: self.height + 1, size, copies: self.copies }
             }
@@ -98,17 +98,22 @@ impl Tally {
 }
 
 /// A group that is still open, or the pattern itself.
-pub(super) struct Scope {
+pub(super) struct FlagScope {
     capture: bool,
-    choices: Tally,
-    sequence: Tally,
+    choices: RepeatTally,
+    sequence: RepeatTally,
     /// The part that a repetition would take; not in `sequence` yet.
     pub(super) last: Option<Node>,
 }
 
-impl Scope {
+impl FlagScope {
     pub(super) fn new(capture: bool) -> Self {
-        Self { capture, choices: Tally::new(Shape::Choice), sequence: Tally::new(Shape::Sequence), last: None }
+        Self {
+            capture,
+            choices: RepeatTally::new(PatternShape::Choice),
+            sequence: RepeatTally::new(PatternShape::Sequence),
+            last: None,
+        }
     }
 
     pub(super) fn push(&mut self, node: Node) {
@@ -119,7 +124,7 @@ impl Scope {
 
     /// An alternative ends here.
     pub(super) fn branch(&mut self) {
-        let mut sequence = std::mem::replace(&mut self.sequence, Tally::new(Shape::Sequence));
+        let mut sequence = std::mem::replace(&mut self.sequence, RepeatTally::new(PatternShape::Sequence));
         if let Some(last) = self.last.take() {
             sequence.add(last);
         }

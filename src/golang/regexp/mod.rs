@@ -18,13 +18,13 @@ mod names;
 mod repeat;
 
 use self::fault::{fault, upto};
-use self::limits::{Node, Scope};
+use self::limits::{FlagScope, Node};
 
 type Rest<'a> = Result<&'a str, String>;
 
 /// The error is Go's text: what is wrong, and the part of the pattern that shows it.
 pub fn check(pattern: &str) -> Result<(), String> {
-    let mut judge = Judge { pattern, scope: Scope::new(false), outer: Vec::new() };
+    let mut judge = Judge { pattern, scope: FlagScope::new(false), outer: Vec::new() };
     let mut rest = pattern;
     // where the step before began, if it was a repetition, which must not be repeated directly
     let mut repetition = None;
@@ -43,8 +43,8 @@ pub fn check(pattern: &str) -> Result<(), String> {
 
 struct Judge<'p> {
     pattern: &'p str,
-    scope: Scope,
-    outer: Vec<Scope>,
+    scope: FlagScope,
+    outer: Vec<FlagScope>,
 }
 
 impl Judge<'_> {
@@ -136,7 +136,7 @@ impl Judge<'_> {
     }
 
     fn enter(&mut self, capture: bool) {
-        self.outer.push(std::mem::replace(&mut self.scope, Scope::new(capture)));
+        self.outer.push(std::mem::replace(&mut self.scope, FlagScope::new(capture)));
     }
 
     fn close(&mut self) -> Result<(), String> {

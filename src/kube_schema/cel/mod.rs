@@ -91,7 +91,7 @@ impl CelRule {
             compiled: compile(&text),
             message,
             message_expression: word("messageExpression").map(|text| compile(text).map(|compiled| compiled.tree)),
-            field: word("fieldPath").map(field_way),
+            field: word("fieldPath").map(parse_field_path),
             optional_old_self: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
             text,
         })
@@ -159,7 +159,7 @@ impl CelRule {
 }
 
 /// `.spec.a['b']` as a path.
-fn field_way(path: &str) -> FieldPath {
+fn parse_field_path(path: &str) -> FieldPath {
     let parts = path.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
     parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
 }

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_judged() {
+    fn names_are_checked() {
         let good = |word: &str, text: &str| NamedFormat::find(word).unwrap().check(text).is_empty();
         assert!(good("dns1123Label", "a-1") && !good("dns1123Label", "a.b") && !good("dns1123Label", "a-"));
         assert!(good("dns1123LabelPrefix", "a-") && !good("dns1123LabelPrefix", "-"));

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_judged_as_the_server_does() {
+    fn names_are_those_of_the_server() {
         for (check, sound, broken) in [
             (
                 label as fn(&str) -> Option<String>,

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_numbers_are_judged() {
+    fn times_and_numbers_are_checked() {
         check(
             "date-time",
             &[
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_are_judged() {
+    fn names_and_addresses_are_checked() {
         check("uuid", &["123E4567-e89b-12d3-a456-426614174000", "123e4567e89b12d3a456426614174000"], &["123"]);
         check("byte", &["dGV4dA=="], &["dGV4dA", "", "dGV4\ndA==", "dGV4d-=="]);
         check("ipv4", &["10.0.0.1", "010.0.0.1", "::ffff:1.2.3.4"], &["10.0.0.256", "::1"]);

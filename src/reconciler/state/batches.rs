@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Batch, Item, Moment, QueuedWork, State, Work};
+use super::{Batch, Moment, QueuedWork, ReconcilerState, Work, WorkItem};
 use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
 
-impl State {
+impl ReconcilerState {
     /// The next batch: one kind, live work first, kinds in turn.
     pub fn next_batch(&mut self, size: usize) -> Option<Batch> {
         let (kind, items) = self.queue.take(size)?;
@@ -15,7 +15,7 @@ impl State {
             if let Some(entry) = self.index.get_mut(&ResourceId { kind, object: object.clone() }) {
                 entry.flags.set_busy(true);
             }
-            Item { object, lane, work, fingerprint, seen }
+            WorkItem { object, lane, work, fingerprint, seen }
         });
         Some(Batch { kind, items: items.collect() })
     }

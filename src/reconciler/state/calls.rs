@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{ContestedPart, Job, Moment, RETRY, State};
+use super::{ContestedPart, Job, Moment, RETRY, ReconcilerState};
 use crate::backoff::Retries;
 use crate::reconciler::lanes::{BACKLOG_SHARE, Lane, Lanes};
-use crate::reconciler::outage::Outage;
+use crate::reconciler::outage::SourceOutage;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::Scope;
-use crate::source::target::{Ack, FinalizerChange, TargetError};
+use crate::source::target::{Ack, FinalizerChange, ResourceClientError};
 
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Calls {
     unsure: HashSet<ResourceId>,
     /// Became due while a call for the same resource was in flight.
     pub requeue: HashMap<ResourceId, Lane>,
-    pub outage: Outage,
+    pub outage: SourceOutage,
     /// Calls that failed.
     pub retries: Retries<ResourceId>,
 }
@@ -56,7 +56,7 @@ impl Default for Calls {
             live_in_a_row: 0,
             unsure: HashSet::new(),
             requeue: HashMap::new(),
-            outage: Outage::default(),
+            outage: SourceOutage::default(),
             retries: Retries::new(RETRY),
         }
     }
@@ -76,7 +76,7 @@ impl Calls {
     }
 }
 
-impl State {
+impl ReconcilerState {
     /// The next call, live ones first. With `hold_backlog` acknowledgements of the backlog wait: rows come first. With
     /// no `room` nothing of the backlog is fetched, as it would queue for the store with its body.
     /// Each comes with when the change was seen that it is about.
@@ -178,7 +178,13 @@ impl State {
         }
     }
 
-    pub fn on_acknowledged(&mut self, id: &ResourceId, ack: Ack, result: &Result<u64, TargetError>, now: Moment) {
+    pub fn on_acknowledged(
+        &mut self,
+        id: &ResourceId,
+        ack: Ack,
+        result: &Result<u64, ResourceClientError>,
+        now: Moment,
+    ) {
         self.call_ended(id, result.as_ref().err(), now);
         if let Ok(version) = result {
             self.calls.retries.succeeded(id);
@@ -195,8 +201,9 @@ impl State {
 
     /// Takes up what a patch has made true, unless the watch told of a later version already.
     fn believe(&mut self, id: &ResourceId, ack: Ack, version: u64) {
-        let patched =
-            |entry: &&mut crate::reconciler::index::Entry| entry.uid == (&*ack.uid).into() && entry.version <= version;
+        let patched = |entry: &&mut crate::reconciler::index::IndexEntry| {
+            entry.uid == (&*ack.uid).into() && entry.version <= version
+        };
         let Some(entry) = self.index.get_mut(id).filter(patched) else { return };
         entry.version = version;
         if let Some(status) = ack.status {
@@ -215,7 +222,7 @@ impl State {
         }
     }
 
-    pub fn on_fetched(&mut self, id: &ResourceId, result: Result<Option<Resource>, TargetError>, now: Moment) {
+    pub fn on_fetched(&mut self, id: &ResourceId, result: Result<Option<Resource>, ResourceClientError>, now: Moment) {
         let call = self.call_ended(id, result.as_ref().err(), now);
         let (lane, overtaken) = call.map_or((Lane::Backlog, Overtaken::No), |call| (call.lane, call.overtaken));
         let known = self.index.get(id).map_or(0, |entry| entry.version);
@@ -235,7 +242,7 @@ impl State {
         match result {
             Ok(_) if history => {}
             Ok(Some(resource)) => self.on_resource(Box::new(resource), lane, now),
-            Ok(None) | Err(TargetError::Gone) => self.on_gone(id, lane, now),
+            Ok(None) | Err(ResourceClientError::Gone) => self.on_gone(id, lane, now),
             Err(_) => {}
         }
         self.after_call(id, now);
@@ -250,14 +257,14 @@ impl State {
         }
     }
 
-    fn call_ended(&mut self, id: &ResourceId, error: Option<&TargetError>, now: Moment) -> Option<Call> {
+    fn call_ended(&mut self, id: &ResourceId, error: Option<&ResourceClientError>, now: Moment) -> Option<Call> {
         let call = self.calls.in_flight.remove(id);
         match error {
-            Some(TargetError::Unreachable(_)) if self.calls.outage.unanswered(now.at, now.jitter) => {
+            Some(ResourceClientError::Unreachable(_)) if self.calls.outage.unanswered(now.at, now.jitter) => {
                 // goes on when the outage is over, with a fresh look: the call may have arrived all the same
                 self.calls.fetches.push(id.clone(), Lane::Backlog, ());
             }
-            Some(TargetError::Unreachable(_)) => {
+            Some(ResourceClientError::Unreachable(_)) => {
                 self.calls.retries.failed(id.clone(), now.at, now.jitter);
             }
             Some(_) => {

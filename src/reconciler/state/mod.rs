@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
 
-use super::index::{Entry, Index};
+use super::index::{Index, IndexEntry};
 use super::lanes::Lane;
 use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
@@ -24,7 +24,7 @@ use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 use crate::source::Scope;
 use crate::source::target::{Ack, Notice};
-use crate::status::{Runtime, StatusInterner, Verdict};
+use crate::status::{RuntimeReport, StatusInterner, Verdict};
 use crate::store::{Fingerprint, LedgerEntry};
 
 use calls::Calls;
@@ -64,7 +64,7 @@ pub enum Work {
 
 /// One piece of work on its way through the store.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct WorkItem {
     pub object: ObjectName,
     pub lane: Lane,
     pub work: Work,
@@ -77,7 +77,7 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub kind: KindIndex,
-    pub items: Vec<Item>,
+    pub items: Vec<WorkItem>,
 }
 
 /// A call to the source.
@@ -123,7 +123,7 @@ pub struct KindCounts {
 
 /// All that the reconciler knows, in parts with one invariant each.
 #[derive(Debug)]
-pub struct State {
+pub struct ReconcilerState {
     registry: Arc<Registry>,
     fingerprinter: Arc<Fingerprinter>,
     prune: Prune,
@@ -166,7 +166,7 @@ impl Statuses {
     }
 }
 
-impl State {
+impl ReconcilerState {
     /// `scopes` is what the source covers: the first lists that must end before all is known.
     #[must_use]
     pub fn new(
@@ -204,7 +204,7 @@ impl State {
         if !self.lists.covers(&id) {
             return;
         }
-        let mut entry = Entry::new(ledger.uid.as_str().into());
+        let mut entry = IndexEntry::new(ledger.uid.as_str().into());
         entry.generation = ledger.generation;
         entry.fingerprint = ledger.fingerprint;
         entry.row_fingerprint = ledger.row_fingerprint;
@@ -310,7 +310,7 @@ impl State {
     }
 
     /// The verdict on a resource whose row equals it, or did before another program undid that.
-    fn set_synced(&mut self, id: &ResourceId, runtime: Runtime) {
+    fn set_synced(&mut self, id: &ResourceId, runtime: RuntimeReport) {
         let verdict = match self.contests.explanation(id) {
             Some(text) => Verdict::Contested { text, runtime },
             None => Verdict::Synced(runtime),
@@ -338,7 +338,7 @@ impl State {
 }
 
 /// What the runtime says, of an entry that has a row.
-fn runtime_of(entry: &Entry) -> Option<&Runtime> {
+fn runtime_of(entry: &IndexEntry) -> Option<&RuntimeReport> {
     match entry.verdict.as_deref() {
         Some(Verdict::Synced(runtime) | Verdict::Contested { runtime, .. }) => Some(runtime),
         _ => None,

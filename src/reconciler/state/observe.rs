@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::calls::Overtaken;
-use super::{Moment, Prune, State, Work};
+use super::{Moment, Prune, ReconcilerState, Work};
 use crate::desired::{LAST_APPLIED, retains};
-use crate::reconciler::index::{Entry, Uid};
+use crate::reconciler::index::{IndexEntry, Uid};
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::target::Finalizers;
@@ -14,7 +14,7 @@ use crate::source::{Scope, SourceEvent};
 use crate::status::{Reason, Status, Verdict};
 use crate::store::Fingerprint;
 
-impl State {
+impl ReconcilerState {
     pub fn on_source(&mut self, event: SourceEvent, now: Moment) {
         match event {
             SourceEvent::ListStarted { kind, scope } => {
@@ -61,7 +61,7 @@ impl State {
         let id = resource.id.clone();
         let lists = self.lists.begun();
         if self.index.get(&id).is_none() {
-            self.index.insert(&id, Entry::new(uid.clone()));
+            self.index.insert(&id, IndexEntry::new(uid.clone()));
         }
         let queued = self.queue.contains(&id);
         let finalizers = Finalizers::of(&resource.finalizers);

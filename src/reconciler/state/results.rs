@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{ContestedPart, Moment, State};
+use super::{ContestedPart, Moment, ReconcilerState};
 use crate::plan::{AbandonedRow, Drift, ItemResult, Write};
-use crate::reconciler::index::Entry;
+use crate::reconciler::index::IndexEntry;
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::source::target::Notice;
@@ -33,7 +33,7 @@ pub struct BatchResult {
     pub released: Vec<String>,
 }
 
-impl State {
+impl ReconcilerState {
     pub fn on_batch_result(&mut self, settlement: BatchResult, now: Moment) {
         self.commits += 1;
         self.queue.in_store = self.queue.in_store.saturating_sub(settlement.items.len());
@@ -114,7 +114,7 @@ impl State {
         drift: Option<&Drift>,
         now: Moment,
     ) {
-        let unchanged = |entry: &Entry| entry.synced_at > 0 && entry.row_fingerprint == row_fingerprint;
+        let unchanged = |entry: &IndexEntry| entry.synced_at > 0 && entry.row_fingerprint == row_fingerprint;
         if !self.index.get(id).is_some_and(unchanged) {
             self.contests.forget(id, ContestedPart::Row);
         } else if write == Write::Unchanged {

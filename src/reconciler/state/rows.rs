@@ -1,10 +1,10 @@
 //! What the rows themselves say: runtime phases that come back, drift, lost rows, orphans.
 
 use super::contests::Answer;
-use super::{ContestedPart, Moment, Prune, State, Work, runtime_of};
+use super::{ContestedPart, Moment, Prune, ReconcilerState, Work, runtime_of};
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
-use crate::status::{Runtime, Verdict};
+use crate::status::{RuntimeReport, Verdict};
 use crate::store::{Fingerprint, LedgerEntry};
 
 /// A row as the reader found it, without its body.
@@ -19,7 +19,7 @@ pub struct RowFact {
     pub sealed: bool,
     /// Holds values that cannot be opened: then nothing is known of its meaning.
     pub unreadable: bool,
-    pub runtime: Runtime,
+    pub runtime: RuntimeReport,
     /// The resource it says it was written for, if it carries our mark.
     pub written_for: Option<ObjectName>,
 }
@@ -31,8 +31,8 @@ impl RowFact {
     }
 }
 
-impl State {
-    /// Begins a sweep; every row of the store is to follow, then [`State::end_sweep`].
+impl ReconcilerState {
+    /// Begins a sweep; every row of the store is to follow, then [`ReconcilerState::end_sweep`].
     pub fn begin_sweep(&mut self) {
         self.sweeps = self.sweeps.wrapping_add(1);
     }
@@ -72,7 +72,7 @@ impl State {
 
     /// The row is not as it was made; `runtime` is what it says of the runtime, where it is there. It is put right,
     /// unless another program undoes that again and again.
-    fn on_drift(&mut self, id: &ResourceId, runtime: Option<Runtime>, now: Moment) {
+    fn on_drift(&mut self, id: &ResourceId, runtime: Option<RuntimeReport>, now: Moment) {
         let Some(entry) = self.index.get(id) else { return };
         let known = match entry.verdict.as_deref() {
             // nothing is known of it yet, or it is on its way

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use super::contests::{Answer, Due};
-use super::{ContestedPart, Moment, State, runtime_of};
+use super::{ContestedPart, Moment, ReconcilerState, runtime_of};
 use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
 use crate::source::target::{Ack, FinalizerChange, Finalizers};
-use crate::status::{Reason, Runtime, Status};
+use crate::status::{Reason, RuntimeReport, Status};
 
-impl State {
+impl ReconcilerState {
     /// Leaves undone for now what comes back undone, and says so.
     pub(super) fn leave_undone(
         &mut self,
         id: &ResourceId,
         part: ContestedPart,
         answer: Answer,
-        runtime: Runtime,
+        runtime: RuntimeReport,
         now: Moment,
     ) {
         self.set_synced(id, runtime);

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::derive::derive;
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
@@ -87,6 +88,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
+    let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
     let column_names = store.table.columns.iter().map(|column| &*column.name);
     let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());
     Ok(Kind {
@@ -94,7 +96,8 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
         names,
         description: file.description,
         printer_columns: file.printer_columns,
-        schema: file.schema,
+        schema: derived.schema,
+        coverage: derived.coverage,
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         sensitive,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Faults, literal};
-use crate::normalize::{Condition, Guard, Operation, Path, Replaced, Shape, Step, Unique};
+use crate::normalize::{Condition, CopySource, Guard, Operation, Path, Replaced, Shape, Step, Unique};
 use crate::registry::file::{self, ConditionSpec, State, StepSpec};
 
 pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>) -> Vec<Step> {
@@ -22,8 +22,7 @@ pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>
     compiled
 }
 
-const NO_OPERATION: &str =
-    "a step needs an operation: trim, lower, set, clean, replace, cleanKeys, clamp, dropItems, encode or drop";
+const NO_OPERATION: &str = "a step needs an operation: trim, lower, set, clean, replace, cleanKeys, trimKeys, clamp, dropItems, encode or drop";
 
 struct StepCompiler<'c, 's> {
     spec: &'c StepSpec,
@@ -65,6 +64,10 @@ impl<'c> StepCompiler<'c, '_> {
             let paths = self.paths("cleanKeys", paths, is_map_of_strings, "a map of strings");
             found.push(Operation::CleanKeys(paths));
         }
+        if let Some(paths) = &spec.trim_keys {
+            let paths = self.paths("trimKeys", paths, |shape| matches!(shape, Shape::Map(_)), "a map");
+            found.push(Operation::TrimKeys(paths));
+        }
         if let Some(paths) = &spec.clamp {
             let (min, max) = (spec.min.unwrap_or(i64::MIN), spec.max.unwrap_or(i64::MAX));
             if min > max {
@@ -103,6 +106,7 @@ impl<'c> StepCompiler<'c, '_> {
             &spec.clean,
             &spec.replace,
             &spec.clean_keys,
+            &spec.trim_keys,
             &spec.clamp,
             &spec.drop_items,
             &spec.drop,
@@ -114,7 +118,8 @@ impl<'c> StepCompiler<'c, '_> {
     fn companions(&mut self) {
         let spec = self.spec;
         let pairs = [
-            ("to", spec.to.is_some(), "set", spec.set.is_some(), true),
+            ("to", spec.to.is_some(), "set", spec.set.is_some(), spec.from.is_none()),
+            ("from", spec.from.is_some(), "set", spec.set.is_some(), false),
             ("if", spec.replaces.is_some(), "set", spec.set.is_some(), true),
             ("unique", spec.unique.is_some(), "clean", spec.clean.is_some(), false),
             ("with", spec.with.is_some(), "replace", spec.replace.is_some(), true),
@@ -165,13 +170,16 @@ impl<'c> StepCompiler<'c, '_> {
     }
 
     fn set(&mut self, texts: &[String]) -> Option<Operation> {
-        let (Some(value), Some(replaces)) = (&self.spec.to, self.spec.replaces) else { return None };
-        let replaces = match replaces {
+        let replaces = match self.spec.replaces? {
             file::Replaced::Absent => Replaced::Absent,
             file::Replaced::Empty => Replaced::Empty,
             file::Replaced::Blank => Replaced::Blank,
             file::Replaced::NotPositive => Replaced::NotPositive,
         };
+        if let Some(from) = &self.spec.from {
+            return self.copy(texts, from, replaces);
+        }
+        let value = self.spec.to.as_ref()?;
         let mut to = None;
         let mut paths = Vec::new();
         for (index, text) in texts.iter().enumerate() {
@@ -189,6 +197,27 @@ impl<'c> StepCompiler<'c, '_> {
             paths.push(path);
         }
         Some(Operation::Set { paths, to: to?, replaces })
+    }
+
+    fn copy(&mut self, texts: &[String], from: &str, replaces: Replaced) -> Option<Operation> {
+        let at = format!("{}/from", self.pointer);
+        if self.spec.to.is_some() {
+            self.faults.key(&at, "a `set` step has either `to` or `from`");
+        }
+        let (source, shape) = if from == "metadata.name" {
+            (CopySource::Name, &Shape::String)
+        } else {
+            let (path, shape) = self.path(&at, from)?;
+            if path.is_many() || !(is_string(shape) || is_integer(shape)) {
+                self.faults.value(&at, format!("`{from}` is not one string or integer"));
+                return None;
+            }
+            (CopySource::Field(path), shape)
+        };
+        let fits =
+            |target: &Shape| (is_string(shape) && is_string(target)) || (is_integer(shape) && is_integer(target));
+        let paths = self.paths("set", texts, |target| fits(target) && replaces.fits(target), shape.expected());
+        Some(Operation::Copy { paths, from: source, replaces })
     }
 
     fn drop_items(&mut self, texts: &[String]) -> Option<Operation> {
@@ -303,7 +332,15 @@ pub(super) fn condition<S: Clone>(
     }
     let Some(found) = subject(spec, pointer, faults) else { return Condition::All(Vec::new()) };
     if let Some(words) = &spec.one_of {
-        return Condition::In(found, words.iter().map(|word| word.as_str().into()).collect());
+        let words = words.iter().map(|word| word.as_str().into()).collect();
+        return if spec.ignore_case == Some(true) {
+            Condition::InAnyCase(found, words)
+        } else {
+            Condition::In(found, words)
+        };
+    }
+    if spec.ignore_case.is_some() {
+        faults.key(&format!("{pointer}/ignoreCase"), "`ignoreCase` goes with `in`");
     }
     state(spec.is.unwrap_or(State::Present), found)
 }

@@ -5,12 +5,14 @@ mod words;
 
 use serde::Serialize;
 
+use super::derive::RuleCoverage;
 use super::file::{ConditionSpec, KindFile, RuleSpec};
 use super::problem::suggest;
 use super::schema::{Presence, Schema, SchemaType};
 use super::source::Source;
-use super::{KindFiles, format};
+use super::{KindFiles, compile, format};
 use crate::kube_schema::cel;
+use crate::resource::KindIndex;
 
 /// A field (or a kind as a whole, at `spec`) and what happens to it.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +53,9 @@ pub struct Entry {
     /// What is told where a rule refuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Who checks a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checked_by: Option<&'static str>,
 }
 
 /// A field below.
@@ -83,14 +88,25 @@ fn hint(help: Option<&String>) -> String {
 /// Explains `KIND[.path]`; later files replace earlier ones. The files have been loaded before.
 pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanation, ExplainError> {
     let mut kinds: Vec<KindFile> = Vec::new();
+    let mut sources: Vec<Source> = Vec::new();
     for (name, text) in files {
-        if let Ok(file) = format::read(&Source::new(name, text)) {
-            kinds.retain(|other| other.group != file.group || other.kind != file.kind);
+        let source = Source::new(name, text);
+        if let Ok(file) = format::read(&source) {
+            if let Some(old) = kinds.iter().position(|other| other.group == file.group && other.kind == file.kind) {
+                kinds.remove(old);
+                sources.remove(old);
+            }
             kinds.push(file);
+            sources.push(source);
         }
     }
-    let (file, path) = find(&kinds, what)?;
-    let target = resolve(file, &path)?;
+    let (at, path) = find(&kinds, what)?;
+    let file = &kinds[at];
+    // the constraints that follow from steps and rules are those of the compiled kind
+    let compiled = compile::compile(file.clone(), &sources[at], KindIndex(0)).ok();
+    let (schema, coverage) =
+        compiled.map_or_else(|| (file.schema.clone(), Vec::new()), |kind| (kind.schema, kind.coverage));
+    let target = resolve(file, &schema, &path)?;
     Ok(Explanation {
         kind: file.kind.clone(),
         api_version: format!("{}/{}", file.group, file.version),
@@ -103,7 +119,7 @@ pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanat
         stored: stored(target.schema, &target.path),
         constraints: constraints(file, &target),
         steps: words::steps(file, &target.path),
-        rules: rules(file, &target.path),
+        rules: rules(file, &target.path, &coverage),
         relations: relations::told(file, &target.path),
         named_by: if target.path == "spec" { relations::named_by(&kinds, file) } else { Vec::new() },
         columns: columns(file, &target.path),
@@ -113,13 +129,13 @@ pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanat
 }
 
 /// The kind, and the rest of the path. A kind's full name has dots of its own.
-fn find<'k>(kinds: &'k [KindFile], what: &str) -> Result<(&'k KindFile, Vec<String>), ExplainError> {
+fn find(kinds: &[KindFile], what: &str) -> Result<(usize, Vec<String>), ExplainError> {
     let parts: Vec<&str> = what.split('.').collect();
     for length in (1..=parts.len()).rev() {
         let word = parts[..length].join(".").to_lowercase();
         let named = |file: &&KindFile| names(file).contains(&word) || format!("{}.{}", file.plural, file.group) == word;
-        if let Some(file) = kinds.iter().find(named) {
-            return Ok((file, parts[length..].iter().map(|part| (*part).to_owned()).collect()));
+        if let Some(at) = kinds.iter().position(|file| named(&file)) {
+            return Ok((at, parts[length..].iter().map(|part| (*part).to_owned()).collect()));
         }
     }
     let words: Vec<String> = kinds.iter().flat_map(|file| names(file).into_iter().take(2)).collect();
@@ -144,8 +160,8 @@ struct Target<'f> {
 }
 
 /// Follows a path; the way through lists and maps need not be written.
-fn resolve<'f>(file: &'f KindFile, path: &[String]) -> Result<Target<'f>, ExplainError> {
-    let mut target = Target { path: "spec".to_owned(), schema: &file.schema, required: false, above: Vec::new() };
+fn resolve<'f>(file: &KindFile, schema: &'f Schema, path: &[String]) -> Result<Target<'f>, ExplainError> {
+    let mut target = Target { path: "spec".to_owned(), schema, required: false, above: Vec::new() };
     let mut passed: Vec<(&Schema, usize)> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let rest = path.strip_prefix(&["spec".to_owned()]).unwrap_or(path);
@@ -305,9 +321,13 @@ fn absolute(path: &str, item: &str) -> String {
     }
 }
 
-fn rules(file: &KindFile, wanted: &str) -> Vec<Entry> {
+fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<Entry> {
     let mut found = Vec::new();
     block(&file.rules, "", "spec", &[], wanted, &mut found);
+    for entry in &mut found {
+        let known = coverage.iter().find(|rule| rule.number() == entry.number);
+        entry.checked_by = known.map(|rule| rule.checked_by.told());
+    }
     found
 }
 
@@ -333,7 +353,7 @@ fn block(rules: &[RuleSpec], number: &str, item: &str, around: &[String], wanted
         }
         if paths.iter().any(|path| touches(path, wanted)) {
             let text = words::rule(rule, item, &around);
-            found.push(Entry { number, text, message: rule.message.clone() });
+            found.push(Entry { number, text, message: rule.message.clone(), checked_by: None });
         }
     }
 }

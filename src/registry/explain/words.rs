@@ -21,7 +21,7 @@ pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<Entry> {
         if !touched.is_empty() {
             let when = step.when.as_ref().map(|when| format!(", when {}", condition(when, "spec"))).unwrap_or_default();
             let text = format!("{}: {what}{when}", touched.join(", "));
-            found.push(Entry { number: (index + 1).to_string(), text, message: None });
+            found.push(Entry { number: (index + 1).to_string(), text, message: None, checked_by: None });
         }
     }
     found
@@ -33,6 +33,10 @@ fn json(value: Option<&Value>) -> String {
         Some(value) => value.to_string(),
         None => "nothing".to_owned(),
     }
+}
+
+fn new_value(step: &StepSpec) -> String {
+    step.from.as_ref().map_or_else(|| json(step.to.as_ref()), |from| format!("what {from} is"))
 }
 
 fn quoted(word: &str) -> String {
@@ -49,10 +53,11 @@ fn operation(step: &StepSpec) -> (Vec<&str>, String) {
     let simple = [
         (&step.trim, "trimmed".to_owned()),
         (&step.lower, "trimmed and made lower case".to_owned()),
-        (&step.set, format!("set to {}{}", json(step.to.as_ref()), step.replaces.map(replaced).unwrap_or_default())),
+        (&step.set, format!("set to {}{}", new_value(step), step.replaces.map(replaced).unwrap_or_default())),
         (&step.clean, cleaned(step.unique)),
         (&step.replace, with()),
         (&step.clean_keys, "keys trimmed and made lower case, values trimmed, blank keys dropped".to_owned()),
+        (&step.trim_keys, "keys trimmed, blank ones dropped".to_owned()),
         (&step.clamp, bounded(step.min, step.max)),
         (
             &step.drop_items,
@@ -112,11 +117,15 @@ pub(super) fn condition(spec: &ConditionSpec, item: &str) -> String {
         (None, Some(name)) => format!("the {name}"),
         (None, None) => "it".to_owned(),
     };
+    let aside = if spec.ignore_case == Some(true) { ", case aside" } else { "" };
     match (&spec.is, &spec.one_of) {
         (Some(state), _) => format!("{subject} is {}", self::state(*state)),
-        (None, Some(words)) if words.len() == 1 => format!("{subject} is {}", quoted(&words[0])),
+        (None, Some(words)) if words.len() == 1 => format!("{subject} is {}{aside}", quoted(&words[0])),
         (None, words) => {
-            format!("{subject} is one of {}", words.iter().flatten().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
+            format!(
+                "{subject} is one of {}{aside}",
+                words.iter().flatten().map(|w| quoted(w)).collect::<Vec<_>>().join(", ")
+            )
         }
     }
 }

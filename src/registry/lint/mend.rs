@@ -100,6 +100,8 @@ impl<'f> Field<'f> {
         }
         if let Some(words) = &spec.one_of {
             let word = value.and_then(Value::as_str).unwrap_or_default();
+            let folded = text::lower(text::trim(word));
+            let word = if spec.ignore_case == Some(true) { &folded } else { word };
             return Some(words.iter().any(|known| known == word));
         }
         spec.is.map(|state| is(value, state))

@@ -11,19 +11,20 @@ mod graph;
 mod mend;
 mod names;
 mod relations;
+mod repeated;
 mod rules;
 mod schema;
 mod steps;
 mod stricter;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::compile;
 use super::file::KindFile;
 use super::problem::{Problem, REFUSED, UNREADABLE};
 use super::source::Source;
-use super::{KindFiles, clash, format};
-use crate::normalize::Shape;
+use super::{Kind, KindFiles, clash, format};
 use crate::resource::KindIndex;
 use facts::Facts;
 
@@ -76,7 +77,7 @@ const fn warning(id: &'static str, finds: &'static str) -> Lint {
 }
 
 /// All checks.
-pub const LINTS: [Lint; 36] = [
+pub const LINTS: [Lint; 37] = [
     error(REFUSED, "whatever else the loader refuses: keys, names, paths, patterns, messages"),
     error(UNREADABLE, "a file or a folder that cannot be read"),
     error("empty-file", "a file without a kind"),
@@ -97,6 +98,7 @@ pub const LINTS: [Lint; 36] = [
     error("column-source", "a table column that is always empty: from an object, a list or a name that no payload has"),
     warning("ambiguous-name", "a name that means a kind of another group too, so that kubectl takes the wrong one"),
     error("schema-stricter", "an `enum`, a bound, a pattern or a `required` that refuses what `normalize` would mend"),
+    warning("schema-repeats-rule", "an `enum` or a pattern of a field of which a rule says what may stand there"),
     error("default-refused", "a value that a step fills in, and a rule or the schema refuses"),
     warning("step-without-effect", "a step that changes nothing"),
     error("step-never", "a step that is never taken: its guard never holds, or its field has been dropped"),
@@ -216,16 +218,11 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
     let ours = |problem: &Problem| all[first..].iter().any(|(source, _)| source.name == problem.file);
     problems.extend(clash::find(&all).into_iter().filter(ours));
     for ((source, file), mut found) in all[first..].iter().zip(faults) {
-        let shape = match compile::compile(file.clone(), source, KindIndex(0)) {
-            Ok(kind) => kind.program.shape,
-            Err(more) => {
-                found.extend(more);
-                compile::shape(file, source)
-            }
-        };
+        let compiled = compile::compile(file.clone(), source, KindIndex(0));
+        let compiled = compiled.map_err(|more| found.extend(more)).ok();
         let told =
             |advice: &Problem| !found.iter().any(|fault| (fault.line, fault.column) == (advice.line, advice.column));
-        let advice: Vec<Problem> = advice(source, file, &shape, &all).into_iter().filter(told).collect();
+        let advice: Vec<Problem> = advice(source, file, compiled.as_ref(), &all).into_iter().filter(told).collect();
         found.extend(advice);
         problems.extend(allow::filter(source, found, true));
     }
@@ -233,8 +230,15 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
     problems.into_iter().map(Finding::new).collect()
 }
 
-fn advice(source: &Source, file: &KindFile, shape: &Shape, all: &[(Source, KindFile)]) -> Vec<Problem> {
+/// `compiled`: the kind, where nothing is wrong with its file.
+fn advice(source: &Source, file: &KindFile, compiled: Option<&Kind>, all: &[(Source, KindFile)]) -> Vec<Problem> {
     let mut desk = Desk { source, problems: Vec::new() };
+    let shape =
+        compiled.map_or_else(|| Cow::Owned(compile::shape(file, source)), |kind| Cow::Borrowed(&kind.program.shape));
+    let shape = &*shape;
+    if let Some(kind) = compiled {
+        repeated::check(&mut desk, &file.schema, kind);
+    }
     let facts = Facts::of(file);
     names::check(&mut desk, file, all);
     columns::check(&mut desk, file, shape);

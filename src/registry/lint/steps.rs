@@ -64,6 +64,7 @@ fn operations(step: &StepSpec) -> Vec<(&'static str, &[String])> {
         ("clean", &step.clean),
         ("replace", &step.replace),
         ("cleanKeys", &step.clean_keys),
+        ("trimKeys", &step.trim_keys),
         ("clamp", &step.clamp),
         ("dropItems", &step.drop_items),
         ("drop", &step.drop),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::client::client_error;
+use super::super::client::{client_error, server_error};
 use super::super::{StoreError, StoreErrorClass};
 use super::statements::SCHEMA;
 
@@ -51,11 +51,7 @@ pub fn store_error(error: &sqlx::Error) -> StoreError {
     if matches!(&*sqlstate, "42P01" | "3F000") && message.contains(SCHEMA) {
         return StoreError::LedgerGone { detail };
     }
-    match class_of(&sqlstate) {
-        StoreErrorClass::Rejected => StoreError::Rejected { detail },
-        StoreErrorClass::Setup => StoreError::Setup { detail },
-        StoreErrorClass::Unavailable | StoreErrorClass::Deposed => StoreError::Unavailable { detail },
-    }
+    server_error(class_of(&sqlstate), detail)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::super::{Changes, Decide, Fence, LedgerEntry, Request, RowWrite, Snapshot, StoreError, check};
-use super::statements::{LEDGER, LEDGER_REMOVE, Statements};
+use super::super::{Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, check};
+use super::statements::{LEDGER, LEDGER_REMOVE, PgStatements};
 use super::{classify, connect, read};
 use crate::resource::ObjectName;
 
@@ -21,21 +21,21 @@ use crate::resource::ObjectName;
 const TRIES: u32 = 5;
 
 /// `xmin` of the row and of the ledger entry.
-type Versions = HashMap<String, (Option<String>, Option<String>)>;
+type RowVersions = HashMap<String, (Option<String>, Option<String>)>;
 
-struct Look {
+struct VersionedSnapshot {
     epoch: Option<i64>,
     snapshot: Snapshot,
-    versions: Versions,
+    versions: RowVersions,
 }
 
 pub(super) async fn commit(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     fence: &Fence,
     request: &Request<'_>,
     decide: &mut Decide<'_>,
-) -> Result<Changes, StoreError> {
+) -> Result<SealedChanges, StoreError> {
     for _ in 0..TRIES {
         let seen = look(connection, statements, fence, request).await?;
         hold(fence, seen.epoch)?;
@@ -54,13 +54,13 @@ pub(super) async fn commit(
 /// One transaction; `None` when something appeared that no lock could hold off, and nothing was written.
 async fn attempt(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     fence: &Fence,
     request: &Request<'_>,
-    mut seen: Look,
-    mut changes: Changes,
+    mut seen: VersionedSnapshot,
+    mut changes: SealedChanges,
     decide: &mut Decide<'_>,
-) -> Result<Option<Changes>, StoreError> {
+) -> Result<Option<SealedChanges>, StoreError> {
     let mut transaction = connect::begin(connection).await.map_err(|e| classify::store_error(&e))?;
     for _ in 0..TRIES {
         let locked = lock(&mut transaction, statements, fence, request, &seen).await?;
@@ -93,10 +93,10 @@ fn hold(fence: &Fence, epoch: Option<i64>) -> Result<(), StoreError> {
 
 async fn look(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     fence: &Fence,
     request: &Request<'_>,
-) -> Result<Look, StoreError> {
+) -> Result<VersionedSnapshot, StoreError> {
     let (namespaces, names): (Vec<&str>, Vec<&str>) = request.objects.iter().map(|o| (&*o.namespace, &*o.name)).unzip();
     let found = sqlx::query(statements.look.sql())
         .bind(&fence.term)
@@ -111,15 +111,15 @@ async fn look(
         .map_err(|e| classify::store_error(&e))?;
 
     let wanted: HashSet<_> = request.objects.iter().collect();
-    let mut look = Look { epoch: None, snapshot: Snapshot::default(), versions: Versions::new() };
+    let mut look = VersionedSnapshot { epoch: None, snapshot: Snapshot::default(), versions: RowVersions::new() };
     for row in &found {
         look.add(row, request.cluster, &wanted).map_err(|e| classify::store_error(&e))?;
     }
     Ok(look)
 }
 
-impl Look {
-    fn check(&self, request: &Request<'_>, changes: &Changes) -> Result<(), StoreError> {
+impl VersionedSnapshot {
+    fn check(&self, request: &Request<'_>, changes: &SealedChanges) -> Result<(), StoreError> {
         check::changes(request.table, &self.snapshot, |key| self.versions.contains_key(key), changes)
     }
 
@@ -144,11 +144,11 @@ impl Look {
 
 async fn lock(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     fence: &Fence,
     request: &Request<'_>,
-    seen: &Look,
-) -> Result<Versions, StoreError> {
+    seen: &VersionedSnapshot,
+) -> Result<RowVersions, StoreError> {
     // sorted: everybody who locks several does it in one order
     let mut keys: Vec<&str> = seen.versions.keys().map(String::as_str).collect();
     keys.sort_unstable();
@@ -161,7 +161,7 @@ async fn lock(
             .fetch_all(connection)
             .await?;
         let mut epoch = None;
-        let mut versions = Versions::with_capacity(found.len());
+        let mut versions = RowVersions::with_capacity(found.len());
         for row in &found {
             epoch = row.try_get(0)?;
             if let Some(key) = row.try_get(1)? {
@@ -178,10 +178,10 @@ async fn lock(
 /// False when a row or an entry appeared that was not there when we looked.
 async fn write(
     connection: &mut PgConnection,
-    statements: &Statements,
+    statements: &PgStatements,
     request: &Request<'_>,
     snapshot: &Snapshot,
-    changes: &Changes,
+    changes: &SealedChanges,
 ) -> Result<bool, sqlx::Error> {
     if !changes.delete.is_empty() {
         sqlx::query(statements.delete.sql()).bind(&changes.delete).execute(&mut *connection).await?;

@@ -21,7 +21,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// The session's limits: a frozen leader may not hold its locks for ever, and nobody waits for ever on a lock. And its
-/// plans, made once: every statement but [`super::statements::Statements::rows_since`] looks rows up by key, and a plan
+/// plans, made once: every statement but [`super::statements::PgStatements::rows_since`] looks rows up by key, and a plan
 /// that was made while a table was empty would go on scanning it when it holds 50,000 rows.
 ///
 /// They are the session's because reads run outside of transactions, one round trip each. Behind a pooler in
@@ -200,7 +200,7 @@ pub(super) async fn begin_read_only(connection: &mut PgConnection) -> Result<Tra
 }
 
 /// Hands a result on; a connection that failed to serve is not used again.
-pub(super) fn settle<T>(
+pub(super) fn discard_if_broken<T>(
     mut connection: PoolConnection<Postgres>,
     result: Result<T, StoreError>,
 ) -> Result<T, StoreError> {

@@ -2,20 +2,21 @@
 
 use std::fmt::Write as _;
 
+use super::super::sql::quoted;
 use super::super::{Table, TableOwner};
-use super::statements::{SCHEMA, literal, quoted};
+use super::statements::{SCHEMA, literal};
 
 /// One step of the ledger's schema.
-pub(super) struct Migration {
+pub(super) struct PgMigration {
     pub(super) version: i32,
     pub(super) name: &'static str,
     pub(super) sql: &'static str,
 }
 
 /// In order; the rules for adding one are in the first file.
-pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql") },
-    Migration { version: 2, name: "0002_retain", sql: include_str!("migrations/0002_retain.sql") },
+pub(super) const MIGRATIONS: &[PgMigration] = &[
+    PgMigration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql") },
+    PgMigration { version: 2, name: "0002_retain", sql: include_str!("migrations/0002_retain.sql") },
 ];
 
 /// The version this program needs at least.
@@ -34,7 +35,7 @@ pub(super) const CREATE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS orloj_ope
      applied_at timestamptz NOT NULL DEFAULT now()\n);\n";
 
 /// The row that says a migration is in.
-pub(super) fn record(migration: &Migration) -> String {
+pub(super) fn record(migration: &PgMigration) -> String {
     format!(
         "INSERT INTO {SCHEMA}.migrations (version, name) VALUES ({}, {}) ON CONFLICT (version) DO NOTHING;\n",
         migration.version,

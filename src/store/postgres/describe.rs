@@ -1,9 +1,9 @@
 //! A table of anybody's, read for what it is.
 
-use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use super::super::{Described, DescribedColumn};
+use super::super::sql::quoted;
+use super::super::{Described, DescribedColumn, payload};
 
 /// By a name that may have a schema before it; each part is quoted by the database itself.
 const COLUMNS: &str = "SELECT a.attname::text, format_type(a.atttypid, NULL), a.attnotnull, \
@@ -16,8 +16,7 @@ pub(super) async fn describe(
     table: &str,
     limit: u32,
 ) -> Result<Option<Described>, sqlx::Error> {
-    let quoted: Vec<_> = table.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-    let name = quoted.join(".");
+    let name = table.split('.').map(quoted).collect::<Vec<_>>().join(".");
     let rows = sqlx::query(COLUMNS).bind(&name).fetch_all(&mut *connection).await?;
     if rows.is_empty() {
         return Ok(None);
@@ -34,9 +33,5 @@ pub(super) async fn describe(
     let text = format!("SELECT to_jsonb(t)::text FROM {name} t LIMIT $1");
     let rows: Vec<String> =
         sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
-    Ok(Some(Described { columns, rows: rows.iter().map(|row| read(row)).collect() }))
-}
-
-fn read(row: &str) -> Value {
-    super::super::payload(row.as_bytes())
+    Ok(Some(Described { columns, rows: rows.iter().map(|row| payload(row.as_bytes())).collect() }))
 }

@@ -10,9 +10,8 @@ mod read;
 mod schema;
 mod statements;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -20,16 +19,18 @@ pub use connect::DsnSource;
 pub use ddl::{grants, migration_sql};
 
 use super::client::timed;
+use super::sql::StatementCache;
 use super::{
-    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
-use connect::{Access, Connections, settle};
-use statements::Statements;
+use connect::{Access, Connections, discard_if_broken};
+use statements::PgStatements;
 
 /// Rows and ledger in a Postgres database.
 pub struct PostgresStore {
     connections: Connections,
-    statements: RwLock<HashMap<Table, Arc<Statements>>>,
+    statements: StatementCache<PgStatements>,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -50,16 +51,11 @@ impl PostgresStore {
     }
 
     async fn open_for(source: DsnSource, access: Access) -> Result<Self, StoreError> {
-        Ok(Self { connections: Connections::new(source, access).await?, statements: RwLock::default() })
+        Ok(Self { connections: Connections::new(source, access).await?, statements: StatementCache::default() })
     }
 
-    fn statements(&self, table: &Table) -> Arc<Statements> {
-        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
-            return Arc::clone(known);
-        }
-        let built = Arc::new(Statements::new(table));
-        let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(table.clone()).or_insert(built))
+    fn statements(&self, table: &Table) -> Arc<PgStatements> {
+        self.statements.get(table, PgStatements::new)
     }
 }
 
@@ -85,51 +81,25 @@ macro_rules! query {
                     .await
                 }
             };
-            settle(acquired, result.map_err(|error: sqlx::Error| classify::store_error(&error)))
+            discard_if_broken(acquired, result.map_err(|error: sqlx::Error| classify::store_error(&error)))
         })
         .await
     };
 }
 
 #[async_trait]
-impl Store for PostgresStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        query!(self, connection => schema::missing(connection, tables))
-    }
-
-    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError> {
-        timed(async {
-            let mut connection = self.connections.acquire().await?;
-            let result = schema::migrate(&mut connection, tables, create_orlojd_tables).await;
-            settle(connection, result)
-        })
-        .await
-    }
-
-    async fn prospect(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
-        let (found, foreign) = query!(self, connection => schema::prospect(connection, tables, create_orlojd_tables))?;
-        foreign.map_or(Ok(found), Err)
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        query!(self, connection => read::salt(connection))
-    }
-
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self, connection => read::take_leadership(connection, term, holder))
-    }
-
+impl RowStore for PostgresStore {
     async fn commit(
         &self,
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let statements = self.statements(request.table);
         timed(async {
             let mut connection = self.connections.acquire().await?;
             let result = commit::commit(&mut connection, &statements, fence, request, decide).await;
-            settle(connection, result)
+            discard_if_broken(connection, result)
         })
         .await
     }
@@ -139,9 +109,9 @@ impl Store for PostgresStore {
         query!(self, connection => read::rows(connection, &statements, after, limit))
     }
 
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows_since(connection, &statements, since, tell))
+        query!(self, connection => read::rows_since(connection, &statements, since, visit))
     }
 
     async fn rows_of(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
@@ -151,6 +121,17 @@ impl Store for PostgresStore {
 
     async fn now(&self) -> Result<i64, StoreError> {
         query!(self, connection => read::now(connection))
+    }
+
+    async fn newest_migration(&self) -> Result<Option<String>, StoreError> {
+        query!(self, connection => read::newest_migration(connection))
+    }
+}
+
+#[async_trait]
+impl LedgerStore for PostgresStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        query!(self, connection => read::salt(connection))
     }
 
     async fn ledger(
@@ -164,6 +145,39 @@ impl Store for PostgresStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         query!(self, connection => read::owners(connection, kind, keys))
+    }
+}
+
+#[async_trait]
+impl Leadership for PostgresStore {
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self, connection => read::take_leadership(connection, term, holder))
+    }
+}
+
+#[async_trait]
+impl StoreAdmin for PostgresStore {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+        query!(self, connection => schema::missing(connection, tables))
+    }
+
+    async fn migrate(&self, tables: &[Table], create_orlojd_tables: bool) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.connections.acquire().await?;
+            let result = schema::migrate(&mut connection, tables, create_orlojd_tables).await;
+            discard_if_broken(connection, result)
+        })
+        .await
+    }
+
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
+        let (found, foreign) =
+            query!(self, connection => schema::preview_migrations(connection, tables, create_orlojd_tables))?;
+        foreign.map_or(Ok(found), Err)
     }
 
     async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {

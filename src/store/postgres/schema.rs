@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use super::super::{Prospect, StoreError, Table, TableOwner, check};
+use super::super::{MigrationPreview, StoreError, Table, TableOwner, check};
 use super::statements::SCHEMA;
 use super::{classify, connect, ddl, read};
 
@@ -33,24 +33,24 @@ const INSPECT: &str = "SELECT c.oid IS NOT NULL, \
 
 /// One table as this role sees it.
 #[derive(Debug, Default)]
-struct Found {
+struct InspectedTable {
     present: bool,
     columns: HashSet<String>,
     /// Privileges asked for and not held.
     denied: Vec<String>,
 }
 
-impl Found {
+impl InspectedTable {
     fn lacks_column(&self, table: &Table) -> bool {
         ddl::needed_columns(table).any(|column| !self.columns.contains(column))
     }
 }
 
 struct Inspection {
-    tables: Vec<Found>,
-    schema_migrations: Found,
-    migrations: Found,
-    ledger: Vec<Found>,
+    tables: Vec<InspectedTable>,
+    schema_migrations: InspectedTable,
+    migrations: InspectedTable,
+    ledger: Vec<InspectedTable>,
     schema_exists: bool,
 }
 
@@ -69,9 +69,9 @@ async fn inspect(connection: &mut PgConnection, tables: &[Table], privileges: &s
         .await?;
     let found = rows.iter().map(|row| {
         let columns: Vec<String> = row.try_get(1)?;
-        Ok(Found { present: row.try_get(0)?, columns: columns.into_iter().collect(), denied: row.try_get(2)? })
+        Ok(InspectedTable { present: row.try_get(0)?, columns: columns.into_iter().collect(), denied: row.try_get(2)? })
     });
-    let found: Vec<Found> = found.collect::<Result<_, sqlx::Error>>()?;
+    let found: Vec<InspectedTable> = found.collect::<Result<_, sqlx::Error>>()?;
     let schema_exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)")
         .bind(SCHEMA)
         .fetch_one(connection)
@@ -104,41 +104,41 @@ pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> 
 }
 
 /// What a migration would make, and what it would leave missing; or the error that it would end with.
-pub(super) async fn prospect(
+pub(super) async fn preview_migrations(
     connection: &mut PgConnection,
     tables: &[Table],
     create_orlojd_tables: bool,
-) -> Result<(Prospect, Option<StoreError>), sqlx::Error> {
+) -> Result<(MigrationPreview, Option<StoreError>), sqlx::Error> {
     let mut seen = inspect(connection, tables, READ).await?;
     let create_orlojd_tables = create_orlojd_tables && !seen.schema_migrations.present;
-    let mut prospect = Prospect::default();
+    let mut preview = MigrationPreview::default();
     for (table, found) in tables.iter().zip(&mut seen.tables) {
         let ours = table.owner == TableOwner::Operator;
         if ours && found.present {
             let foreign = check::is_ours(table, |column| found.columns.contains(column));
             if let Err(foreign) = foreign {
-                return Ok((prospect, Some(foreign)));
+                return Ok((preview, Some(foreign)));
             }
         }
         if !ours && (found.present || !create_orlojd_tables) {
             continue;
         }
         if !found.present {
-            prospect.absent.push(table.name.clone());
+            preview.absent.push(table.name.clone());
         }
         // the migration sees to the table and its columns
         found.present = true;
         found.columns.extend(ddl::needed_columns(table).map(str::to_owned));
     }
-    prospect.missing = missing_tables(connection, tables, &seen).await?;
+    preview.missing = missing_tables(connection, tables, &seen).await?;
     if seen.migrations.present || seen.ledger.iter().any(|found| found.present) {
         let outdated = missing_ledger(&seen, ledger_version(connection, &seen).await?);
         if outdated.is_empty() {
-            prospect.salt = read::known_salt(connection).await?;
+            preview.salt = read::known_salt(connection).await?;
         }
-        prospect.missing.extend(outdated);
+        preview.missing.extend(outdated);
     }
-    Ok((prospect, None))
+    Ok((preview, None))
 }
 
 async fn missing_tables(

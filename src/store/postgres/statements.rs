@@ -1,55 +1,28 @@
 //! Statement texts, built once a table: with UNNEST a text is the same for any size of batch.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
-
-use sqlx::AssertSqlSafe;
+use std::sync::LazyLock;
 
 use super::super::Table;
+use super::super::sql::{SqlText, ledger_assignments, ledger_columns, ledger_list, quoted};
 
 /// The schema that is ours.
 pub(super) const SCHEMA: &str = "orloj_operator";
 
-/// Columns of the ledger with their types, in the order in which entries are bound and read.
-const LEDGER_COLUMNS: [(&str, &str); 12] = [
-    ("cluster", "text"),
-    ("kind", "text"),
-    ("namespace", "text"),
-    ("name", "text"),
-    ("uid", "text"),
-    ("created", "bigint"),
-    ("key", "text"),
-    ("generation", "bigint"),
-    ("fingerprint", "bytea"),
-    ("row_fingerprint", "bytea"),
-    ("synced_at", "bigint"),
-    ("retain", "boolean"),
-];
-
-/// What the ledger is conflicted on: never overwritten.
-const LEDGER_KEY: [&str; 2] = ["kind", "key"];
-
-/// A part for each column of the ledger, from its position, name and type.
-fn ledger_list(part: impl Fn(usize, &str, &str) -> Option<String>) -> String {
-    let parts = LEDGER_COLUMNS.iter().enumerate().filter_map(|(at, (name, of))| part(at, name, of));
-    parts.collect::<Vec<_>>().join(", ")
-}
-
 /// The statements of the ledger, which know no table.
 #[derive(Debug)]
-pub(super) struct LedgerStatements {
-    pub(super) page: Text,
-    pub(super) owners: Text,
+pub(super) struct PgLedgerStatements {
+    pub(super) page: SqlText,
+    pub(super) owners: SqlText,
     /// Answers how many entries were new (`xmax = 0` tells an insert from an update).
-    pub(super) put: Text,
+    pub(super) put: SqlText,
 }
 
-pub(super) static LEDGER: LazyLock<LedgerStatements> = LazyLock::new(|| {
-    let columns = ledger_list(|_, name, _| Some(name.to_owned()));
-    let arrays = ledger_list(|at, _, of| Some(format!("${}::{of}[]", at + 1)));
-    let assignments =
-        ledger_list(|_, name, _| (!LEDGER_KEY.contains(&name)).then(|| format!("{name} = excluded.{name}")));
-    LedgerStatements {
+pub(super) static LEDGER: LazyLock<PgLedgerStatements> = LazyLock::new(|| {
+    let columns = ledger_columns("");
+    let arrays = ledger_list(|at, _, of| format!("${}::{of}[]", at + 1));
+    let assignments = ledger_assignments();
+    PgLedgerStatements {
         page: format!(
             "SELECT {columns} FROM orloj_operator.ledger \
              WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4"
@@ -77,12 +50,6 @@ pub(super) const SALT_PUT: &str =
 
 pub(super) const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// Quotes an identifier.
-#[must_use]
-pub(super) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
 /// Quotes a text literal.
 #[must_use]
 pub(super) fn literal(text: &str) -> String {
@@ -90,40 +57,24 @@ pub(super) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A statement text that is cheap to pass to sqlx many times.
-#[derive(Clone, Debug)]
-pub(super) struct Text(Arc<str>);
-
-impl Text {
-    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
-        AssertSqlSafe(Arc::clone(&self.0))
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
 /// The statements of one table.
 #[derive(Debug)]
-pub(super) struct Statements {
-    /// Everything a decision needs, in one snapshot and without a lock: epoch (negative where it is another holder's), rows, ledger entries, and the version
-    /// (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object namespaces, object names, fence's holder.
-    pub(super) look: Text,
+pub(super) struct PgStatements {
+    /// Everything a decision needs, in one snapshot and without a lock: epoch (negative where it is another holder's),
+    /// rows, ledger entries, and the version (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object namespaces, object names, fence's holder.
+    pub(super) look: SqlText,
     /// Locks the fence (shared), the entries and the rows of these keys, in key order, and answers their versions.
     /// Binds: fence's term, kind, keys, fence's holder.
-    pub(super) lock: Text,
-    pub(super) insert: Text,
-    pub(super) update: Text,
-    pub(super) delete: Text,
-    pub(super) rows: Text,
-    pub(super) rows_since: Text,
-    pub(super) rows_of: Text,
+    pub(super) lock: SqlText,
+    pub(super) insert: SqlText,
+    pub(super) update: SqlText,
+    pub(super) delete: SqlText,
+    pub(super) rows: SqlText,
+    pub(super) rows_since: SqlText,
+    pub(super) rows_of: SqlText,
 }
 
-impl Statements {
+impl PgStatements {
     pub(super) fn new(table: &Table) -> Self {
         let name = quoted(&table.name);
         let derived: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
@@ -162,7 +113,7 @@ impl Statements {
                  WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
                  LEFT JOIN LATERAL (SELECT *, xmin::text AS version FROM orloj_operator.ledger \
                  WHERE kind = $3 AND key = k.key LIMIT 1) l ON true",
-                ledger_list(|_, name, _| Some(format!("l.{name}"))),
+                ledger_columns("l."),
             )
             .into(),
             // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its
@@ -207,8 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_and_literals_are_quoted() {
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+    fn literals_are_quoted() {
         assert_eq!(literal("it's \\"), "E'it''s \\\\'");
     }
 }

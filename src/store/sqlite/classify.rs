@@ -1,6 +1,6 @@
 //! What an error of SQLite means for the operator.
 
-use super::super::client::client_error;
+use super::super::client::{client_error, server_error};
 use super::super::{StoreError, StoreErrorClass};
 
 /// The class of a result code, extended or not.
@@ -28,11 +28,7 @@ pub(super) fn store_error(error: &sqlx::Error) -> StoreError {
     if code == 1 && detail.contains("no such table: orloj_operator_") {
         return StoreError::LedgerGone { detail };
     }
-    match class_of(code) {
-        StoreErrorClass::Rejected => StoreError::Rejected { detail },
-        StoreErrorClass::Setup => StoreError::Setup { detail },
-        StoreErrorClass::Unavailable | StoreErrorClass::Deposed => StoreError::Unavailable { detail },
-    }
+    server_error(class_of(code), detail)
 }
 
 #[cfg(test)]

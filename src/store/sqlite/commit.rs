@@ -6,22 +6,24 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use super::super::{Changes, Decide, Fence, LedgerEntry, Request, RowWrite, Snapshot, StoreError, Table, check};
+use super::super::sql::quoted;
+use super::super::{
+    Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check, micros_now,
+};
 use super::classify::store_error;
-use super::ledger::{STATEMENTS, put_text, values};
-use super::read::{self, Statements};
-use super::schema::quoted;
+use super::read;
+use super::statements::{LEDGER, SqliteStatements, json, put_text, values};
 
 /// Rows a statement; SQLite takes 32766 values in one.
 const CHUNK: usize = 500;
 
 pub(super) async fn commit(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     fence: &Fence,
     request: &Request<'_>,
     decide: &mut Decide<'_>,
-) -> Result<Changes, StoreError> {
+) -> Result<SealedChanges, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let leading = "SELECT iif(holder = $2, epoch, -epoch) FROM orloj_operator_leader WHERE cluster = $1";
@@ -49,11 +51,11 @@ pub(super) async fn commit(
 
 async fn look(
     connection: &mut SqliteConnection,
-    statements: &Statements,
+    statements: &SqliteStatements,
     request: &Request<'_>,
 ) -> Result<(Snapshot, HashSet<String>), sqlx::Error> {
     let objects: Vec<[&str; 2]> = request.objects.iter().map(|o| [&*o.namespace, &*o.name]).collect();
-    let held = sqlx::query(STATEMENTS.held.sql())
+    let held = sqlx::query(LEDGER.held.sql())
         .bind(request.cluster)
         .bind(request.kind)
         .bind(json(&objects))
@@ -61,16 +63,15 @@ async fn look(
         .await?;
     let mut snapshot = Snapshot::default();
     for row in &held {
-        let entry = read::entry(row)?;
+        let entry = read::entry(row, 0)?;
         snapshot.by_object.insert(entry.object.clone(), entry);
     }
     let keys: HashSet<String> =
         request.keys.iter().cloned().chain(snapshot.by_object.values().map(|entry| entry.key.clone())).collect();
     let wanted = json(&keys.iter().collect::<Vec<_>>());
-    let entries =
-        sqlx::query(STATEMENTS.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
+    let entries = sqlx::query(LEDGER.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
     for row in &entries {
-        let entry = read::entry(row)?;
+        let entry = read::entry(row, 0)?;
         snapshot.by_key.insert(entry.key.clone(), entry);
     }
     let rows = sqlx::query(statements.among.sql()).bind(&wanted).fetch_all(&mut *connection).await?;
@@ -81,13 +82,8 @@ async fn look(
     Ok((snapshot, keys))
 }
 
-fn json(texts: &impl serde::Serialize) -> String {
-    // texts always serialise
-    serde_json::to_string(texts).unwrap_or_default()
-}
-
 /// Postgres refuses U+0000 and broken JSON (`kinds/ORLOJD.md` 5.6); SQLite would take both.
-fn as_strict_as_postgres(changes: &Changes) -> Result<(), StoreError> {
+fn as_strict_as_postgres(changes: &SealedChanges) -> Result<(), StoreError> {
     let refused = |what: &str| Err(StoreError::Rejected { detail: what.to_owned() });
     for row in changes.insert.iter().chain(&changes.update) {
         let mut texts = [&row.key, &row.namespace, &row.status_phase].into_iter().chain(&row.columns);
@@ -119,7 +115,11 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-async fn write(connection: &mut SqliteConnection, request: &Request<'_>, changes: &Changes) -> Result<(), sqlx::Error> {
+async fn write(
+    connection: &mut SqliteConnection,
+    request: &Request<'_>,
+    changes: &SealedChanges,
+) -> Result<(), sqlx::Error> {
     let table = quoted(&request.table.name);
     if !changes.delete.is_empty() {
         let text = format!("DELETE FROM {table} WHERE name IN (SELECT value FROM json_each($1))");
@@ -168,7 +168,7 @@ fn update_text(table: &Table, rows: usize) -> String {
 }
 
 async fn write_rows(connection: &mut SqliteConnection, text: String, rows: &[RowWrite]) -> Result<(), sqlx::Error> {
-    let now = read::clock();
+    let now = micros_now();
     // only the text for one row is worth a place in the statement cache
     let mut query = sqlx::query(AssertSqlSafe(text)).persistent(rows.len() == 1);
     for row in rows {

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions as _, SqlitePool};
 
 use super::super::StoreError;
 use super::classify::store_error;
-use super::look::Way;
+use super::read_mode::ReadMode;
 
 /// For a lock that another process holds on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,11 +54,11 @@ pub(super) struct Pools {
 
 impl Pools {
     /// Connects on first use. The file's journal mode is left as it is.
-    pub(super) fn open_read_only(options: &SqliteOptions, way: Way) -> Self {
+    pub(super) fn open_read_only(options: &SqliteOptions, mode: ReadMode) -> Self {
         let file = SqliteConnectOptions::new()
             .filename(&options.path)
-            .read_only(way != Way::Tidy)
-            .immutable(way == Way::Still)
+            .read_only(mode != ReadMode::ReadOnlyCleanup)
+            .immutable(mode == ReadMode::Immutable)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("query_only", "on")
             .disable_statement_logging();

@@ -1,10 +1,9 @@
 //! A table of anybody's, read for what it is.
 
-use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
-use super::super::{Described, DescribedColumn};
-use super::schema::quoted;
+use super::super::sql::quoted;
+use super::super::{Described, DescribedColumn, payload};
 
 const COLUMNS: &str = "SELECT name, lower(type), \"notnull\" OR pk > 0, dflt_value FROM pragma_table_info($1)";
 
@@ -35,9 +34,5 @@ pub(super) async fn describe(
     let text = format!("SELECT json_object({}) FROM {} LIMIT $1", pairs.join(", "), quoted(table));
     let rows: Vec<String> =
         sqlx::query_scalar(AssertSqlSafe(text)).bind(i64::from(limit)).fetch_all(connection).await?;
-    Ok(Some(Described { columns, rows: rows.iter().map(|row| read(row)).collect() }))
-}
-
-fn read(row: &str) -> Value {
-    super::super::payload(row.as_bytes())
+    Ok(Some(Described { columns, rows: rows.iter().map(|row| payload(row.as_bytes())).collect() }))
 }

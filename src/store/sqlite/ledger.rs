@@ -1,81 +1,13 @@
-//! The ledger: its numbered migrations, and the texts of its statements.
-
-use std::sync::LazyLock;
+//! The ledger's schema: its numbered migrations.
 
 use sqlx::SqliteConnection;
 
-use super::read::{self, Text};
-use super::schema::present;
-
-pub(super) const LEDGER: &str = "orloj_operator_ledger";
-
-/// In the order in which entries are bound and read.
-const COLUMNS: [&str; 12] = [
-    "cluster",
-    "kind",
-    "namespace",
-    "name",
-    "uid",
-    "created",
-    "key",
-    "generation",
-    "fingerprint",
-    "row_fingerprint",
-    "synced_at",
-    "retain",
-];
-
-/// What the ledger is conflicted on: never overwritten.
-const KEY: [&str; 2] = ["kind", "key"];
-
-/// The statements that only read.
-#[derive(Debug)]
-pub(super) struct LedgerStatements {
-    /// Of these objects. Binds: cluster, kind, a JSON array of namespace and name.
-    pub(super) held: Text,
-    pub(super) owners: Text,
-    pub(super) page: Text,
-}
-
-pub(super) static STATEMENTS: LazyLock<LedgerStatements> = LazyLock::new(|| {
-    let columns = COLUMNS.join(", ");
-    LedgerStatements {
-        // CROSS keeps SQLite from walking the whole ledger for each object
-        held: format!(
-            "SELECT l.{} FROM json_each($3) o CROSS JOIN {LEDGER} l ON l.cluster = $1 \
-             AND l.kind = $2 AND l.namespace = o.value ->> 0 AND l.name = o.value ->> 1",
-            COLUMNS.join(", l.")
-        )
-        .into(),
-        owners: format!("SELECT {columns} FROM {LEDGER} WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))")
-            .into(),
-        page: format!(
-            "SELECT {columns} FROM {LEDGER} WHERE cluster = $1 AND (kind, key) > ($2, $3) ORDER BY kind, key LIMIT $4"
-        )
-        .into(),
-    }
-});
-
-/// Upserts as many entries.
-pub(super) fn put_text(entries: usize) -> String {
-    let overwritten = COLUMNS.iter().filter(|name| !KEY.contains(name));
-    let assignments: Vec<String> = overwritten.map(|name| format!("{name} = excluded.{name}")).collect();
-    format!(
-        "INSERT INTO {LEDGER} ({}) VALUES {} ON CONFLICT (kind, key) DO UPDATE SET {}",
-        COLUMNS.join(", "),
-        values(entries, COLUMNS.len()),
-        assignments.join(", "),
-    )
-}
-
-/// `(?, ?, ...), (?, ?, ...)`: faster here than `json_each`, which parses every payload twice.
-pub(super) fn values(rows: usize, columns: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(", "));
-    vec![row; rows].join(", ")
-}
+use super::super::micros_now;
+use super::read::present;
+use super::statements::LEDGER_TABLE;
 
 /// One step of the ledger's schema.
-struct Migration {
+struct SqliteMigration {
     version: i64,
     name: &'static str,
     sql: &'static str,
@@ -84,9 +16,9 @@ struct Migration {
 }
 
 /// In order; the rules for adding one are in the first file.
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql"), column: None },
-    Migration {
+const MIGRATIONS: &[SqliteMigration] = &[
+    SqliteMigration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql"), column: None },
+    SqliteMigration {
         version: 2,
         name: "0002_retain",
         sql: include_str!("migrations/0002_retain.sql"),
@@ -94,7 +26,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-const TABLES: [&str; 3] = [LEDGER, "orloj_operator_leader", "orloj_operator_meta"];
+const TABLES: [&str; 3] = [LEDGER_TABLE, "orloj_operator_leader", "orloj_operator_meta"];
 
 const APPLIED: &str = "orloj_operator_migrations";
 
@@ -133,14 +65,14 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sql
     let version = version(connection).await?;
     sqlx::raw_sql(CREATE_APPLIED).execute(&mut *connection).await?;
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
-        let columns = present(connection, LEDGER).await?;
+        let columns = present(connection, LEDGER_TABLE).await?;
         if !migration.column.is_some_and(|column| columns.iter().any(|present| present == column)) {
             sqlx::raw_sql(migration.sql).execute(&mut *connection).await?;
         }
         sqlx::query("INSERT INTO orloj_operator_migrations VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")
             .bind(migration.version)
             .bind(migration.name)
-            .bind(read::clock())
+            .bind(micros_now())
             .execute(&mut *connection)
             .await?;
     }

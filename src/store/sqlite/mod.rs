@@ -5,36 +5,38 @@ mod commit;
 mod connect;
 mod describe;
 mod ledger;
-mod look;
 mod read;
+mod read_mode;
 mod schema;
+mod statements;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 pub use connect::SqliteOptions;
 
 use super::client::timed;
+use super::sql::StatementCache;
 use super::{
-    Changes, Decide, Described, Fence, LedgerEntry, Prospect, Request, Store, StoreError, StoredRow, Table, Tell,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
-use look::{Found, Still, Way, look};
-use read::Statements;
+use read_mode::{FoundFile, ImmutableFile, ReadMode, inspect_file};
+use statements::SqliteStatements;
 
 /// Rows and ledger in a SQLite file.
 pub struct SqliteStore {
     pools: Pools,
     options: SqliteOptions,
-    statements: RwLock<HashMap<Table, Arc<Statements>>>,
+    statements: StatementCache<SqliteStatements>,
     /// Opened to be read, and not there.
     absent: bool,
     /// Opened as a file that nobody changes.
-    still: Option<Still>,
+    immutable: Option<ImmutableFile>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -51,32 +53,27 @@ impl SqliteStore {
 
     /// Opens the file to read it; it need not be there, but its folder has to. Whatever would write fails.
     pub fn open_read_only(options: &SqliteOptions) -> Result<Self, StoreError> {
-        let (way, absent, still) = match look(&options.path)? {
-            Found::Nothing => (Way::Plain, true, None),
-            Found::Store(way, still) => (way, false, still),
+        let (mode, absent, immutable) = match inspect_file(&options.path)? {
+            FoundFile::Absent => (ReadMode::ReadOnly, true, None),
+            FoundFile::Store(mode, immutable) => (mode, false, immutable),
         };
-        Ok(Self { absent, still, ..Self::with(Pools::open_read_only(options, way), options) })
+        Ok(Self { absent, immutable, ..Self::with(Pools::open_read_only(options, mode), options) })
     }
 
     fn with(pools: Pools, options: &SqliteOptions) -> Self {
-        Self { pools, options: options.clone(), statements: RwLock::default(), absent: false, still: None }
+        Self { pools, options: options.clone(), statements: StatementCache::default(), absent: false, immutable: None }
     }
 
     /// What was read, unless the file has changed meanwhile.
     fn checked<T>(&self, read: T) -> Result<T, StoreError> {
-        match &self.still {
-            Some(still) => still.check().map(|()| read),
+        match &self.immutable {
+            Some(immutable) => immutable.check().map(|()| read),
             None => Ok(read),
         }
     }
 
-    fn statements(&self, table: &Table) -> Arc<Statements> {
-        if let Some(known) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(table) {
-            return Arc::clone(known);
-        }
-        let built = Arc::new(Statements::new(table));
-        let mut all = self.statements.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(table.clone()).or_insert(built))
+    fn statements(&self, table: &Table) -> Arc<SqliteStatements> {
+        self.statements.get(table, SqliteStatements::new)
     }
 }
 
@@ -95,46 +92,13 @@ macro_rules! query {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
-    }
-
-    /// All tables are ours here, whoever their owner is in Postgres.
-    async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
-        timed(async {
-            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
-            schema::migrate(&mut connection, tables).await
-        })
-        .await
-    }
-
-    async fn prospect(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
-        if self.absent {
-            let absent = tables.iter().map(|table| table.name.clone()).collect();
-            return Ok(Prospect { absent, ..Prospect::default() });
-        }
-        let prospect = timed(async {
-            let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
-            schema::prospect(&mut connection, tables).await
-        });
-        self.checked(prospect.await?)
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        self.checked(query!(self.pools.writer, connection => read::salt(&mut connection))?)
-    }
-
-    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
-        query!(self.pools.writer, connection => read::take_leadership(&mut connection, term, holder))
-    }
-
+impl RowStore for SqliteStore {
     async fn commit(
         &self,
         fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let statements = self.statements(request.table);
         timed(async {
             let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
@@ -148,10 +112,10 @@ impl Store for SqliteStore {
         self.checked(query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))?)
     }
 
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         let statements = self.statements(table);
         self.checked(
-            query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, tell))?,
+            query!(self.pools.readers, connection => read::rows_since(&mut connection, &statements, since, visit))?,
         )
     }
 
@@ -161,7 +125,15 @@ impl Store for SqliteStore {
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
-        Ok(read::clock())
+        // SQLite's own clock counts milliseconds
+        Ok(micros_now())
+    }
+}
+
+#[async_trait]
+impl LedgerStore for SqliteStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        self.checked(query!(self.pools.writer, connection => read::salt(&mut connection))?)
     }
 
     async fn ledger(
@@ -175,6 +147,45 @@ impl Store for SqliteStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         self.checked(query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))?)
+    }
+}
+
+#[async_trait]
+impl Leadership for SqliteStore {
+    async fn take_leadership(&self, term: &str, holder: &str) -> Result<Fence, StoreError> {
+        query!(self.pools.writer, connection => read::take_leadership(&mut connection, term, holder))
+    }
+}
+
+#[async_trait]
+impl StoreAdmin for SqliteStore {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+        query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
+    }
+
+    /// All tables are ours here, whoever their owner is in Postgres.
+    async fn migrate(&self, tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            schema::migrate(&mut connection, tables).await
+        })
+        .await
+    }
+
+    async fn preview_migrations(
+        &self,
+        tables: &[Table],
+        _create_orlojd_tables: bool,
+    ) -> Result<MigrationPreview, StoreError> {
+        if self.absent {
+            let absent = tables.iter().map(|table| table.name.clone()).collect();
+            return Ok(MigrationPreview { absent, ..MigrationPreview::default() });
+        }
+        let preview = timed(async {
+            let mut connection = self.pools.readers.acquire().await.map_err(|error| store_error(&error))?;
+            schema::preview_migrations(&mut connection, tables).await
+        });
+        self.checked(preview.await?)
     }
 
     async fn describe(&self, table: &str, limit: u32) -> Result<Option<Described>, StoreError> {

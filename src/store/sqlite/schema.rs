@@ -7,15 +7,13 @@ use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use super::super::{Prospect, StoreError, Table, check};
+use super::super::sql::quoted;
+use super::super::{MigrationPreview, StoreError, Table, check};
 use super::classify::store_error;
-use super::{ledger, read};
+use super::ledger;
+use super::read::{self, present};
 
 const CLOCK: &str = "(CAST(unixepoch('subsec') * 1000000 AS INTEGER))";
-
-pub(super) fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
 
 fn common() -> [(&'static str, String); 7] {
     [
@@ -39,10 +37,6 @@ fn columns(table: &Table) -> Vec<(String, String)> {
     common.into_iter().chain(derived).collect()
 }
 
-pub(super) async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(connection).await
-}
-
 /// One sentence for each table or column that is not there.
 pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
     let mut missing = Vec::new();
@@ -61,24 +55,27 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table])
 }
 
 /// What a migration would make. A ledger of an older version cannot be read yet.
-pub(super) async fn prospect(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Prospect, StoreError> {
+pub(super) async fn preview_migrations(
+    connection: &mut SqliteConnection,
+    tables: &[Table],
+) -> Result<MigrationPreview, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
-    let mut prospect = Prospect::default();
+    let mut preview = MigrationPreview::default();
     for table in tables {
         let present = present(connection, &table.name).await.map_err(failed)?;
         if present.is_empty() {
-            prospect.absent.push(table.name.clone());
+            preview.absent.push(table.name.clone());
         } else {
             check::is_ours(table, |column| present.iter().any(|name| name == column))?;
         }
     }
     if ledger::is_there(connection).await.map_err(failed)? {
         match ledger::missing(connection).await.map_err(failed)? {
-            Some(outdated) => prospect.missing.push(outdated),
-            None => prospect.salt = read::known_salt(connection).await.map_err(failed)?,
+            Some(outdated) => preview.missing.push(outdated),
+            None => preview.salt = read::known_salt(connection).await.map_err(failed)?,
         }
     }
-    Ok(prospect)
+    Ok(preview)
 }
 
 /// Makes what is missing, in one transaction; writes nothing where nothing is.

@@ -24,7 +24,7 @@ use crate::server::establish;
 use cases::{GROUPS, Group};
 
 /// Generated values a group; `VALIDATE_COUNT` says another number.
-const COUNT: usize = 400;
+const COUNT: usize = 600;
 
 /// Generated values a group that a real server is asked about.
 const ASKED: usize = 4;

@@ -80,11 +80,11 @@ fn what_fails_is_counted_by_its_class() {
     let Watched { observed, metrics, registry, .. } = watched(Duration::ZERO);
     let kind = &registry.kinds()[0];
     let object = ObjectName::new("a", "x");
-    observed.fetched(kind, &object, Err(&TargetError::Refused("no".to_owned())));
-    observed.fetched(kind, &object, Err(&TargetError::Gone));
+    observed.fetched(kind, &object, Err(&ResourceClientError::Refused("no".to_owned())));
+    observed.fetched(kind, &object, Err(&ResourceClientError::Gone));
     observed.fetched(kind, &object, Ok(()));
     let ack = Ack { uid: "u".into(), finalizer: FinalizerChange::Keep, status: None };
-    observed.acknowledged(kind, &object, &ack, Err(&TargetError::Stale("other".to_owned())), Duration::ZERO);
+    observed.acknowledged(kind, &object, &ack, Err(&ResourceClientError::Stale("other".to_owned())), Duration::ZERO);
     observed.notified(kind, Notified::Dropped);
     observed.committed(kind, &[invalid(), removed()], Counts::default(), Duration::ZERO);
     let text = metrics.expose(None).body;

@@ -6,7 +6,6 @@
 //! missing field passes, and `if: blank` does, as the API server sees `''`.
 
 mod filled;
-mod probe;
 
 use serde_json::{Value, json};
 
@@ -15,10 +14,8 @@ use super::facts::Facts;
 use super::mend::{Field, Outcome};
 use crate::golang::regexp::matcher;
 use crate::golang::text;
-use crate::kube_schema::cel;
 use crate::registry::file::{KindFile, Replaced};
 use crate::registry::schema::{Schema, SchemaType};
-use probe::RuleProbe;
 
 const STRICTER: &str = "schema-stricter";
 
@@ -46,7 +43,6 @@ impl Walk<'_, '_> {
         self.numbers(schema, pointer, path);
         self.items(schema, pointer, path);
         self.required(schema, pointer, path);
-        self.cel(schema, pointer, path);
         filled::check(self.desk, self.file, schema, pointer, path);
         for (name, child) in &schema.properties {
             self.node(child, &format!("{pointer}/properties/{name}"), &format!("{path}.{name}"));
@@ -65,7 +61,7 @@ impl Walk<'_, '_> {
             return;
         }
         let field = Field::new(self.file, path);
-        let tried = texts(schema, &field, &[]);
+        let tried = texts(schema, &field);
         for (key, takes) in constraints(schema) {
             let refused = tried.iter().find_map(|word| {
                 let made = made_of(&field, word, &|word| takes_all(schema, word))?;
@@ -125,61 +121,6 @@ impl Walk<'_, '_> {
             self.desk.value(STRICTER, &format!("{pointer}/required/{index}"), message, Some(help));
         }
     }
-
-    /// CEL rules that come to a choice of one field, such as `self.size in ['small', 'large']`.
-    fn cel(&mut self, schema: &Schema, pointer: &str, path: &str) {
-        for (index, validation) in schema.validations.iter().enumerate() {
-            let mut ways = cel::paths(&validation.rule);
-            ways.sort();
-            ways.dedup();
-            for way in &ways {
-                let Some(inner) = below(schema, way) else { continue };
-                let path = way.iter().fold(path.to_owned(), |path, name| format!("{path}.{name}"));
-                let Some(asked) = RuleProbe::new(&validation.rule, way) else { continue };
-                if self.facts.is_gone(&path) {
-                    continue;
-                }
-                if let Some((word, made)) =
-                    refused_by(&asked, &Field::new(self.file, &path), inner, &literals(&validation.rule))
-                {
-                    let at = format!("{pointer}/x-kubernetes-validations/{index}/rule");
-                    let what = word.map_or_else(|| format!("a missing `{path}`"), |word| value(&word));
-                    let help = "let the rule take it: `has()` asks for a field, `.trim().lowerAscii()` mends as the steps \
-                                do";
-                    let message = format!("the rule refuses {what}, {made}");
-                    self.desk.value(STRICTER, &at, message, Some(help.to_owned()));
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// A value that a rule refuses by itself, and takes once the steps have been at it.
-fn refused_by(
-    asked: &RuleProbe<'_>,
-    field: &Field<'_>,
-    schema: &Schema,
-    literals: &[&str],
-) -> Option<(Option<Value>, String)> {
-    let mut tried: Vec<Option<Value>> = vec![None];
-    match schema.schema_type {
-        Some(SchemaType::String) => {
-            tried.extend(texts(schema, field, literals).into_iter().map(|word| Some(word.into())));
-        }
-        Some(SchemaType::Integer | SchemaType::Number) => tried.push(Some(json!(0))),
-        _ => {}
-    }
-    tried.into_iter().find_map(|given| {
-        if asked.takes(given.as_ref()) != Some(false) {
-            return None;
-        }
-        let outcome = field.run(given.clone(), 0);
-        let Outcome::Kept(Some(now)) = &outcome else { return None };
-        let mended = given.as_ref() != Some(now) && asked.takes(Some(now)) == Some(true);
-        let mended = mended && field.passes(given.as_ref(), Some(now));
-        mended.then(|| (given.clone(), turned(given.as_ref(), now)))
-    })
 }
 
 /// The schema at a path from the spec.
@@ -204,22 +145,10 @@ pub(super) fn refuses_all(schema: &Schema, words: &[String]) -> Option<&'static 
     constraints(schema).into_iter().find(|(_, takes)| refuses(takes)).map(|(key, _)| key)
 }
 
-/// The texts that stand in a rule, as `'small'` and `'large'`.
-fn literals(rule: &str) -> Vec<&str> {
-    let quote = if rule.contains('\'') { '\'' } else { '"' };
-    rule.split(quote).skip(1).step_by(2).filter(|word| !word.contains('\\')).collect()
-}
-
-/// The schema of a field below, by names alone.
-fn below<'s>(schema: &'s Schema, way: &[String]) -> Option<&'s Schema> {
-    way.iter().try_fold(schema, |schema, name| schema.properties.get(name))
-}
-
 /// Values to be tried: words in another case, with white space around them, as they are, and none at all.
-fn texts(schema: &Schema, field: &Field<'_>, more: &[&str]) -> Vec<String> {
+fn texts(schema: &Schema, field: &Field<'_>) -> Vec<String> {
     let mut words: Vec<&str> = schema.values.iter().map(String::as_str).collect();
     words.extend(field.words().into_iter().map(String::as_str));
-    words.extend(more);
     if words.is_empty() {
         words.extend(SAMPLES.iter().filter(|word| takes_all(schema, word)));
     }
@@ -281,15 +210,11 @@ fn shown(word: &str) -> String {
     if word.is_empty() { "an empty text".to_owned() } else { format!("{word:?}") }
 }
 
-fn value(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), shown)
-}
-
 fn way_out(key: &str, word: &str) -> String {
     match key {
         "minLength" => "take `minLength` out".to_owned(),
         "enum" if word.is_empty() => "add '' to the `enum`, or take the `enum` out and use a `oneOf` rule".to_owned(),
-        "enum" => "use a `oneOf` rule and a pattern such as '^\\s*(?i:a|b)?\\s*$'".to_owned(),
-        _ => "a choice that ignores case and white space is '^\\s*(?i:a|b)?\\s*$'".to_owned(),
+        "enum" => "take the `enum` out and use a `oneOf` rule: what the API server checks follows from it".to_owned(),
+        _ => "take the `pattern` out and say it by a rule: what the API server checks follows from it".to_owned(),
     }
 }

@@ -1,18 +1,21 @@
-//! Between payloads at rest, secret values sealed, and rows that can be compared.
+//! Sealing of rows: secret values are sealed in the store and open while the program compares and plans.
+//!
+//! Sealed are [`super::StoredRow`], [`Snapshot`] and [`RowWrite`]; opened are [`OpenedRow`], [`OpenedSnapshot`] and
+//! [`PlannedRow`]. [`Codec`] is the only bridge between them.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::state::RowFact;
+use super::{Fingerprint, LedgerEntry, RowWrite, Snapshot};
 use crate::crypto::{Fingerprinter, Vault, VaultError};
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored};
-use crate::plan::{self, PlannedRow, Row, View};
+use crate::desired::{Desired, Stored};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
-use crate::store::{Fingerprint, RowWrite, Snapshot, StoredRow};
 
-/// Opens and seals rows, and takes their fingerprints.
+/// Codec of rows: opens and seals them, and takes their fingerprints.
 #[derive(Debug)]
 pub struct Codec {
     fingerprinter: Arc<Fingerprinter>,
@@ -33,7 +36,7 @@ impl Codec {
 
     /// A payload as read, secret values opened.
     #[must_use]
-    pub fn open(&self, kind: &Kind, mut payload: Value) -> Row {
+    pub fn open(&self, kind: &Kind, mut payload: Value) -> OpenedRow {
         let (mut sealed, mut unreadable) = (true, None);
         if let Some(data) = kind.secret_data_mut(&mut payload) {
             sealed = self.vault.key().is_none() || Vault::is_sealed(data);
@@ -42,13 +45,13 @@ impl Codec {
                 Err(error) => unreadable = Some(error.to_string()),
             }
         }
-        Row { stored: kind.stored(&payload), payload, sealed, unreadable }
+        OpenedRow { stored: kind.stored(&payload), payload, sealed, unreadable }
     }
 
     /// What a batch read, secret values opened.
     #[must_use]
-    pub fn view(&self, kind: &Kind, snapshot: &Snapshot) -> View {
-        View {
+    pub fn view(&self, kind: &Kind, snapshot: &Snapshot) -> OpenedSnapshot {
+        OpenedSnapshot {
             rows: snapshot.rows.iter().map(|(key, payload)| (key.clone(), self.open(kind, payload.clone()))).collect(),
             by_key: snapshot.by_key.clone(),
             by_object: snapshot.by_object.clone(),
@@ -84,35 +87,58 @@ impl Codec {
         self.fingerprint(kind, &stored.meaning())
     }
 
-    fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
-        self.fingerprinter.fingerprint(kind.sensitive, [meaning, kind.program.columns_mark.as_bytes()].into_iter())
-    }
-
-    /// What the reconciler wants to know of a row.
+    /// Fingerprint of a meaning.
     #[must_use]
-    pub fn fact(&self, kind: &Kind, row: StoredRow) -> RowFact {
-        let StoredRow { key, payload, .. } = row;
-        let row = self.open(kind, payload);
-        RowFact {
-            fingerprint: self.stored_fingerprint(kind, &row.stored),
-            completed: row.stored.completed_meaning().map(|meaning| self.fingerprint(kind, &meaning)),
-            sealed: row.sealed,
-            runtime: plan::runtime_of(kind, Some(&row)),
-            written_for: written_for(&row.stored, &key),
-            unreadable: row.unreadable.is_some(),
-            key,
-        }
+    pub fn fingerprint(&self, kind: &Kind, meaning: &[u8]) -> Fingerprint {
+        self.fingerprinter.fingerprint(kind.sensitive, [meaning, kind.program.columns_mark.as_bytes()].into_iter())
     }
 }
 
-/// The resource that a row with our mark was written for (`kinds/ORLOJD.md` 3.1).
-fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
-    let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
-    if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(SEALED_SECRET_OWNER) {
-        return None;
+/// Row with its secret values opened, as it is compared and planned on: a [`super::StoredRow`] without its seal.
+#[derive(Clone)]
+pub struct OpenedRow {
+    pub stored: Stored,
+    /// The whole payload.
+    pub payload: Value,
+    /// No secret material in the clear though a key is configured.
+    pub sealed: bool,
+    /// Secret values that could not be opened, and why: such a row is neither compared nor overwritten.
+    pub unreadable: Option<String>,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for OpenedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedRow")
+            .field("stored", &self.stored)
+            .field("sealed", &self.sealed)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
     }
-    let (namespace, name) = key.split_once('/')?;
-    Some(ObjectName::new(annotation(SOURCE_NAMESPACE).unwrap_or(namespace), name))
+}
+
+/// Snapshot with the secret values of its rows opened: a [`Snapshot`] without its seals.
+#[derive(Clone, Debug, Default)]
+pub struct OpenedSnapshot {
+    pub rows: HashMap<String, OpenedRow>,
+    pub by_key: HashMap<String, LedgerEntry>,
+    pub by_object: HashMap<ObjectName, LedgerEntry>,
+}
+
+/// Row to write, not sealed yet: its complete payload. Sealed, it is a [`RowWrite`].
+#[derive(Clone, PartialEq)]
+pub struct PlannedRow {
+    pub key: String,
+    pub payload: Value,
+    /// Secret values are as they stood in the store, since they could not be opened; else they are in the clear.
+    pub as_stored: bool,
+}
+
+/// Without the payload: its secret values are in the clear.
+impl fmt::Debug for PlannedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlannedRow").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -120,9 +146,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::desired::{Desired, Stored};
     use crate::resource::{KindIndex, Resource, ResourceId};
-    use crate::store::Changes;
+    use crate::store::{SealedChanges, StoredRow};
 
     /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
     #[test]
@@ -174,13 +199,13 @@ mod tests {
             columns: vec![text()],
         };
         let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
-        let row = Row { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
+        let row = OpenedRow { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };
         let told = [
             format!("{resource:?}"),
             format!("{desired:?}"),
             format!("{:?}", PlannedRow { key: "ns/name".to_owned(), payload: value.clone(), as_stored: false }),
             format!("{:?}", StoredRow { key: "ns/name".to_owned(), payload: value.clone(), updated_at: 1 }),
-            format!("{:?}", Changes { insert: vec![write.clone()], ..Changes::default() }),
+            format!("{:?}", SealedChanges { insert: vec![write.clone()], ..SealedChanges::default() }),
             format!("{write:?}"),
             format!("{snapshot:?}"),
         ];

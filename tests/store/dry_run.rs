@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use orloj_operator::resource::ObjectName;
-use orloj_operator::store::rehearsal::Rehearsal;
-use orloj_operator::store::{Changes, LedgerEntry, Snapshot, Store, StoredRow};
+use orloj_operator::store::dry_run::DryRunStore;
+use orloj_operator::store::{LedgerEntry, LedgerStore, RowStore, SealedChanges, Snapshot, StoredRow};
 
 use crate::bed::{Bed, entry, key, object, request_for, tables, tool_row, tools};
 
-/// Every way of reading, in pages of every size, gives on a rehearsal what it gives on a store that was really written to.
-pub async fn a_rehearsal_reads_as_if_it_had_been_written(bed: &Bed) {
+/// Every way of reading, in pages of every size, gives on a dry run what it gives on a store that was really written to.
+pub async fn a_dry_run_reads_as_if_it_had_been_written(bed: &Bed) {
     let fence = bed.store.take_leadership("c", "me").await.unwrap();
     bed.upsert(&fence, &["a/1", "a/2", "a/3", "a/4", "b/1"], "old").await.unwrap();
-    let prospect = bed.store.prospect(&tables(), false).await.unwrap();
-    assert_eq!((prospect.absent.len(), prospect.missing.len()), (0, 0));
+    let preview = bed.store.preview_migrations(&tables(), false).await.unwrap();
+    assert_eq!((preview.absent.len(), preview.missing.len()), (0, 0));
     // nobody has asked for the salt yet, so nobody can have written an entry
-    assert_eq!(prospect.salt, None);
+    assert_eq!(preview.salt, None);
     bed.store.salt().await.unwrap();
-    let prospect = bed.store.prospect(&tables(), false).await.unwrap();
-    let rehearsal = Rehearsal::on(Arc::clone(&bed.store), prospect, "c").await.unwrap();
+    let preview = bed.store.preview_migrations(&tables(), false).await.unwrap();
+    let dry_run = DryRunStore::on(Arc::clone(&bed.store) as _, preview, "c").await.unwrap();
 
     let keys: Vec<String> = ["a/0", "a/2", "a/3", "a/4", "c/1"].map(key).into();
     let objects: Vec<ObjectName> = vec![object("b/1")];
@@ -27,7 +27,7 @@ pub async fn a_rehearsal_reads_as_if_it_had_been_written(bed: &Bed) {
     let decide = |snapshot: &Snapshot| {
         assert_eq!(snapshot.rows.len(), 4, "with the row of the object's own key: {snapshot:?}");
         assert_eq!((snapshot.by_key.len(), snapshot.by_object.len()), (4, 1));
-        Changes {
+        SealedChanges {
             insert: vec![tool_row("a/0", "new"), tool_row("c/1", "new")],
             update: vec![tool_row("a/3", "new")],
             delete: vec![key("a/2"), key("b/1")],
@@ -36,16 +36,16 @@ pub async fn a_rehearsal_reads_as_if_it_had_been_written(bed: &Bed) {
         }
     };
     let before = bed.writes().await;
-    rehearsal.commit(&fence, &request, &mut { decide }).await.unwrap();
+    dry_run.commit(&fence, &request, &mut { decide }).await.unwrap();
     // what it then reads is what it wrote
     let mut nothing = |snapshot: &Snapshot| {
         assert_eq!(snapshot.by_object[&object("b/1")].key, "c/1");
         assert!(!snapshot.by_key.contains_key("a/2") && snapshot.rows["a/3"]["spec"] == "new");
-        Changes::default()
+        SealedChanges::default()
     };
-    rehearsal.commit(&fence, &request, &mut nothing).await.unwrap();
-    assert_eq!(bed.writes().await, before, "a rehearsal writes nothing");
-    let changed: Vec<_> = rehearsal
+    dry_run.commit(&fence, &request, &mut nothing).await.unwrap();
+    assert_eq!(bed.writes().await, before, "a dry run writes nothing");
+    let changed: Vec<_> = dry_run
         .changes()
         .into_iter()
         .map(|change| (change.key, change.before.is_some(), change.after.is_some()))
@@ -56,15 +56,15 @@ pub async fn a_rehearsal_reads_as_if_it_had_been_written(bed: &Bed) {
 
     bed.store.commit(&fence, &request, &mut { decide }).await.unwrap();
     for limit in 1..7 {
-        assert_eq!(paged(&rehearsal, limit).await, paged(bed.store.as_ref(), limit).await, "pages of {limit}");
+        assert_eq!(paged(&dry_run, limit).await, paged(bed.store.as_ref(), limit).await, "pages of {limit}");
     }
     for at in ["a/0", "a/1", "a/2", "a/3", "b/1", "c/1", "d/1"] {
         let payload = |row: Option<StoredRow>| row.map(|row| row.payload);
-        let read = (rehearsal.row(&tools, at).await.unwrap(), bed.store.row(&tools, at).await.unwrap());
+        let read = (dry_run.row(&tools, at).await.unwrap(), bed.store.row(&tools, at).await.unwrap());
         assert_eq!(payload(read.0), payload(read.1), "{at}");
     }
     let (mut here, mut there) = (Vec::new(), Vec::new());
-    rehearsal.rows_since(&tools, 0, &mut |row| here.push((row.key, row.payload.to_string()))).await.unwrap();
+    dry_run.rows_since(&tools, 0, &mut |row| here.push((row.key, row.payload.to_string()))).await.unwrap();
     bed.store.rows_since(&tools, 0, &mut |row| there.push((row.key, row.payload.to_string()))).await.unwrap();
     here.sort();
     there.sort();
@@ -74,16 +74,16 @@ pub async fn a_rehearsal_reads_as_if_it_had_been_written(bed: &Bed) {
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries
     };
-    let owners = rehearsal.owners("Tool", &all).await.unwrap();
+    let owners = dry_run.owners("Tool", &all).await.unwrap();
     assert_eq!(by_key(owners), by_key(bed.store.owners("Tool", &all).await.unwrap()));
     for after in [None, Some(("Tool", "a/1"))] {
-        let (here, there) = (rehearsal.ledger("c", after, 3).await, bed.store.ledger("c", after, 3).await);
+        let (here, there) = (dry_run.ledger("c", after, 3).await, bed.store.ledger("c", after, 3).await);
         assert_eq!(here.unwrap(), there.unwrap());
     }
 }
 
 /// All rows of tools, page by page.
-async fn paged(store: &dyn Store, limit: u32) -> Vec<(String, serde_json::Value)> {
+async fn paged(store: &dyn RowStore, limit: u32) -> Vec<(String, serde_json::Value)> {
     let (mut rows, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = store.rows(&tools(), after.as_deref(), limit).await.unwrap();

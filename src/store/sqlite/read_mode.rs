@@ -13,39 +13,39 @@ use nix::unistd::{AccessFlags, access};
 
 use super::super::StoreError;
 
-/// The way to open a file that is only read.
+/// Mode to open a file in that is only read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum ReadMode {
     /// By a read-only handle. The log, with what it holds, is read and stays as it is; its index is made where it is
     /// not there, and stays: SQLite cannot read a log without.
-    Plain,
+    ReadOnly,
     /// By a handle that could write and does not. Where there is no log a read-only handle leaves an empty one behind;
     /// this one takes away what it made.
-    Tidy,
+    ReadOnlyCleanup,
     /// As a file that nobody changes (`immutable`): no log, no index, no lock. Only where log and index cannot be made,
     /// so that SQLite would not read it otherwise: the file or its folder cannot be written, and no log holds anything
     /// that would be missed. That somebody else who may write does so meanwhile cannot be ruled out, and SQLite would
-    /// not notice: see [`Still`].
-    Still,
+    /// not notice: see [`ImmutableFile`].
+    Immutable,
 }
 
-/// What there is at a path.
+/// File at a path, and how to read it.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundFile {
     /// No file; a store can be made there.
-    Nothing,
-    Store(Way, Option<Still>),
+    Absent,
+    Store(ReadMode, Option<ImmutableFile>),
 }
 
-/// A file as it was when it was opened as one that nobody changes.
+/// A file as it was when it was opened in [`ReadMode::Immutable`].
 #[derive(Clone, Debug)]
-pub(super) struct Still {
+pub(super) struct ImmutableFile {
     path: PathBuf,
     len: u64,
     modified: Option<SystemTime>,
 }
 
-impl Still {
+impl ImmutableFile {
     fn of(path: &Path, found: &Metadata) -> Self {
         Self { path: path.to_owned(), len: found.len(), modified: found.modified().ok() }
     }
@@ -62,7 +62,7 @@ impl Still {
 }
 
 /// To be asked before SQLite opens the file: closing any handle of it takes this process' locks off it.
-pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
+pub(super) fn inspect_file(path: &Path) -> Result<FoundFile, StoreError> {
     let failed = |path: &Path, error: &io::Error| StoreError::Setup { detail: format!("{}: {error}", path.display()) };
     let found = match fs::metadata(path) {
         Ok(found) if found.is_file() => found,
@@ -71,22 +71,20 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
             // a sync would make the file and not the folder
             let folder = folder_of(path);
             fs::metadata(folder).map_err(|error| failed(folder, &error))?;
-            return Ok(Found::Nothing);
+            return Ok(FoundFile::Absent);
         }
         Err(error) => return Err(failed(path, &error)),
     };
     if !is_write_ahead(path).map_err(|error| failed(path, &error))? || holds_something(path) {
-        return Ok(Found::Store(Way::Plain, None));
+        return Ok(FoundFile::Store(ReadMode::ReadOnly, None));
     }
     let may_write = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
-    Ok(match () {
-        () if !may_write(path) || !may_write(folder_of(path)) => {
-            Found::Store(Way::Still, Some(Still::of(path, &found)))
-        }
-        // empty, and somebody else's
-        () if log_of(path).exists() => Found::Store(Way::Plain, None),
-        () => Found::Store(Way::Tidy, None),
-    })
+    if !may_write(path) || !may_write(folder_of(path)) {
+        return Ok(FoundFile::Store(ReadMode::Immutable, Some(ImmutableFile::of(path, &found))));
+    }
+    // an empty log is somebody else's
+    let mode = if log_of(path).exists() { ReadMode::ReadOnly } else { ReadMode::ReadOnlyCleanup };
+    Ok(FoundFile::Store(mode, None))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -114,36 +112,36 @@ fn is_write_ahead(path: &Path) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn way(path: &Path) -> Way {
-        match look(path).unwrap() {
-            Found::Store(way, _) => way,
-            Found::Nothing => panic!("it is there"),
+    fn mode_of(path: &Path) -> ReadMode {
+        match inspect_file(path).unwrap() {
+            FoundFile::Store(mode, _) => mode,
+            FoundFile::Absent => panic!("it is there"),
         }
     }
 
     #[test]
-    fn the_way_depends_on_mode_and_log() {
+    fn the_mode_depends_on_journal_and_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
-        assert!(matches!(look(&path).unwrap(), Found::Nothing));
+        assert!(matches!(inspect_file(&path).unwrap(), FoundFile::Absent));
         fs::write(&path, "").unwrap();
-        assert_eq!(way(&path), Way::Plain);
+        assert_eq!(mode_of(&path), ReadMode::ReadOnly);
         let header = |version: u8| [&b"SQLite format 3\0\x10\0"[..], &[version, version], b"rest"].concat();
         fs::write(&path, header(1)).unwrap();
-        assert_eq!(way(&path), Way::Plain);
+        assert_eq!(mode_of(&path), ReadMode::ReadOnly);
         fs::write(&path, header(2)).unwrap();
-        assert_eq!(way(&path), Way::Tidy);
+        assert_eq!(mode_of(&path), ReadMode::ReadOnlyCleanup);
         fs::write(log_of(&path), "").unwrap();
-        assert_eq!(way(&path), Way::Plain);
+        assert_eq!(mode_of(&path), ReadMode::ReadOnly);
         fs::write(log_of(&path), "log").unwrap();
-        assert_eq!(way(&path), Way::Plain);
+        assert_eq!(mode_of(&path), ReadMode::ReadOnly);
     }
 
     #[test]
     fn what_is_no_place_for_a_store_is_told() {
         let folder = tempfile::tempdir().unwrap();
         for (path, part) in [("none/x.db", "none: No such file"), (".", "is not a file")] {
-            let error = look(&folder.path().join(path)).unwrap_err().to_string();
+            let error = inspect_file(&folder.path().join(path)).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
     }
@@ -153,13 +151,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
         fs::write(&path, "x").unwrap();
-        let still = Still::of(&path, &path.metadata().unwrap());
-        still.check().unwrap();
+        let immutable = ImmutableFile::of(&path, &path.metadata().unwrap());
+        immutable.check().unwrap();
         fs::write(log_of(&path), "log").unwrap();
-        assert!(still.check().unwrap_err().to_string().contains("was written while it was read"));
+        assert!(immutable.check().unwrap_err().to_string().contains("was written while it was read"));
         fs::remove_file(log_of(&path)).unwrap();
-        still.check().unwrap();
+        immutable.check().unwrap();
         fs::write(&path, "xy").unwrap();
-        still.check().unwrap_err();
+        immutable.check().unwrap_err();
     }
 }

@@ -1,6 +1,6 @@
-//! A store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
+//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
 //!
-//! Whoever works on it sees its own commits, as on any store, so that a whole sync can be rehearsed on what really
+//! Whoever works on it sees its own commits, as on any store, so that a whole sync can be tried on what really
 //! stands there. What it would have written is told at the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,16 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::clock::micros_now;
 use super::{
-    Changes, Decide, Fence, LedgerEntry, Prospect, Request, RowWrite, Snapshot, Store, StoreError, StoredRow, Table,
-    Tell, check,
+    Decide, Fence, LedgerEntry, LedgerStore, MigrationPreview, ReconcilerStore, Request, RowStore, RowWrite,
+    SealedChanges, Snapshot, StoreError, StoredRow, Table, VisitRow, check,
 };
 use crate::resource::ObjectName;
 
 /// Ledger entries and rows read at a time.
 const PAGE: u32 = 2_000;
 
-/// A row that would be written. It shares the rows with the rehearsal: payloads can be large, and all changes are told
+/// A row that would be written. It shares the rows with the store: payloads can be large, and all changes are told
 /// while it lives on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowChange {
@@ -39,10 +40,13 @@ impl RowChange {
     }
 }
 
-/// The other store, and what is different here.
-pub struct Rehearsal {
-    store: Arc<dyn Store>,
-    prospect: Prospect,
+/// Store for a dry run: the one it reads through to, and what would be different there.
+pub struct DryRunStore {
+    store: Arc<dyn ReconcilerStore>,
+    /// Names of tables that are not there.
+    absent: Vec<String>,
+    /// Somebody has written to a ledger there.
+    has_ledger: bool,
     salt: [u8; 32],
     cluster: String,
     overlay: Mutex<Overlay>,
@@ -51,7 +55,7 @@ pub struct Rehearsal {
 #[derive(Debug, Default)]
 struct Overlay {
     /// By table and key.
-    rows: HashMap<String, BTreeMap<String, Pair>>,
+    rows: HashMap<String, BTreeMap<String, OverlaidRow>>,
     /// All entries of the cluster, by kind and key.
     ledger: BTreeMap<(String, String), LedgerEntry>,
     /// Key by kind and object.
@@ -60,40 +64,36 @@ struct Overlay {
 
 /// A row before and after.
 #[derive(Clone, Debug)]
-struct Pair {
+struct OverlaidRow {
     before: Option<Arc<StoredRow>>,
     after: Option<Arc<StoredRow>>,
 }
 
-impl std::fmt::Debug for Rehearsal {
+impl std::fmt::Debug for DryRunStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rehearsal").field("cluster", &self.cluster).finish_non_exhaustive()
+        f.debug_struct("DryRunStore").field("cluster", &self.cluster).finish_non_exhaustive()
     }
 }
 
-impl Rehearsal {
+impl DryRunStore {
     /// On a store as it would be after a migration. `cluster` is whose ledger may change.
-    pub async fn on(store: Arc<dyn Store>, prospect: Prospect, cluster: &str) -> Result<Self, StoreError> {
-        let mut overlay = Overlay::default();
-        let mut after: Option<(String, String)> = None;
+    pub async fn on(
+        store: Arc<dyn ReconcilerStore>,
+        preview: MigrationPreview,
+        cluster: &str,
+    ) -> Result<Self, StoreError> {
         // without a salt nobody has ever written an entry
-        while prospect.salt.is_some() {
-            let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
-            let page = store.ledger(cluster, from, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.kind.clone(), last.key.clone()));
-            for entry in page {
-                overlay.put(entry);
-            }
-        }
-        let salt = prospect.salt.unwrap_or_else(rand::random);
-        Ok(Self { store, prospect, salt, cluster: cluster.to_owned(), overlay: Mutex::new(overlay) })
+        let has_ledger = preview.salt.is_some();
+        let overlay = if has_ledger { Overlay::over(store.as_ref(), cluster).await? } else { Overlay::default() };
+        let salt = preview.salt.unwrap_or_else(rand::random);
+        let (absent, cluster) = (preview.absent, cluster.to_owned());
+        Ok(Self { store, absent, has_ledger, salt, cluster, overlay: Mutex::new(overlay) })
     }
 
-    /// The fence to commit under.
+    /// The fence to commit under: there is one term, and nobody to depose.
     #[must_use]
     pub fn fence(&self) -> Fence {
-        Fence { cluster: self.cluster.clone(), term: self.cluster.clone(), epoch: 0, holder: String::new() }
+        Fence::of(&self.cluster, 0, "")
     }
 
     /// The rows that would be other than they are, by table and key.
@@ -119,7 +119,7 @@ impl Rehearsal {
     }
 
     fn is_absent(&self, table: &Table) -> bool {
-        self.prospect.absent.contains(&table.name)
+        self.absent.contains(&table.name)
     }
 
     async fn read_rows(&self, table: &Table, keys: &[String]) -> Result<Vec<StoredRow>, StoreError> {
@@ -128,7 +128,7 @@ impl Rehearsal {
 
     /// Entries of other clusters.
     async fn foreign_owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
-        if self.prospect.salt.is_none() {
+        if !self.has_ledger {
             return Ok(Vec::new());
         }
         let mut owners = self.store.owners(kind, keys).await?;
@@ -180,7 +180,22 @@ impl Rehearsal {
 }
 
 impl Overlay {
-    fn row(&self, table: &Table, key: &str) -> Option<&Pair> {
+    /// All entries of a cluster, and no row yet.
+    async fn over(store: &dyn ReconcilerStore, cluster: &str) -> Result<Self, StoreError> {
+        let mut overlay = Self::default();
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str()));
+            let page = store.ledger(cluster, from, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(overlay) };
+            after = Some((last.kind.clone(), last.key.clone()));
+            for entry in page {
+                overlay.put(entry);
+            }
+        }
+    }
+
+    fn row(&self, table: &Table, key: &str) -> Option<&OverlaidRow> {
         self.rows.get(&table.name)?.get(key)
     }
 
@@ -209,11 +224,12 @@ impl Overlay {
 
     fn write(&mut self, table: &Table, read: &HashMap<String, Arc<StoredRow>>, key: &str, after: Option<StoredRow>) {
         let rows = self.rows.entry(table.name.clone()).or_default();
-        let pair = rows.entry(key.to_owned()).or_insert_with(|| Pair { before: read.get(key).cloned(), after: None });
+        let pair =
+            rows.entry(key.to_owned()).or_insert_with(|| OverlaidRow { before: read.get(key).cloned(), after: None });
         pair.after = after.map(Arc::new);
     }
 
-    fn apply(&mut self, request: &Request<'_>, rows: Vec<StoredRow>, changes: &Changes, now: i64) {
+    fn apply(&mut self, request: &Request<'_>, rows: Vec<StoredRow>, changes: &SealedChanges, now: i64) {
         let read: HashMap<_, _> = rows.into_iter().map(|row| (row.key.clone(), Arc::new(row))).collect();
         for row in changes.insert.iter().chain(&changes.update) {
             self.write(request.table, &read, &row.key, Some(written(row, now)));
@@ -235,34 +251,13 @@ fn written(row: &RowWrite, updated_at: i64) -> StoredRow {
 }
 
 #[async_trait]
-impl Store for Rehearsal {
-    async fn missing(&self, _tables: &[Table]) -> Result<Vec<String>, StoreError> {
-        Ok(self.prospect.missing.clone())
-    }
-
-    async fn migrate(&self, _tables: &[Table], _create_orlojd_tables: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn prospect(&self, _tables: &[Table], _create_orlojd_tables: bool) -> Result<Prospect, StoreError> {
-        Ok(self.prospect.clone())
-    }
-
-    async fn salt(&self) -> Result<[u8; 32], StoreError> {
-        Ok(self.salt)
-    }
-
-    /// There is one term, and nobody to depose.
-    async fn take_leadership(&self, _term: &str, _holder: &str) -> Result<Fence, StoreError> {
-        Ok(self.fence())
-    }
-
+impl RowStore for DryRunStore {
     async fn commit(
         &self,
         _fence: &Fence,
         request: &Request<'_>,
         decide: &mut Decide<'_>,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<SealedChanges, StoreError> {
         let (snapshot, rows) = self.look(request).await?;
         let changes = decide(&snapshot);
         let own = snapshot.by_object.values().map(|entry| &entry.key);
@@ -302,7 +297,7 @@ impl Store for Rehearsal {
         }
     }
 
-    async fn rows_since(&self, table: &Table, since: i64, tell: &mut Tell<'_>) -> Result<(), StoreError> {
+    async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {
         let (changed, fresh) = {
             let overlay = self.lock();
             let rows = overlay.rows.get(&table.name);
@@ -313,13 +308,13 @@ impl Store for Rehearsal {
         if !self.is_absent(table) {
             let mut unchanged = |row: StoredRow| {
                 if !changed.contains(&row.key) {
-                    tell(row);
+                    visit(row);
                 }
             };
             self.store.rows_since(table, since, &mut unchanged).await?;
         }
         for row in &fresh {
-            tell(StoredRow::clone(row));
+            visit(StoredRow::clone(row));
         }
         Ok(())
     }
@@ -329,8 +324,14 @@ impl Store for Rehearsal {
     }
 
     async fn now(&self) -> Result<i64, StoreError> {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Ok(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+        Ok(micros_now())
+    }
+}
+
+#[async_trait]
+impl LedgerStore for DryRunStore {
+    async fn salt(&self) -> Result<[u8; 32], StoreError> {
+        Ok(self.salt)
     }
 
     async fn ledger(
@@ -340,11 +341,7 @@ impl Store for Rehearsal {
         limit: u32,
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         if cluster != self.cluster {
-            return if self.prospect.salt.is_some() {
-                self.store.ledger(cluster, after, limit).await
-            } else {
-                Ok(Vec::new())
-            };
+            return if self.has_ledger { self.store.ledger(cluster, after, limit).await } else { Ok(Vec::new()) };
         }
         let after = after.map_or(Bound::Unbounded, |(kind, key)| Bound::Excluded((kind.to_owned(), key.to_owned())));
         let overlay = self.lock();

@@ -1,0 +1,104 @@
+//! Functions that only read, and the salt that is made on first reading: the same for both databases but for their types.
+//!
+//! A macro, since generic functions over `sqlx::Database` would each need a page of bounds.
+
+/// Defines the functions for one database. Around it stand its statements (`LEDGER`, `SALT`, `SALT_PUT`) and `stored`,
+/// which reads a row; `keys` says how a list of keys is bound.
+macro_rules! shared_reads {
+    ($connection:ty, $row:ty, $statements:ty, $keys:ident => $bound:expr) => {
+        /// A ledger entry from its columns, the first of them at `at`.
+        pub(super) fn entry(row: &$row, at: usize) -> Result<LedgerEntry, sqlx::Error> {
+            let fingerprint = |index: usize| -> Result<Fingerprint, sqlx::Error> {
+                let bytes: &[u8] = row.try_get(index)?;
+                bytes.try_into().map_err(|_| sqlx::Error::Decode("a fingerprint is not 16 bytes long".into()))
+            };
+            Ok(LedgerEntry {
+                cluster: row.try_get(at)?,
+                kind: row.try_get(at + 1)?,
+                object: ObjectName::new(row.try_get::<String, _>(at + 2)?, row.try_get::<String, _>(at + 3)?),
+                uid: row.try_get(at + 4)?,
+                created: row.try_get(at + 5)?,
+                key: row.try_get(at + 6)?,
+                generation: row.try_get(at + 7)?,
+                fingerprint: fingerprint(at + 8)?,
+                row_fingerprint: fingerprint(at + 9)?,
+                synced_at: row.try_get(at + 10)?,
+                retain: row.try_get(at + 11)?,
+            })
+        }
+
+        pub(super) async fn rows(
+            connection: &mut $connection,
+            statements: &$statements,
+            after: Option<&str>,
+            limit: u32,
+        ) -> Result<Vec<StoredRow>, sqlx::Error> {
+            // no key is empty, so the empty text is before all of them
+            let query = sqlx::query(statements.rows.sql()).bind(after.unwrap_or_default()).bind(i64::from(limit));
+            query.fetch_all(connection).await?.iter().map(stored).collect()
+        }
+
+        pub(super) async fn rows_since(
+            connection: &mut $connection,
+            statements: &$statements,
+            since: i64,
+            visit: &mut VisitRow<'_>,
+        ) -> Result<(), sqlx::Error> {
+            let mut rows = sqlx::query(statements.rows_since.sql()).bind(since).fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                visit(stored(&row)?);
+            }
+            Ok(())
+        }
+
+        pub(super) async fn rows_of(
+            connection: &mut $connection,
+            statements: &$statements,
+            $keys: &[String],
+        ) -> Result<Vec<StoredRow>, sqlx::Error> {
+            let query = sqlx::query(statements.rows_of.sql()).bind($bound);
+            query.fetch_all(connection).await?.iter().map(stored).collect()
+        }
+
+        pub(super) async fn ledger(
+            connection: &mut $connection,
+            cluster: &str,
+            after: Option<(&str, &str)>,
+            limit: u32,
+        ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+            let (kind, key) = after.unwrap_or_default();
+            let query = sqlx::query(LEDGER.page.sql()).bind(cluster).bind(kind).bind(key).bind(i64::from(limit));
+            query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
+        }
+
+        pub(super) async fn owners(
+            connection: &mut $connection,
+            kind: &str,
+            $keys: &[String],
+        ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
+            let query = sqlx::query(LEDGER.owners.sql()).bind(kind).bind($bound);
+            query.fetch_all(connection).await?.iter().map(|row| entry(row, 0)).collect()
+        }
+
+        /// The salt where there is one.
+        pub(super) async fn known_salt(connection: &mut $connection) -> Result<Option<[u8; 32]>, sqlx::Error> {
+            let found: Option<Vec<u8>> = sqlx::query_scalar(SALT).fetch_optional(connection).await?;
+            let checked = |salt: Vec<u8>| {
+                salt.try_into().map_err(|_| sqlx::Error::Decode("the salt is not 32 bytes long".into()))
+            };
+            found.map(checked).transpose()
+        }
+
+        /// Made once; whoever comes second takes the first one's.
+        pub(super) async fn salt(connection: &mut $connection) -> Result<[u8; 32], sqlx::Error> {
+            if let Some(known) = known_salt(&mut *connection).await? {
+                return Ok(known);
+            }
+            let fresh: [u8; 32] = rand::random();
+            sqlx::query(SALT_PUT).bind(&fresh[..]).execute(&mut *connection).await?;
+            known_salt(connection).await?.ok_or_else(|| sqlx::Error::Decode("the salt does not stay".into()))
+        }
+    };
+}
+
+pub(super) use shared_reads;
