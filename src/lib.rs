@@ -17,8 +17,9 @@
 //! - [`export`]: a row turned back into the manifest of a resource
 //! - [`store`]: rows and ledger, in Postgres or SQLite
 //! - [`plan`]: pure decisions
-//! - [`source`]: where resources come from and what is told to them; a directory of manifests
+//! - [`source`]: where resources come from and what is told to them; manifests and their places
 //! - [`validate`]: manifests judged as the API server and this operator would, with neither
+//! - [`directory`]: manifests in files and folders as a source, judged as a cluster would judge them
 //! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
 //! - [`reconciler`]: index, queue, batches, calls
 //! - [`config`], [`telemetry`], [`cli`]: the program around it
@@ -33,6 +34,7 @@ pub mod config;
 pub mod crypto;
 pub mod desired;
 pub mod difference;
+pub mod directory;
 pub mod export;
 pub mod golang;
 pub mod kube_schema;

@@ -118,13 +118,100 @@ fn a_rule_that_refuses_is_told_with_file_and_line() {
     desk.sync("").expect(0);
     desk.write("a.yaml", &format!("# one\n---\n{}---\n{}", memory("notes", "vector"), TOOL.replace("low", "lwo")));
     let ran = desk.run("sync m --store sqlite:o.db --prune").expect(1);
-    let expected = "error: m/a.yaml:18: Tool team-a/search: invalid spec.risk_level \"lwo\": expected low, medium, high, or critical\n";
+    let expected = "error: m/a.yaml:18:15: Tool team-a/search: invalid spec.risk_level \"lwo\": expected low, medium, high, or critical\n";
     assert!(ran.err.contains(expected), "{ran:?}");
     assert!(ran.out.contains("2 resources: 1 inserted, 1 refused, 0 rows removed"), "{ran:?}");
     assert_eq!(desk.rows("tool")[0].payload["spec"]["risk_level"], "low", "its last row stays");
     desk.write("a.yaml", &TOOL.replace("type: http", "type: cli"));
     let ran = desk.sync("").expect(1);
     assert_eq!(ran.fates(), ["refused team-a/search"]);
+}
+
+const GADGET: &str = "\
+group: example.com
+version: v1
+kind: Gadget
+plural: gadgets
+description: A thing.
+store: {table: gadgets, owner: operator, initialPhase: Pending}
+schema:
+  type: object
+  required: [size]
+  properties:
+    size: {type: string, enum: [s, m, l]}
+    count: {type: integer, maximum: 10}
+";
+
+fn gadget(spec: &str) -> String {
+    format!("apiVersion: example.com/v1\nkind: Gadget\nmetadata: {{name: g}}\nspec:\n{spec}")
+}
+
+/// What the API server would refuse has no row, and a row that stands stays.
+#[test]
+fn what_the_schema_refuses_is_refused_as_validate_says_it() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("k")).unwrap();
+    std::fs::write(desk.path("k/gadget.yaml"), GADGET).unwrap();
+    desk.write("b.yaml", &memory("notes", "vector"));
+    desk.write("a.yaml", &gadget("  size: xxl\n  count: 99\n  colour: red\n"));
+    let ran = desk.run("sync m --kinds k --store sqlite:o.db").expect(1);
+    let expected = "\
+error: m/a.yaml:5:9: Gadget default/g: spec.size: expected \"s\", \"m\" or \"l\"
+error: m/a.yaml:6:10: Gadget default/g: spec.count: must be 10 or less
+error: m/a.yaml:7:3: Gadget default/g: unknown field \"spec.colour\"
+";
+    assert_eq!(ran.err, expected);
+    assert!(ran.out.ends_with("2 resources: 1 inserted, 1 refused, 0 rows removed\n"), "{ran:?}");
+    let planned = desk.run("plan m --kinds k --store sqlite:o.db").expect(1);
+    assert_eq!(planned.err, expected);
+    assert!(planned.out.starts_with("! refuse   Gadget  default/g  Invalid\n"), "{planned:?}");
+    let findings = |ran: program::Ran| {
+        let all =
+            ran.json_lines().into_iter().flat_map(|line| line["findings"].as_array().cloned().unwrap_or_default());
+        all.collect::<Vec<_>>()
+    };
+    let validated = desk.run("validate m --kinds k -o json").expect(1).json();
+    assert_eq!(findings(desk.sync("--kinds k").expect(1)), *validated["findings"].as_array().unwrap());
+
+    desk.write("a.yaml", &gadget("  size: s\n"));
+    assert_eq!(desk.sync("--kinds k").expect(0).fates(), ["inserted default/g", "unchanged default/notes"]);
+    // neither a suspension nor an excuse of validate's helps against an API server
+    let excuses = "{name: g, annotations: {orloj.dev/suspend: 'true', orloj.dev/validate-ignore: 'required-field: x'}}";
+    desk.write("a.yaml", &gadget("  count: 1\n").replace("{name: g}", excuses));
+    let ran = desk.sync("--kinds k --prune").expect(1);
+    assert_eq!(ran.fates(), ["refused default/g", "unchanged default/notes"]);
+    let line = ran.json_lines().into_iter().find(|line| line["result"] == "refused").unwrap();
+    assert_eq!(
+        (&line["error"], &line["line"], &line["column"]),
+        (&"spec.size is required".into(), &4.into(), &1.into())
+    );
+    let stored = desk.run("get gadget -A --kinds k --store sqlite:o.db").expect(0).out;
+    assert!(stored.contains("default    g"), "its row stays: {stored}");
+}
+
+#[test]
+fn unknown_and_repeated_fields_are_what_field_validation_says() {
+    let desk = Desk::new();
+    let unknown = TOOL.replace("  risk_level: low", "  risk_level: low\n  risk: low");
+    let twice = TOOL.replace("  risk_level: low", "  risk_level: low\n  risk_level: high");
+    let sync = |text: &str, mode: &str, code: i32| {
+        desk.write("a.yaml", text);
+        desk.run(&format!("sync m --store sqlite:o.db --field-validation {mode}")).expect(code)
+    };
+    for (text, told) in
+        [(&unknown, "a.yaml:10:3: Tool team-a/search: unknown field \"spec.risk\""), (&twice, "a.yaml:10:")]
+    {
+        let strict = sync(text, "strict", 1);
+        assert!(strict.err.starts_with(&format!("error: m/{told}")), "{strict:?}");
+        let warn = sync(text, "warn", 0);
+        assert!(warn.err.starts_with(&format!("warning: m/{told}")), "{warn:?}");
+        let again = desk.run("plan m --store sqlite:o.db --field-validation warn").expect(0);
+        assert!(again.err.starts_with(&format!("warning: m/{told}")), "{again:?}");
+        assert_eq!(sync(text, "ignore", 0).err, "");
+        assert_eq!(desk.run("validate m --field-validation warn").expect(0).out.matches("warning[").count(), 1);
+    }
+    assert_eq!(desk.rows("tool")[0].payload["spec"]["risk_level"], "high", "the last one counts");
+    assert_eq!(desk.rows("tool")[0].payload["spec"].get("risk"), None);
 }
 
 #[test]
@@ -134,7 +221,8 @@ fn fields_of_the_wrong_shape_leave_the_resource_in_place() {
     desk.sync("").expect(0);
     desk.write("a.yaml", &TOOL.replace("  name: search", "  name: search\n  labels: {tier: 1}"));
     let ran = desk.run("sync m --store sqlite:o.db --prune").expect(1);
-    assert!(ran.err.contains("error: m/a.yaml:5:12: metadata.labels.tier: expected a string"), "{ran:?}");
+    let expected = "error: m/a.yaml:5:18: Tool team-a/search: metadata.labels.tier: expected a string, got a number";
+    assert!(ran.err.contains(expected) && ran.out.contains("1 resource: 1 refused, "), "{ran:?}");
     assert_eq!(desk.keys("tool"), ["team-a/search"]);
 }
 
@@ -369,5 +457,5 @@ fn a_manifest_that_broke_before_it_went_takes_its_row_along() {
     assert_eq!(child.0.wait().unwrap().code(), Some(0));
     let mut out = String::new();
     child.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    assert!(out.contains("\"unreadable\"") && out.contains("\"retained\"") && !out.contains("\"refused\""), "{out}");
+    assert!(out.contains("\"refused\"") && out.contains("\"retained\""), "{out}");
 }

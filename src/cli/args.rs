@@ -24,7 +24,7 @@ pub use kinds::{CrdsArgs, ExplainArgs, KindsCommand, LintArgs, TestArgs};
 pub use new_args::NewArgs;
 use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
 pub use uninstall::{RowPolicy, UninstallArgs};
-pub use validate::{FindingFormat, UnknownFields, ValidateArgs};
+pub use validate::{FieldValidationArgs, FindingFormat, ValidateArgs};
 
 const EXAMPLES: &str = "\
 Every setting can also come from a file (--config) or from the environment as ORLOJ_OPERATOR_<FLAG>, such as \
@@ -135,6 +135,8 @@ pub struct SyncArgs {
     /// Name under which the rows are owned; two directories with two names never take each other's rows
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,
+    #[command(flatten)]
+    pub fields: FieldValidationArgs,
     /// How to report; json is one JSON object a line
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: ReportFormat,
@@ -334,9 +336,9 @@ mod tests {
     #[test]
     fn every_subcommand_parses() {
         for line in [
-            "sync a b --store sqlite:x.db --watch --prune --owner me",
+            "sync a b --store sqlite:x.db --watch --prune --owner me --field-validation warn",
             "render -",
-            "plan a --prune --store sqlite:x.db",
+            "plan a --prune --store sqlite:x.db --field-validation ignore",
             "plan --cluster --namespaces a --store sqlite:x.db",
             "plan --schema",
             "export tools -n a -l tier=1 --out x --force --reveal -o json",
@@ -365,6 +367,7 @@ mod tests {
             "plan a --cluster",
             "plan --cluster --prune",
             "plan --cluster --owner a",
+            "plan --cluster --field-validation warn",
             "export --force",
             "render",
             "validate",

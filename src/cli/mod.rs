@@ -5,6 +5,7 @@
 
 pub mod args;
 mod export;
+mod finding;
 mod get;
 mod kinds;
 mod migrate;
@@ -74,7 +75,7 @@ pub enum CliError {
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
-    Manifest(#[from] Box<ManifestError>),
+    Manifest(#[from] ManifestError),
     #[error("unable to write the output: {0}")]
     Output(#[from] std::io::Error),
     #[error("unable to start: {0}")]

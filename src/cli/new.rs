@@ -92,7 +92,7 @@ fn samples(paths: &[PathBuf]) -> Result<Vec<Value>, CliError> {
         Err(error) => failed = Some(error),
     });
     if let Some(error) = failed {
-        return Err(Box::new(error).into());
+        return Err(error.into());
     }
     let mut all = Vec::new();
     for file in &found {

@@ -1,7 +1,6 @@
 //! Where resources come from and what is told to them: the events and the target that a cluster and a directory have in
-//! common, and the directory of manifests itself.
+//! common, and manifests as files hold them.
 
-pub mod directory;
 pub mod manifest;
 pub mod target;
 

@@ -7,11 +7,13 @@
 //! object come last.
 
 pub mod across;
+pub mod admission;
 pub mod advice;
 pub mod facts;
 pub mod file;
 pub mod finding;
 pub mod graph;
+pub mod identity;
 pub mod ignore;
 pub mod object;
 pub mod parallel;
@@ -19,9 +21,10 @@ pub mod paths;
 pub mod place;
 pub mod rule;
 pub mod run;
+pub mod trouble;
 pub mod walk;
 
-/// What becomes of fields that the CRD does not know: kubectl's `--validate`.
+/// What becomes of fields that the CRD does not know, or that are given twice: kubectl's `--validate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FieldValidation {
     /// An error.
@@ -29,6 +32,6 @@ pub enum FieldValidation {
     Strict,
     /// A warning.
     Warn,
-    /// Nothing: the API server drops them.
+    /// Nothing: the API server drops them, and of two values takes the last.
     Ignore,
 }

@@ -1,12 +1,13 @@
 //! The rules by which findings are told apart: stable ids, listed by `--list-rules`, described in `kinds/RULES.md`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Where the rules are described.
 pub const PAGE: &str = "https://github.com/orlojhq/orloj-operator/blob/main/kinds/RULES.md";
 
 /// How much a finding counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Warning,
@@ -24,7 +25,7 @@ impl Severity {
 }
 
 /// Who would say the same: what a finding rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// kubectl, when it reads the file.

@@ -36,13 +36,12 @@ pub fn seed() -> u64 {
 }
 
 /// A manifest and the way in which it is asked about.
-struct Question {
-    manifest: Value,
-    fields: FieldValidation,
+pub struct Question {
+    pub manifest: Value,
+    pub fields: FieldValidation,
 }
 
-fn questions(kind: &Kind, generator: &Generator, rng: &mut StdRng) -> Vec<Question> {
-    let count = number("VALIDATE_COUNT").unwrap_or(COUNT);
+pub fn questions(kind: &Kind, generator: &Generator, count: usize, rng: &mut StdRng) -> Vec<Question> {
     let mut good = known_good(kind);
     let mut questions = Vec::new();
     for _ in 0..count {
@@ -76,7 +75,7 @@ fn known_good(kind: &Kind) -> Vec<Value> {
 }
 
 /// The server's answer: the object as it would be stored, or why it would not.
-async fn ask(client: &kube::Client, kind: &Kind, question: &Question) -> Result<Value, String> {
+pub async fn ask(client: &kube::Client, kind: &Kind, question: &Question) -> Result<Value, String> {
     let names = &kind.names;
     let fields = match question.fields {
         FieldValidation::Strict => "&fieldValidation=Strict",
@@ -108,7 +107,8 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
         let schema = Schema::compile(kind);
         assert_eq!(schema.unsupported, [], "{}", kind.names.kind);
         let started = Instant::now();
-        let questions = questions(kind, &generator, &mut rng);
+        let count = number("VALIDATE_COUNT").unwrap_or(COUNT);
+        let questions = questions(kind, &generator, count, &mut rng);
         let answers = futures::stream::iter(questions)
             .map(|question| async move { (ask(client, kind, &question).await, question) })
             .buffer_unordered(CONCURRENCY)
@@ -176,14 +176,18 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
     assert!(wrong.is_empty(), "{} disagreements (VALIDATE_SEED={seed}):\n{shown}", wrong.len());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn verdicts_are_those_of_the_server() {
-    let client = installed().admin_client().await;
+/// The texts of the files of the embedded kinds.
+pub fn kind_files() -> Vec<String> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds");
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let files: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    compare(&registry(), &files, &client).await;
+    files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verdicts_are_those_of_the_server() {
+    let client = installed().admin_client().await;
+    compare(&registry(), &kind_files(), &client).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,3 +20,4 @@ mod program;
 #[allow(dead_code, reason = "shared with the suite crds")]
 #[path = "../crds/server.rs"]
 mod server;
+mod sync;

@@ -31,6 +31,11 @@ pub fn validate(folder: &Path, words: &[&str]) -> Ran {
 }
 
 pub fn with_input(folder: &Path, words: &[&str], input: &[u8]) -> Ran {
+    command(folder, &[&["validate"], words].concat(), input)
+}
+
+/// Runs any command in a folder.
+pub fn command(folder: &Path, words: &[&str], input: &[u8]) -> Ran {
     let binary = std::env::var("TEST_OPERATOR_BINARY");
     let mut command = Command::new(binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_orloj-operator").to_owned()));
     for (name, _) in std::env::vars_os() {
@@ -38,7 +43,7 @@ pub fn with_input(folder: &Path, words: &[&str], input: &[u8]) -> Ran {
             command.env_remove(name);
         }
     }
-    command.arg("validate").args(words).current_dir(folder);
+    command.args(words).current_dir(folder);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // a program that does not want it all closes the pipe
     let _ = child.stdin.take().unwrap().write_all(input);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
+use super::FieldValidationArgs;
 use super::STORE_HELP;
 use super::setting_flags::{SettingFlags, StoreAndCluster, StoreOnly};
 use crate::config::Flags;
@@ -23,7 +24,7 @@ pub struct PlanArgs {
     #[arg(required_unless_present_any = ["cluster", "schema"], value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Plan what the operator would do with the resources of a cluster
-    #[arg(conflicts_with_all = ["paths", "prune", "owner"])]
+    #[arg(conflicts_with_all = ["paths", "prune", "owner", "field_validation"])]
     #[arg(long)]
     pub cluster: bool,
     #[arg(long, value_name = "URL", help = STORE_HELP)]
@@ -34,6 +35,8 @@ pub struct PlanArgs {
     /// As of sync: name under which the rows are owned
     #[arg(long, value_name = "NAME")]
     pub owner: Option<String>,
+    #[command(flatten)]
+    pub fields: FieldValidationArgs,
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: PlanFormat,

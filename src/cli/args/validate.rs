@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::validate::FieldValidation;
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   A folder:                 orloj-operator validate examples/
@@ -22,9 +24,8 @@ pub struct ValidateArgs {
     /// How to report
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: FindingFormat,
-    /// What becomes of fields that the CRD does not know, as with kubectl
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub field_validation: UnknownFields,
+    #[command(flatten)]
+    pub fields: FieldValidationArgs,
     /// Fail on objects of kinds that are not known here
     #[arg(long)]
     pub strict: bool,
@@ -57,9 +58,28 @@ pub enum FindingFormat {
     Github,
 }
 
+/// How strictly fields are judged, wherever manifests are.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct FieldValidationArgs {
+    /// What becomes of fields that the CRD does not know, or that are given twice, as with kubectl
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    field_validation: UnknownFields,
+}
+
+impl FieldValidationArgs {
+    #[must_use]
+    pub fn get(self) -> FieldValidation {
+        match self.field_validation {
+            UnknownFields::Strict => FieldValidation::Strict,
+            UnknownFields::Warn => FieldValidation::Warn,
+            UnknownFields::Ignore => FieldValidation::Ignore,
+        }
+    }
+}
+
 /// What becomes of fields that the CRD does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum UnknownFields {
+enum UnknownFields {
     /// They are errors
     #[default]
     Strict,

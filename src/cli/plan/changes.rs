@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields::{Field, differences};
+use crate::cli::finding::FindingLine;
 use crate::cli::sync::line::{HAS_LEFT, LeftRow, SyncAction, SyncResult};
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ResourceId};
@@ -64,6 +65,9 @@ pub struct Change {
     /// Of the manifest, from 1; for `refuse` the line in question where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
+    /// From 1, for `refuse`, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
     /// A status' reason, for `refuse`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -76,6 +80,9 @@ pub struct Change {
     /// What of the row's payload would change, but for its counters. Empty where the row is new or goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// For `refuse`, what the API server and the operator have against the manifest, as `validate` tells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingLine>,
 }
 
 /// What a sync would do, and how many resources it would leave as they are.
@@ -256,9 +263,11 @@ fn blank(action: Action, kind: &Kind, key: &str) -> Change {
         from: None,
         file: None,
         line: None,
+        column: None,
         reason: None,
         error: None,
         note: None,
         fields: Vec::new(),
+        findings: Vec::new(),
     }
 }

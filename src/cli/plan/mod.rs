@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::args::PlanArgs;
+use super::finding::{self, FindingLine};
 use super::sync::line::SyncResult;
 use super::sync::observe::ChannelObserver;
 use super::sync::{self, EVENT_BUFFER, OWNER, Tally};
@@ -23,10 +24,10 @@ use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_si
 use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
+use crate::directory::{self, Directory, Heard, Known};
 use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
-use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::Reader;
 use crate::source::{Scope, SourceEvent};
 use crate::store::LedgerStore as _;
@@ -35,6 +36,7 @@ use crate::store::dry_run::DryRunStore;
 use crate::store::open::{StoreUrl, open_read_only};
 use crate::store::sealing::Codec;
 use crate::telemetry::Terminal;
+use crate::validate::rule::Severity;
 
 use changes::{Account, Change, Changes};
 use report::{Plan, Problem, Summary};
@@ -138,7 +140,7 @@ async fn run_dry(
 fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> Source {
     let (tell, events) = mpsc::channel(EVENT_BUFFER);
     let (tell_heard, heard) = mpsc::unbounded_channel();
-    let directory = Directory::new(registry, args.paths.clone(), args.prune, tell, tell_heard);
+    let directory = Directory::new(registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let (known, target) = (directory.known(), directory.target());
     let stop = stop.clone();
     Source {
@@ -162,17 +164,13 @@ impl DryRun {
         let mut results: Vec<_> = tally.results.drain().collect();
         let all: Vec<_> = match &files {
             Some((_, known)) => known.in_order(),
-            None => listing.resources.into_iter().map(|id| (id, true)).collect(),
+            None => listing.resources,
         };
         let resources = all.len();
-        if files.is_some() {
-            // told as problems
-            results.retain(|(_, result)| !result.is_unreadable());
-        }
         let told: HashSet<_> = results.iter().map(|(id, _)| id.clone()).collect();
         // the reconciler asks the store about what it does not know already
-        let untouched = all.into_iter().filter(|(id, readable)| *readable && !told.contains(id));
-        results.extend(untouched.map(|(id, _)| (id, SyncResult::unchanged())));
+        let untouched = all.into_iter().filter(|id| !told.contains(id));
+        results.extend(untouched.map(|id| (id, SyncResult::unchanged())));
         results.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (id, result) in &mut results {
             if let Some((_, known)) = &files
@@ -185,6 +183,10 @@ impl DryRun {
                 result.error = result.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
+        let of_files =
+            files.iter().flat_map(|(_, known)| known.in_order().into_iter().flat_map(|id| known.findings(&id)));
+        let warnings = of_files.filter(|finding| finding.severity == Severity::Warning);
+        let warnings = warnings.map(|finding| FindingLine::from(&finding)).collect();
         let Changes { all, unchanged, suspended } = account.settle(results, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
@@ -207,15 +209,21 @@ impl DryRun {
             skipped: tally.listed.foreign,
             incomplete: tally.listed.incomplete && prunes,
         };
-        Plan { store, owner, changes, problems, summary }
+        Plan { store, owner, changes, problems, warnings, summary }
     }
 }
 
 /// With the place of the manifest.
 fn placed(reader: &Reader, known: &Known, id: &ResourceId, change: Change) -> Change {
     let Some(place) = known.place(id) else { return change };
-    let line = change.error.as_ref().map_or(place.line, |text| reader.locate(&place, text).0);
-    Change { file: Some(place.file.display().to_string()), line: Some(line), ..change }
+    let change = Change { file: Some(place.file.display().to_string()), line: Some(place.line), ..change };
+    let Some(text) = &change.error else { return change };
+    let findings: Vec<_> = known.findings(id).iter().map(FindingLine::from).filter(FindingLine::is_error).collect();
+    let (line, column) = match finding::blamed(&findings, text) {
+        Some(blamed) => (blamed.line, blamed.column),
+        None => (Some(reader.locate(&place, text).0), None),
+    };
+    Change { line, column, findings, ..change }
 }
 
 fn problem(error: crate::source::manifest::ManifestError) -> Problem {

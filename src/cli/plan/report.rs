@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::changes::{Action, Change};
 use super::fields::Field;
 use crate::cli::args::PlanFormat;
+use crate::cli::finding::FindingLine;
 use crate::cli::{CommandStatus, output};
 
 /// Characters of a value in a table, at most.
@@ -28,6 +29,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What could not be read, and is not planned.
     pub problems: Vec<Problem>,
+    /// What is dropped of manifests that are taken, with `--field-validation=warn`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FindingLine>,
     pub summary: Summary,
 }
 
@@ -104,8 +108,10 @@ impl Plan {
     }
 
     fn tell_errors(&self) {
+        self.warnings.iter().for_each(FindingLine::tell);
         for change in &self.changes {
-            if let Some(error) = &change.error {
+            change.findings.iter().for_each(FindingLine::tell);
+            if let Some(error) = change.error.as_ref().filter(|_| change.findings.is_empty()) {
                 let place = place(change.file.as_deref(), change.line, None);
                 let key = output::plain(&change.key);
                 output::note(&format!("error: {place}{} {key}: {error}", change.kind));

@@ -7,9 +7,9 @@ use super::observe::ReconcilerEvent;
 use super::report::{Tally, tell_lines, tell_problem};
 use super::{ReportFormat, Say, Session};
 use crate::cli::{CliError, CommandStatus, output};
+use crate::directory::Heard;
 use crate::reconciler::ReconcilerError;
 use crate::resource::ResourceId;
-use crate::source::directory::Heard;
 
 /// Tells what happens until the reconciler ends.
 pub struct Follow<'s> {
@@ -85,8 +85,7 @@ impl<'s> Follow<'s> {
                 }
                 let left: Vec<_> = items.iter().filter_map(|item| LeftRow::of(kind, item)).collect();
                 let results = items.into_iter().filter_map(|item| {
-                    let result = SyncResult::of(item.result)
-                        .filter(|result| result.word != SyncAction::Unchanged && !result.is_unreadable())?;
+                    let result = SyncResult::of(item.result).filter(|result| result.word != SyncAction::Unchanged)?;
                     Some((ResourceId { kind, object: item.object }, result))
                 });
                 let mut lines = line::lines(self.session, results.collect()).await?;

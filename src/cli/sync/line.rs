@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Session;
+use crate::cli::finding::{self, FindingLine};
 use crate::cli::{CliError, output};
+use crate::directory::Known;
 use crate::plan::{AbandonedRow, ItemResult, Write};
 use crate::reconciler::state::BatchItem;
 use crate::registry::Kind;
@@ -94,8 +96,10 @@ impl LeftRow {
             moved_from: None,
             file: None,
             line: None,
+            column: None,
             note: Some(HAS_LEFT),
             error: None,
+            findings: Vec::new(),
         }
     }
 }
@@ -145,11 +149,6 @@ impl SyncResult {
         })
     }
 
-    /// Whether its manifest cannot be read: files tell that with its place.
-    pub fn is_unreadable(&self) -> bool {
-        self.failure.as_ref().is_some_and(|(reason, _)| *reason == Reason::Invalid)
-    }
-
     /// What is told of a resource that went through the store twice: a second look that changed nothing does not
     /// hide the first.
     pub fn then(self, next: Self) -> Self {
@@ -176,9 +175,14 @@ pub struct Line {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What the API server and the operator say of the manifest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingLine>,
 }
 
 impl Line {
@@ -215,6 +219,13 @@ pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResul
         let key = key_of(session, &id, &result);
         let state = rows.get(&id.kind).and_then(|rows| rows.get(&key)).filter(|_| result.word < SyncAction::Refused);
         let place = session.known.place(&id);
+        let findings = findings(&session.known, &id, &result);
+        let blamed = result.error.as_ref().and_then(|text| finding::blamed(&findings, text));
+        let (at, column) = match (&place, blamed, &result.error) {
+            (_, Some(blamed), _) => (blamed.line, blamed.column),
+            (Some(place), None, Some(text)) => (Some(session.reader.locate(place, text).0), None),
+            (place, None, _) => (place.as_ref().map(|place| place.line), None),
+        };
         Line {
             result: result.word,
             kind: session.registry.kind(id.kind).names.kind.clone(),
@@ -222,16 +233,21 @@ pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResul
             phase: state.map(|(_, phase)| phase.clone()),
             moved_from: result.moved_from,
             file: place.as_ref().map(|place| place.file.display().to_string()),
-            line: place.as_ref().map(|place| match &result.error {
-                Some(text) => session.reader.locate(place, text).0,
-                None => place.line,
-            }),
+            line: at,
+            column,
             note: None,
             error: result.error,
+            findings,
             key,
         }
     };
     Ok(results.into_iter().map(line).collect())
+}
+
+/// What is said of a resource's manifest: warnings, and errors where it is refused for them.
+pub fn findings(known: &Known, id: &ResourceId, result: &SyncResult) -> Vec<FindingLine> {
+    let lines = known.findings(id).iter().map(FindingLine::from).collect::<Vec<_>>();
+    lines.into_iter().filter(|line| result.word == SyncAction::Refused || !line.is_error()).collect()
 }
 
 /// The key of the row; for what was refused, the resource itself.

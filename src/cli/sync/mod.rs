@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::args::{ReportFormat, SyncArgs};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
+use crate::directory::{self, Directory, Heard, Known};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
-use crate::source::directory::{self, Directory, Heard, Known};
 use crate::source::manifest::{Reader, STDIN};
 use crate::store::Store;
 use crate::store::open::open;
@@ -73,7 +73,7 @@ pub async fn run(
     let (tell, events) = mpsc::channel(EVENT_BUFFER);
     let (tell_heard, heard) = mpsc::unbounded_channel();
     let (tell_noted, noted) = mpsc::unbounded_channel();
-    let directory = Directory::new(&registry, args.paths.clone(), args.prune, tell, tell_heard);
+    let directory = Directory::new(&registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let session = Session {
         reader: Reader::new(Arc::clone(&registry)),
         known: directory.known(),

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 use super::line::{self, LeftRow, Line, SyncAction, SyncResult};
 use super::observe::ReconcilerEvent;
 use super::{ReportFormat, Say, Session};
+use crate::cli::finding::FindingLine;
 use crate::cli::{CliError, CommandStatus, output};
+use crate::directory::{Heard, Listed};
 use crate::plan::AbandonedRow;
 use crate::resource::ResourceId;
-use crate::source::directory::{Heard, Listed};
 use crate::source::manifest::ManifestError;
 
 /// Unchanged resources are named one by one up to this many.
@@ -55,13 +56,8 @@ impl Tally {
 
     /// Prints the resources in the order of their manifests, those that went, what is wrong, and the sum.
     pub(super) async fn report(mut self, session: &Session) -> Result<CommandStatus, CliError> {
-        self.results.retain(|_, result| !result.is_unreadable());
         let mut results = Vec::new();
-        for (id, readable) in session.known.in_order() {
-            // what cannot be read is told as a problem, not as a resource
-            if !readable && !self.results.contains_key(&id) {
-                continue;
-            }
+        for id in session.known.in_order() {
             let result = self.results.remove(&id).unwrap_or_else(SyncResult::unchanged);
             results.push((id, result));
         }
@@ -88,7 +84,8 @@ impl Tally {
         let clear = warns_of_clear_text(session, &results);
         let unchanged = counts.get(&SyncAction::Unchanged).copied().unwrap_or(0);
         if session.say != Say::All && session.format == ReportFormat::Text && unchanged > FEW {
-            results.retain(|(_, result)| result.word != SyncAction::Unchanged);
+            let warned = |id: &ResourceId, result: &SyncResult| !line::findings(&session.known, id, result).is_empty();
+            results.retain(|(id, result)| result.word != SyncAction::Unchanged || warned(id, result));
         }
         if session.say == Say::Errors {
             results.retain(|(_, result)| result.word == SyncAction::Refused);
@@ -135,7 +132,11 @@ pub fn tell_lines(session: &Session, lines: &[Line]) -> Result<(), CliError> {
         output::text(&text)?;
     }
     for line in lines {
-        let Some(error) = &line.error else { continue };
+        let told = line.findings.iter().filter(|finding| session.say != Say::Errors || finding.is_error());
+        told.for_each(FindingLine::tell);
+        let Some(error) = line.error.as_ref().filter(|_| !line.findings.iter().any(FindingLine::is_error)) else {
+            continue;
+        };
         let place = match (&line.file, line.line) {
             (Some(file), Some(number)) => format!("{file}:{number}: "),
             _ => String::new(),
@@ -153,6 +154,9 @@ pub fn tell_problem(session: &Session, problem: &ManifestError) -> Result<(), Cl
         object.insert("file".to_owned(), json!(problem.file.display().to_string()));
         if problem.line > 0 {
             object.insert("line".to_owned(), json!(problem.line));
+        }
+        if problem.column > 0 {
+            object.insert("column".to_owned(), json!(problem.column));
         }
         object.insert("error".to_owned(), json!(problem.text));
         return Ok(output::json_line(&Value::Object(object))?);

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Report, count, finish, plain_name, whole_text};
+use super::{Report, count, finish, whole_text};
+use crate::cli::finding::plain_name;
 use crate::validate::finding::Finding;
 use crate::validate::run::Summary;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Report, finish, plain_name};
+use super::{Report, finish};
+use crate::cli::finding::FindingLine;
 use crate::validate::finding::Finding;
 use crate::validate::run::Summary;
 
@@ -21,28 +22,7 @@ impl<W: Write> Json<W> {
 }
 
 fn described(finding: &Finding) -> Value {
-    let mut value = json!({
-        "rule": finding.rule.id,
-        "severity": finding.severity,
-        "stage": finding.rule.stage,
-        "file": plain_name(&finding.file),
-        "message": finding.text,
-        "helpUri": finding.rule.help(),
-    });
-    for (name, number) in [("line", finding.line), ("column", finding.column), ("endColumn", finding.end_column)] {
-        if number > 0 {
-            value[name] = number.into();
-        }
-    }
-    for (name, text) in [("object", &finding.object), ("help", &finding.help), ("note", &finding.note)] {
-        if let Some(text) = text {
-            value[name] = text.as_str().into();
-        }
-    }
-    if !finding.path.is_empty() {
-        value["path"] = finding.path.as_str().into();
-    }
-    value
+    serde_json::to_value(FindingLine::from(finding)).unwrap_or_default()
 }
 
 impl<W: Write> Report for Json<W> {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Report, finish, plain_name, whole_text};
+use super::{Report, finish, whole_text};
+use crate::cli::finding::plain_name;
 use crate::validate::finding::Finding;
 use crate::validate::rule::Severity;
 use crate::validate::run::Summary;

@@ -7,15 +7,14 @@ mod sarif;
 mod text;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{FindingFormat, UnknownFields, ValidateArgs};
+use super::args::{FindingFormat, ValidateArgs};
 use super::{CliError, CommandStatus, output};
 use crate::registry::Registry;
 use crate::source::manifest::file_name;
 use crate::telemetry::Terminal;
-use crate::validate::FieldValidation;
 use crate::validate::file::{Settings, Validator};
 use crate::validate::finding::Finding;
 use crate::validate::rule::{self, RULES, Rule};
@@ -35,12 +34,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
         list_rules(args.output)?;
         return Ok(CommandStatus::Success);
     }
-    let fields = match args.field_validation {
-        UnknownFields::Strict => FieldValidation::Strict,
-        UnknownFields::Warn => FieldValidation::Warn,
-        UnknownFields::Ignore => FieldValidation::Ignore,
-    };
-    let settings = Settings { fields, strict: args.strict, closed: args.closed, ignore };
+    let settings = Settings { fields: args.fields.get(), strict: args.strict, closed: args.closed, ignore };
     let validator = Validator::new(registry, settings);
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -98,15 +92,6 @@ fn list_rules(format: FindingFormat) -> io::Result<()> {
         value
     };
     output::json(&RULES.iter().map(described).collect::<Vec<_>>())
-}
-
-/// A path as programs are told it: those that show findings beside a change know files by paths without `.` segments.
-fn plain_name(file: &Path) -> String {
-    file_name(&plain(file))
-}
-
-fn plain(file: &Path) -> PathBuf {
-    file.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// `24 objects`, `1 object`.

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Report, finish, plain};
+use super::{Report, finish};
+use crate::cli::finding::plain;
 use crate::source::manifest::STDIN;
 use crate::validate::finding::Finding;
 use crate::validate::rule::{RULES, Rule, Severity};

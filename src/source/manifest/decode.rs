@@ -1,5 +1,5 @@
 //! The text of one document as JSON values, read as kubectl reads it: YAML 1.1 scalars, merge keys; JSON keeps its
-//! numbers. A key that is given twice is an error in both.
+//! numbers. A key that is given twice is an error in both, or its last value counts.
 
 use std::fmt;
 use std::ops::Range;
@@ -54,10 +54,20 @@ pub struct Fault {
 
 /// The values of a document: one in YAML, any number one behind the other in JSON.
 pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
+    decode_with::<false>(text)
+}
+
+/// As [`decode`], but of a key that is given twice the last value counts, as with kubectl.
+pub fn decode_last(text: &str) -> Result<Vec<Decoded>, Fault> {
+    decode_with::<true>(text)
+}
+
+fn decode_with<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
+    let whole = whole::<LAST_WINS>;
     if !text.trim_start().starts_with('{') {
         return whole(text);
     }
-    match json(text) {
+    match json::<LAST_WINS>(text) {
         Err(fault) if fault.trouble == Trouble::Syntax => match whole(text) {
             // a flow mapping, which kubectl tries next as well
             Ok(values) => Ok(values),
@@ -68,8 +78,8 @@ pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
     }
 }
 
-fn whole(text: &str) -> Result<Vec<Decoded>, Fault> {
-    Ok(vec![Decoded { line: 0, column: 0, span: 0..text.len(), value: yaml(text)? }])
+fn whole<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
+    Ok(vec![Decoded { line: 0, column: 0, span: 0..text.len(), value: yaml::<LAST_WINS>(text)? }])
 }
 
 /// A key as it is read, given whether it is plain.
@@ -90,9 +100,9 @@ fn looks_like_json(text: &str) -> bool {
     inner.starts_with('"') || inner.starts_with('}')
 }
 
-fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
+fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
     let mut values = Vec::new();
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonValue>();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonValue<LAST_WINS>>();
     let (mut start, mut line) = (0, 0);
     loop {
         let before = start;
@@ -120,8 +130,12 @@ fn json(text: &str) -> Result<Vec<Decoded>, Fault> {
     }
 }
 
-fn yaml(text: &str) -> Result<Value, Fault> {
-    let read = serde_saphyr::from_str_with_options::<YamlValue>(text, options(text.len()));
+fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, Fault> {
+    let mut options = options(text.len());
+    if LAST_WINS {
+        options.duplicate_keys = DuplicateKeyPolicy::LastWins;
+    }
+    let read = serde_saphyr::from_str_with_options::<YamlValue<LAST_WINS>>(text, options);
     read.map(|YamlValue(value)| value).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
         let reason = error.without_snippet().to_string();
@@ -197,26 +211,28 @@ fn options(bytes: usize) -> Options {
 }
 
 /// A value as JSON has it: no object has a key twice, numbers stay as they were written.
-struct JsonValue(Value);
+struct JsonValue<const LAST_WINS: bool>(Value);
 
-impl<'de> Deserialize<'de> for JsonValue {
+impl<'de, const LAST_WINS: bool> Deserialize<'de> for JsonValue<LAST_WINS> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { whole_numbers: false }.deserialize(deserializer).map(Self)
+        Seed { whole_numbers: false, last_wins: LAST_WINS }.deserialize(deserializer).map(Self)
     }
 }
 
 /// A value as kubectl hands it on from YAML: `1.0` and `1e3` are whole numbers.
-struct YamlValue(Value);
+struct YamlValue<const LAST_WINS: bool>(Value);
 
-impl<'de> Deserialize<'de> for YamlValue {
+impl<'de, const LAST_WINS: bool> Deserialize<'de> for YamlValue<LAST_WINS> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { whole_numbers: true }.deserialize(deserializer).map(Self)
+        Seed { whole_numbers: true, last_wins: LAST_WINS }.deserialize(deserializer).map(Self)
     }
 }
 
 #[derive(Clone, Copy)]
 struct Seed {
     whole_numbers: bool,
+    /// Else a key that is given twice is an error.
+    last_wins: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Seed {
@@ -287,7 +303,7 @@ impl<'de> Visitor<'de> for Seed {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key_seed(Key)? {
-            if map.contains_key(&key) {
+            if !self.last_wins && map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
             }
             let value = entries.next_value_seed(self)?;
@@ -450,6 +466,15 @@ mod tests {
         let places: Vec<_> = values.iter().map(|one| (one.line, one.column, one.span.clone())).collect();
         assert_eq!(places, [(0, 0, 0..8), (2, 0, 10..18), (2, 9, 19..27)]);
         assert_eq!(one("{a: 1, b: yes}"), json!({"a": 1, "b": true}));
+    }
+
+    #[test]
+    fn the_last_of_a_key_counts_where_that_is_asked_for() {
+        for text in ["a: 1\nb: {c: 1, c: 2}\na: 3\n", "{\"a\": 1, \"b\": {\"c\": 1, \"c\": 2}, \"a\": 3}"] {
+            assert_eq!(fault(text).trouble, Trouble::DuplicateKey);
+            assert_eq!(decode_last(text).unwrap()[0].value, json!({"a": 3, "b": {"c": 2}}));
+        }
+        assert_eq!(decode_last("on: 1\nyes: 2\n").unwrap()[0].value, json!({"true": 2}));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::registry::Registry;
-use crate::resource::{Resource, ResourceId};
+use crate::resource::Resource;
 use documents::{Document, Documents};
 use locate::Last;
 pub use object::{misnamed, uid};
@@ -62,12 +62,6 @@ impl Place {
         let before = if line == 1 { self.column - 1 } else { 0 };
         (self.document + line - 1, column + before)
     }
-
-    /// Where an error stands; good for telling, not for looking anything up.
-    #[must_use]
-    pub fn of_error(error: &ManifestError) -> Self {
-        Self { file: Arc::clone(&error.file), line: error.line, document: error.line, column: 1, items: Box::default() }
-    }
 }
 
 impl fmt::Display for Place {
@@ -100,23 +94,19 @@ pub struct ManifestError {
     pub text: String,
     /// The line in question with a caret below it; left out where it may hold a secret.
     pub snippet: Option<String>,
-    /// The resource that is meant, where that much can be read.
-    pub id: Option<ResourceId>,
-    /// What is to become of its row, where that can be read.
-    pub policy: Option<String>,
 }
 
 impl ManifestError {
     /// A file as a whole.
     #[must_use]
     pub fn of_file(file: &Path, text: String) -> Self {
-        Self { file: file.into(), line: 0, column: 0, text, snippet: None, id: None, policy: None }
+        Self { file: file.into(), line: 0, column: 0, text, snippet: None }
     }
 
     /// A manifest that can be read but not taken.
     #[must_use]
-    pub fn at(place: &Place, id: Option<ResourceId>, text: String) -> Self {
-        Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None, id, policy: None }
+    pub fn at(place: &Place, text: String) -> Self {
+        Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None }
     }
 }
 
@@ -178,6 +168,9 @@ pub struct Reader {
     registry: Arc<Registry>,
     /// Kinds whose manifests hold secrets, lower case.
     sensitive: Vec<String>,
+    /// Of a key that is given twice the last value counts, once the second has been told; else nothing of the document
+    /// does.
+    last_key_wins: bool,
     /// The file in which something was located last: errors come one behind the other.
     located: Arc<Mutex<Option<locate::Documents>>>,
 }
@@ -187,7 +180,14 @@ impl Reader {
     pub fn new(registry: Arc<Registry>) -> Self {
         let sensitive = registry.kinds().iter().filter(|kind| kind.sensitive);
         let sensitive = sensitive.map(|kind| kind.names.kind.to_lowercase()).collect();
-        Self { registry, sensitive, located: Arc::default() }
+        Self { registry, sensitive, last_key_wins: false, located: Arc::default() }
+    }
+
+    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then the
+    /// objects, in which the last value counts.
+    #[must_use]
+    pub fn with_last_key(self) -> Self {
+        Self { last_key_wins: true, ..self }
     }
 
     #[must_use]
@@ -252,21 +252,32 @@ impl Reader {
             column,
             text,
             snippet,
-            id: None,
-            policy: None,
         };
         if let Some((line, why)) = document.unusable {
             let trouble = if why == documents::TOO_LARGE { Trouble::TooLarge } else { Trouble::NotText };
             let error = broken(line, 0, format!("unable to read the document: {why}"), None);
             return tell(Part::Trouble(trouble, error, ""));
         }
+        let told = |fault: decode::Fault, text: String, tell: &mut dyn FnMut(Part<'_>) -> bool| {
+            let snippet = self.snippet(document, fault.line, fault.column);
+            let error = broken(document.line + fault.line - 1, fault.column, text, snippet);
+            tell(Part::Trouble(fault.trouble, error, &document.text))
+        };
         let values = match decode::decode(&document.text) {
+            Err(fault) if fault.trouble == Trouble::DuplicateKey && self.last_key_wins => {
+                let text = fault.text.clone();
+                if !told(fault, text, tell) {
+                    return false;
+                }
+                decode::decode_last(&document.text)
+            }
+            read => read,
+        };
+        let values = match values {
             Ok(values) => values,
             Err(fault) => {
                 let text = format!("unable to read the document: {}", fault.text);
-                let snippet = self.snippet(document, fault.line, fault.column);
-                let error = broken(document.line + fault.line - 1, fault.column, text, snippet);
-                return tell(Part::Trouble(fault.trouble, error, &document.text));
+                return told(fault, text, tell);
             }
         };
         for decoded in values {

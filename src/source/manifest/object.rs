@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::locate::{Last, Step, find};
 use super::{Entry, Found, Manifest, ManifestError};
-use crate::desired::DELETION_POLICY;
 use crate::kube_schema::json_type_name;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -45,8 +44,7 @@ pub fn read(registry: &Registry, entry: Entry<'_>, last: &mut Last) -> Found {
         Ok(Some(resource)) => Found::Manifest(Manifest { place, resource }),
         Ok(None) => Found::Foreign,
         Err(refusal) => {
-            let mut error = ManifestError::at(&place, refusal.id, refusal.text);
-            error.policy = refusal.policy;
+            let mut error = ManifestError::at(&place, refusal.text);
             if let Some((line, column)) = find(&last.of(&place, text), &place, &refusal.way) {
                 (error.line, error.column) = (line, column);
             }
@@ -58,8 +56,6 @@ pub fn read(registry: &Registry, entry: Entry<'_>, last: &mut Last) -> Found {
 struct Refusal {
     way: Vec<Step>,
     text: String,
-    id: Option<ResourceId>,
-    policy: Option<String>,
 }
 
 /// Stable, so that a manifest that comes back, or cannot be read for a while, is the same resource.
@@ -69,12 +65,7 @@ pub fn uid(object: &ObjectName) -> Box<str> {
 }
 
 fn refuse(way: &[&str], text: impl Into<String>) -> Refusal {
-    Refusal {
-        way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(),
-        text: text.into(),
-        id: None,
-        policy: None,
-    }
+    Refusal { way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(), text: text.into() }
 }
 
 /// `None` for an object that is none of ours.
@@ -101,10 +92,7 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
     let namespace = text_of(&mut metadata, "namespace")?;
     let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
     let id = ResourceId { kind, object: ObjectName::new(namespace, name) };
-    let policy = metadata.get("annotations").and_then(|all| all.get(DELETION_POLICY)?.as_str()).map(str::to_owned);
-    let mut strings = |field| {
-        strings_of(&mut metadata, field).map_err(|refusal| Refusal { policy: policy.clone(), ..known(refusal, &id) })
-    };
+    let mut strings = |field| strings_of(&mut metadata, field);
     let (labels, annotations) = (strings("labels")?, strings("annotations")?);
     Ok(Some(Box::new(Resource {
         uid: uid(&id.object),
@@ -120,11 +108,6 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
         spec: object.remove("spec").unwrap_or(Value::Null),
         status: Value::Null,
     })))
-}
-
-fn known(mut refusal: Refusal, id: &ResourceId) -> Refusal {
-    refusal.id = Some(id.clone()).filter(|id| !id.object.name.is_empty());
-    refusal
 }
 
 fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o str, Refusal> {

@@ -10,7 +10,7 @@ use super::documents::Documents;
 use super::{ManifestError, STDIN, decode};
 
 /// Every object of a file, or of standard input for `-`; those of lists one by one.
-pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, Box<ManifestError>> {
+pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, ManifestError> {
     if **file == *Path::new(STDIN) {
         return read(file, std::io::stdin().lock());
     }
@@ -20,10 +20,10 @@ pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, Box<ManifestError>> {
     }
 }
 
-fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, Box<ManifestError>> {
+fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, ManifestError> {
     let broken = |line: usize, column: usize, why: &str| {
         let text = format!("unable to read the document: {why}");
-        Box::new(ManifestError { line, column, ..ManifestError::of_file(file, text) })
+        ManifestError { line, column, ..ManifestError::of_file(file, text) }
     };
     let mut all = Vec::new();
     for document in Documents::new(input) {
@@ -45,6 +45,6 @@ fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, Box<Manifes
     Ok(all)
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> Box<ManifestError> {
-    Box::new(ManifestError::of_file(file, format!("unable to read: {error}")))
+fn unreadable(file: &Path, error: &std::io::Error) -> ManifestError {
+    ManifestError::of_file(file, format!("unable to read: {error}"))
 }

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::merged::Entry;
-use super::unreadable;
+use super::reading::read_file;
 use crate::resource::{Resource, ResourceId};
-use crate::source::manifest::{Found, Place, Reader};
+use crate::source::manifest::Place;
 use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
+use crate::validate::admission::Admission;
+use crate::validate::finding::Finding;
 
 /// The resources as they were last read, without their bodies. Shared.
 #[derive(Clone, Debug)]
@@ -64,26 +66,33 @@ impl Known {
         elsewhere.map_or_else(|| id.object.to_string(), str::to_owned)
     }
 
-    /// All resources in the order in which they were read, and whether they can be read at all.
+    /// What the API server and the operator say of a resource, by its place in the file.
     #[must_use]
-    pub fn in_order(&self) -> Vec<(ResourceId, bool)> {
+    pub fn findings(&self, id: &ResourceId) -> Vec<Finding> {
+        let inner = self.lock();
+        inner.entries.get(id).and_then(|entry| entry.findings.as_deref()).map(<[_]>::to_vec).unwrap_or_default()
+    }
+
+    /// All resources in the order in which they were read.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<ResourceId> {
         let inner = self.lock();
         let mut all: Vec<_> = inner.entries.iter().collect();
         all.sort_unstable_by_key(|(_, entry)| entry.order);
-        all.into_iter().map(|(id, entry)| (id.clone(), entry.digest != 0)).collect()
+        all.into_iter().map(|(id, _)| id.clone()).collect()
     }
 }
 
 /// The way back to the files: there is nobody to tell, and a file can be read again.
 #[derive(Clone, Debug)]
 pub struct DirectoryTarget {
-    reader: Reader,
+    admission: Arc<Admission>,
     known: Known,
 }
 
 impl DirectoryTarget {
-    pub(super) fn new(reader: Reader, known: Known) -> Self {
-        Self { reader, known }
+    pub(super) fn new(admission: Arc<Admission>, known: Known) -> Self {
+        Self { admission, known }
     }
 }
 
@@ -107,15 +116,11 @@ impl ResourceClient for DirectoryTarget {
                 }
             }
         };
-        let (reader, wanted) = (self.reader.clone(), id.clone());
+        let (admission, wanted) = (Arc::clone(&self.admission), id.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let mut resource = None;
-            reader.read_file(&place.file, &mut |found| {
-                resource = match found {
-                    Found::Manifest(manifest) if manifest.resource.id == wanted => Some(*manifest.resource),
-                    Found::Error(error) if error.id.as_ref() == Some(&wanted) => Some(unreadable(&wanted, &error)),
-                    _ => None,
-                };
+            read_file(&admission, &place.file, &mut |_, found| {
+                resource = found.filter(|found| found.id == wanted).map(|found| *found);
                 resource.is_none()
             });
             resource

@@ -1,9 +1,11 @@
 //! Manifests in files and folders as a source: the same reconciler with no cluster.
 //!
-//! A resource is there when a manifest names it, valid or not. While anything cannot be read, nothing counts as
-//! gone, since what cannot be read may be what is missing.
+//! The directory is an API server without a server: what a cluster would refuse is refused here, with the same text
+//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot be
+//! read, nothing counts as gone, since what cannot be read may be what is missing.
 
 mod merged;
+mod reading;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -14,12 +16,16 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::manifest::{Found, ManifestError, Reader, STDIN, files};
-use super::{Scope, SourceEvent};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::manifest::{ManifestError, STDIN, files};
+use crate::source::{Scope, SourceEvent};
+use crate::validate::FieldValidation;
+use crate::validate::admission::Admission;
+use crate::validate::parallel::in_order;
 
 use merged::{Entry, Item, Merged};
+use reading::{read_file, read_whole};
 pub use target::{DirectoryTarget, Known};
 
 /// Between two looks at the files.
@@ -27,6 +33,9 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// A file changed this recently may change again within the resolution of its time stamp: it is read once more.
 const UNSETTLED: Duration = Duration::from_secs(2);
+
+/// Bytes of a file from which on it is not read beside others, but object by object: its resources would all be held.
+const LARGE: u64 = 1 << 20;
 
 /// What was found, for the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +70,7 @@ pub fn scopes(registry: &Registry) -> Vec<(KindIndex, Scope)> {
 /// Manifests below some paths.
 #[derive(Debug)]
 pub struct Directory {
-    reader: Reader,
+    admission: Arc<Admission>,
     kinds: Vec<KindIndex>,
     paths: Vec<PathBuf>,
     prune: bool,
@@ -80,6 +89,12 @@ struct Seen {
     items: Vec<Item>,
 }
 
+/// A file, read beside others; not yet, where it is large or comes but once.
+struct Read {
+    stamp: Option<Stamp>,
+    whole: Option<Vec<(Item, Option<Box<Resource>>)>>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: SystemTime,
@@ -92,12 +107,13 @@ impl Directory {
     pub fn new(
         registry: &Arc<Registry>,
         paths: Vec<PathBuf>,
+        fields: FieldValidation,
         prune: bool,
         tell: mpsc::Sender<SourceEvent>,
         heard: mpsc::UnboundedSender<Heard>,
     ) -> Self {
         Self {
-            reader: Reader::new(Arc::clone(registry)),
+            admission: Arc::new(Admission::new(Arc::clone(registry), fields)),
             kinds: registry.kinds().iter().map(|kind| kind.index).collect(),
             paths,
             prune,
@@ -119,7 +135,7 @@ impl Directory {
     /// The way back: acknowledgements go nowhere, a fresh look reads the file.
     #[must_use]
     pub fn target(&self) -> DirectoryTarget {
-        DirectoryTarget::new(self.reader.clone(), self.known.clone())
+        DirectoryTarget::new(Arc::clone(&self.admission), self.known.clone())
     }
 
     /// Follows the files until `stop`, after [`Self::list`]. Nothing of it happens on the caller's thread.
@@ -140,34 +156,47 @@ impl Directory {
         }
     }
 
-    /// Reads everything and tells it as the list of every kind. Blocks.
+    /// Reads everything, on all cores, and tells it in order as the list of every kind. Blocks.
     pub fn list(&mut self) -> Result<(), Unheard> {
         self.kinds
             .iter()
             .try_for_each(|kind| self.send(SourceEvent::ListStarted { kind: *kind, scope: Scope::All }))?;
         let mut merged = Merged::default();
         let mut seen = HashMap::new();
-        for file in self.walk(&mut merged) {
-            let stamp = stamp_of(&file);
+        let files = self.walk(&mut merged);
+        let mut take = |file: Arc<Path>, found: Read| {
             let mut items = Vec::new();
             let mut result = Ok(());
-            let (tell, reader) = (&self.tell, &self.reader);
-            reader.read_file(&file, &mut |found| {
-                let item = Item::of(reader.registry(), &found);
+            let mut each = |item: Item, resource: Option<Box<Resource>>| {
                 let first = merged.add(&item);
                 items.push(item);
-                result = match found {
-                    Found::Manifest(manifest) if first => send(tell, SourceEvent::Listed(manifest.resource)),
-                    Found::Error(error) if first => match &error.id {
-                        Some(id) => send(tell, SourceEvent::Listed(Box::new(unreadable(id, &error)))),
-                        None => Ok(()),
-                    },
-                    _ => Ok(()),
-                };
+                if let Some(resource) = resource.filter(|_| first) {
+                    result = send(&self.tell, SourceEvent::Listed(resource));
+                }
                 result.is_ok()
-            });
-            result?;
-            seen.insert(file, Seen { stamp, items });
+            };
+            match found.whole {
+                Some(whole) => drop(whole.into_iter().all(|(item, resource)| each(item, resource))),
+                None => read_file(&self.admission, &file, &mut each),
+            }
+            seen.insert(file, Seen { stamp: found.stamp, items });
+            result
+        };
+        let read = |file: Arc<Path>| {
+            let stamp = stamp_of(&file);
+            let small = file.metadata().is_ok_and(|found| found.is_file() && found.len() < LARGE);
+            let whole = small.then(|| read_whole(&self.admission, &file));
+            (file, Read { stamp, whole })
+        };
+        let mut told = 0;
+        in_order(|tell| files.iter().cloned().for_each(tell), read, &mut |(file, found)| {
+            told += 1;
+            take(file, found)
+        })?;
+        // the system gave no thread
+        for file in files.iter().skip(told) {
+            let stamp = stamp_of(file);
+            take(Arc::clone(file), Read { stamp, whole: None })?;
         }
         self.files = seen;
         if merged.incomplete {
@@ -190,8 +219,8 @@ impl Directory {
             let found = before.unwrap_or_else(|| {
                 same = false;
                 let mut items = Vec::new();
-                self.reader.read_file(&file, &mut |found| {
-                    items.push(Item::of(self.reader.registry(), &found));
+                read_file(&self.admission, &file, &mut |item, _| {
+                    items.push(item);
                     true
                 });
                 Seen { stamp, items }
@@ -225,16 +254,11 @@ impl Directory {
                 by_file.entry(&entry.place.file).or_default().insert(id);
             }
         }
-        for (id, error) in merged.unreadable.iter().filter(|(id, _)| changed.contains(id)) {
-            self.send(SourceEvent::Changed(Box::new(unreadable(id, error))))?;
-        }
         for (file, mut ids) in by_file {
             let mut result = Ok(());
-            self.reader.read_file(file, &mut |found| {
-                if let Found::Manifest(manifest) = found
-                    && ids.remove(&manifest.resource.id)
-                {
-                    result = send(&self.tell, SourceEvent::Changed(manifest.resource));
+            read_file(&self.admission, file, &mut |_, resource| {
+                if let Some(resource) = resource.filter(|resource| ids.remove(&resource.id)) {
+                    result = send(&self.tell, SourceEvent::Changed(resource));
                 }
                 result.is_ok()
             });
@@ -257,7 +281,7 @@ impl Directory {
             Ok(file) if real.insert(file.canonicalize().unwrap_or_else(|_| file.to_path_buf())) => found.push(file),
             Ok(_) => {}
             Err(error) => {
-                merged.add(&Item::Error(error));
+                merged.add(&Item::Errors(vec![error]));
             }
         });
         found
@@ -310,10 +334,4 @@ fn last_seen(id: ResourceId, entry: Entry) -> Resource {
         annotations: entry.policy.into_iter().collect(),
         ..Resource::new(id, entry.uid, serde_json::Value::Null)
     }
-}
-
-/// As much of a resource as can be read where something in its manifest is wrong.
-fn unreadable(id: &ResourceId, error: &ManifestError) -> Resource {
-    let resource = last_seen(id.clone(), Entry::of_error(id, error));
-    Resource { unreadable: Some(error.text.as_str().into()), ..resource }
 }
