@@ -10,6 +10,9 @@ use crate::registry::Kind;
 /// Fields that a text names, at most.
 const NAMED: usize = 8;
 
+/// Fields that are kept, at most.
+const KEPT: usize = 64;
+
 /// The difference between a resource and the row that was once made equal to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
@@ -28,6 +31,8 @@ pub enum DriftCause {
     Dropped,
     /// The row says something else.
     Changed,
+    /// Secret values stand in the clear, though a key is configured.
+    Unsealed,
 }
 
 impl Drift {
@@ -40,7 +45,7 @@ impl Drift {
         let wanted = json!({"metadata": metadata(&desired.labels, &desired.annotations), "spec": desired.spec});
         let spec = stored.completed.as_ref().unwrap_or(&stored.spec);
         let found = json!({"metadata": metadata(&stored.labels, &stored.annotations), "spec": spec});
-        let (mut fields, mut dropped) = (Vec::new(), row.sealed);
+        let (mut fields, mut dropped) = (Vec::new(), true);
         compare(&wanted, &found, &mut |path, _, _| {
             fields.push(path_text(path));
             dropped &= value_at(&row.payload, path).is_none();
@@ -49,7 +54,13 @@ impl Drift {
             // its meaning is right, its form is not: secret values that stand in the clear or cannot be opened
             fields.push(kind.secret_path());
         }
-        Self { cause: if dropped { DriftCause::Dropped } else { DriftCause::Changed }, fields }
+        fields.truncate(KEPT);
+        let cause = match (row.sealed, dropped) {
+            (false, _) => DriftCause::Unsealed,
+            (true, true) => DriftCause::Dropped,
+            (true, false) => DriftCause::Changed,
+        };
+        Self { cause, fields }
     }
 
     /// Takes up the fields of another drift of the same row.
@@ -58,6 +69,7 @@ impl Drift {
         self.fields.extend(other.fields);
         self.fields.sort_unstable();
         self.fields.dedup();
+        self.fields.truncate(KEPT);
     }
 
     /// What happens to the row, and what helps: for a status.
@@ -69,6 +81,10 @@ impl Drift {
             DriftCause::Dropped => format!(
                 "another program takes {fields} out of the row again and again, as an orlojd does that is older than \
                  these fields: upgrade orlojd, or leave them out"
+            ),
+            DriftCause::Unsealed => format!(
+                "another program writes secret values of {fields} in the clear again and again: find it and stop it, or \
+                 give it the encryption key"
             ),
             DriftCause::Changed => format!(
                 "another program changes {fields} of the row again and again: find it and stop it, or make the change \

@@ -113,8 +113,11 @@ impl EventLoop {
             fence: parts.fence.clone(),
             require_encryption: options.require_encryption,
         });
-        let state =
+        let mut state =
             ReconcilerState::new(Arc::clone(&parts.registry), fingerprinter, options.prune, parts.scopes.clone());
+        if options.until_idle {
+            state.resume_no_contest();
+        }
         Self {
             parts,
             options,

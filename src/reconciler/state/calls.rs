@@ -194,17 +194,20 @@ impl ReconcilerState {
             if ack.status.is_some() {
                 self.contests.acknowledged(id, ContestedPart::Status, now);
             }
-            self.believe(id, ack, *version);
+            if !self.believe(id, ack, *version) {
+                // the watch has told of a later version already: what this call wrote may be undone again
+                self.see_what_was_undone(id, now);
+            }
         }
         self.after_call(id, now);
     }
 
-    /// Takes up what a patch has made true, unless the watch told of a later version already.
-    fn believe(&mut self, id: &ResourceId, ack: Ack, version: u64) {
+    /// Takes up what a patch has made true; false where the watch told of a later version already.
+    fn believe(&mut self, id: &ResourceId, ack: Ack, version: u64) -> bool {
         let patched = |entry: &&mut crate::reconciler::index::IndexEntry| {
             entry.uid == (&*ack.uid).into() && entry.version <= version
         };
-        let Some(entry) = self.index.get_mut(id).filter(patched) else { return };
+        let Some(entry) = self.index.get_mut(id).filter(patched) else { return false };
         entry.version = version;
         if let Some(status) = ack.status {
             entry.observed = self.statuses.texts.share(status);
@@ -220,6 +223,7 @@ impl ReconcilerState {
                 entry.finalizers.count = before.count.saturating_sub(1);
             }
         }
+        true
     }
 
     pub fn on_fetched(&mut self, id: &ResourceId, result: Result<Option<Resource>, ResourceClientError>, now: Moment) {

@@ -20,6 +20,10 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// What has stood for so long after a repair is no longer contested.
 const STANDS: Duration = Duration::from_mins(1);
 
+/// A contest from before a restart waits no longer than this for its next repair: the restart may be part of an upgrade
+/// that ended it.
+const RESUMED: Duration = Duration::from_mins(5);
+
 /// A part of a resource, or of what the operator keeps for it, that another program may undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ContestedPart {
@@ -39,6 +43,12 @@ impl ContestedPart {
             Self::Finalizer => "finalizer",
             Self::Status => "status",
         }
+    }
+
+    /// The part that a text of [`Self::explanation`] is about.
+    pub(super) fn of_text(text: &str) -> Self {
+        let named = [Self::Finalizer, Self::Status].into_iter().find(|part| text == part.explanation(None));
+        named.unwrap_or(Self::Row)
     }
 
     /// What happens to the part, and what helps: for a status. `drift` is what was put right in vain.
@@ -91,6 +101,8 @@ enum Phase {
 #[derive(Debug, Default)]
 struct Contest {
     phase: Phase,
+    /// Where it stands in the order of what is due.
+    due: Option<Instant>,
     /// How many repairs came back undone.
     undone: u32,
     /// What the last repairs put right, where that is known.
@@ -102,14 +114,44 @@ struct Contest {
     told: bool,
 }
 
+impl Contest {
+    /// Returns whether nobody has been told of the contest yet.
+    fn count_undone(&mut self) -> bool {
+        self.undone = self.undone.saturating_add(1);
+        self.open = true;
+        !std::mem::replace(&mut self.told, true)
+    }
+
+    /// When it is looked at by itself.
+    fn next_look(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Repairing => None,
+            // a row that is undone where nobody sees it is looked at ever more rarely, too
+            Phase::Repaired(at) => Some(at + STANDS.max(REPAIRS.delay(self.undone.saturating_sub(1), 0.0))),
+            Phase::Waiting(due) => Some(due),
+        }
+    }
+
+    fn explanation(&self, part: ContestedPart) -> String {
+        self.resumed.clone().unwrap_or_else(|| part.explanation(self.drift.as_deref()))
+    }
+}
+
 type Key = (ResourceId, ContestedPart);
 
-/// Repairs of the last hour. Invariant: a contest stands in `due` exactly where it is open and either waits or has just
-/// been repaired.
-#[derive(Debug, Default)]
+/// Repairs of the last hour. Invariant: a contest stands in `due` exactly where its own `due` is set, and at that time.
+#[derive(Debug)]
 pub(super) struct Contests {
+    /// Contests from before the start are taken up; a run that ends by itself decides for itself.
+    pub resumes: bool,
     all: HashMap<Key, Contest>,
     due: BTreeSet<(Instant, Key)>,
+}
+
+impl Default for Contests {
+    fn default() -> Self {
+        Self { resumes: true, all: HashMap::new(), due: BTreeSet::new() }
+    }
 }
 
 impl Contests {
@@ -132,17 +174,18 @@ impl Contests {
             Phase::Repaired(_) => {}
         }
         let due = now.at + REPAIRS.delay(contest.undone, now.jitter);
-        contest.undone = contest.undone.saturating_add(1);
-        contest.open = true;
-        let first = !std::mem::replace(&mut contest.told, true);
+        let first = contest.count_undone();
         self.enter(&key, Phase::Waiting(due));
         Answer::Undone { first }
     }
 
-    /// The row was written again; `drift` is what that put right, where it is known.
-    pub fn row_repaired(&mut self, id: &ResourceId, drift: Option<Drift>, now: Moment) {
+    /// The row was written again; `drift` is what that put right, where it is known. Returns whether that showed that an
+    /// earlier repair had been undone unseen, and then whether it is the first sign of the contest.
+    pub fn row_repaired(&mut self, id: &ResourceId, drift: Option<Drift>, now: Moment) -> Option<bool> {
         let key = (id.clone(), ContestedPart::Row);
         let contest = self.all.entry(key.clone()).or_default();
+        let unseen = matches!(contest.phase, Phase::Repaired(at) if now.at.duration_since(at) <= REMEMBERED);
+        let first = unseen.then(|| contest.count_undone());
         if let Some(drift) = drift {
             contest.resumed = None;
             match &mut contest.drift {
@@ -151,6 +194,7 @@ impl Contests {
             }
         }
         self.enter(&key, Phase::Repaired(now.at));
+        first
     }
 
     /// Finalizer or status was written; remembered only where it had been undone before.
@@ -190,10 +234,17 @@ impl Contests {
         if self.all.is_empty() {
             return None;
         }
-        ContestedPart::ALL.into_iter().find_map(|part| {
+        let open = ContestedPart::ALL.into_iter().filter_map(|part| {
             let contest = self.all.get(&(id.clone(), part)).filter(|contest| contest.open)?;
-            Some(contest.resumed.clone().unwrap_or_else(|| part.explanation(contest.drift.as_deref())))
-        })
+            Some(contest.explanation(part))
+        });
+        let texts: Vec<_> = open.collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    /// What is to be said of one contested part.
+    pub fn explanation_of(&self, id: &ResourceId, part: ContestedPart) -> Option<String> {
+        self.all.get(&(id.clone(), part)).map(|contest| contest.explanation(part))
     }
 
     /// Whether a part is left undone for now.
@@ -202,14 +253,22 @@ impl Contests {
             && self.all.get(&(id.clone(), part)).is_some_and(|contest| matches!(contest.phase, Phase::Waiting(_)))
     }
 
-    /// Takes up a contest from before a restart, which has lasted so long, with what was said of it: the next repair is
-    /// due when it would have been without the restart, or a little later.
-    pub fn resume(&mut self, id: &ResourceId, part: ContestedPart, said: String, lasted: Duration, now: Moment) {
+    /// Takes up a contest from before a restart, which has lasted so long, with what was said of it. `right` where the
+    /// last repair stands; else the next one is due as if there had been no restart, but after [`RESUMED`] at the latest.
+    pub fn resume(&mut self, id: &ResourceId, said: &str, right: bool, lasted: Duration, now: Moment) {
+        let part = ContestedPart::of_text(said);
         let key = (id.clone(), part);
-        let undone = (0..32).find(|attempt| REPAIRS.delay(*attempt, 0.0) >= lasted.min(REMEMBERED)).unwrap_or(32);
-        let contest = Contest { undone: undone + 1, resumed: Some(said), open: true, told: true, ..Contest::default() };
+        let undone = (0..32).find(|attempt| REPAIRS.delay(*attempt, 0.0) >= lasted.min(RESUMED)).unwrap_or(32);
+        let contest = Contest {
+            undone: undone + 1,
+            resumed: Some(said.to_owned()),
+            open: true,
+            told: true,
+            ..Contest::default()
+        };
         self.all.insert(key.clone(), contest);
-        self.enter(&key, Phase::Waiting(now.at + REPAIRS.delay(undone, now.jitter)));
+        let waiting = Phase::Waiting(now.at + REPAIRS.delay(undone, now.jitter));
+        self.enter(&key, if right { Phase::Repaired(now.at) } else { waiting });
     }
 
     /// Forgets one part of a resource: it has changed, so that it is another difference from now on.
@@ -245,6 +304,7 @@ impl Contests {
             Phase::Repaired(at) => now.duration_since(at) <= REMEMBERED,
             Phase::Repairing | Phase::Waiting(_) => true,
         });
+        self.all.shrink_to(2 * self.all.len());
     }
 
     pub fn next_due(&self) -> Option<Instant> {
@@ -258,6 +318,7 @@ impl Contests {
         }
         let (_, key) = self.due.pop_first()?;
         let contest = self.all.get_mut(&key)?;
+        contest.due = None;
         let (id, part) = key;
         Some(match contest.phase {
             Phase::Waiting(_) => {
@@ -275,30 +336,21 @@ impl Contests {
 
     fn enter(&mut self, key: &Key, phase: Phase) {
         let Some(contest) = self.all.get_mut(key) else { return };
-        if let Some(due) = due_of(contest) {
-            self.due.remove(&(due, key.clone()));
-        }
         contest.phase = phase;
         // what is repaired and not contested is only remembered
-        if let Some(due) = due_of(contest).filter(|_| contest.open) {
+        let due = contest.next_look().filter(|_| contest.open);
+        if let Some(before) = std::mem::replace(&mut contest.due, due) {
+            self.due.remove(&(before, key.clone()));
+        }
+        if let Some(due) = due {
             self.due.insert((due, key.clone()));
         }
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Some(contest) = self.all.remove(key)
-            && let Some(due) = due_of(&contest)
-        {
+        if let Some(due) = self.all.remove(key).and_then(|contest| contest.due) {
             self.due.remove(&(due, key.clone()));
         }
-    }
-}
-
-fn due_of(contest: &Contest) -> Option<Instant> {
-    match contest.phase {
-        Phase::Repairing => None,
-        Phase::Repaired(at) => Some(at + STANDS),
-        Phase::Waiting(due) => Some(due),
     }
 }
 
@@ -403,14 +455,41 @@ mod tests {
     #[test]
     fn a_restart_does_not_begin_the_war_anew() {
         let (mut contests, mut clock) = (Contests::default(), Clock(Instant::now()));
-        contests.resume(&id(), ROW, "said before".to_owned(), Duration::from_mins(20), clock.moment());
+        contests.resume(&id(), "said before", false, Duration::from_mins(20), clock.moment());
         assert_eq!(contests.explanation(&id()).as_deref(), Some("said before"));
         assert_eq!(contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))), Answer::Wait);
-        assert!(contests.pop_due(clock.after(Duration::from_mins(20)).at).is_none());
-        let now = clock.after(Duration::from_mins(2));
+        assert!(contests.pop_due(clock.after(RESUMED - Duration::from_secs(5)).at).is_none());
+        let now = clock.after(Duration::from_mins(1));
         assert_eq!(contests.pop_due(now.at), Some(Due::Repair(id(), ROW)));
         contests.row_repaired(&id(), Some(drift("spec.a")), now);
         assert!(contests.explanation(&id()).unwrap().contains("spec.a"));
+    }
+
+    #[test]
+    fn a_text_tells_its_part() {
+        for part in ContestedPart::ALL {
+            assert_eq!(ContestedPart::of_text(&part.explanation(Some(&drift("spec.a")).filter(|_| part == ROW))), part);
+        }
+    }
+
+    /// Nobody sees that the row is undone, but the look that is to confirm a repair.
+    #[test]
+    fn a_war_that_nobody_sees_is_slow_too() {
+        let (mut contests, mut clock) = (Contests::default(), Clock(Instant::now()));
+        let mut repairs = vec![0; 4];
+        contests.undone(&id(), ROW, clock.moment());
+        contests.row_repaired(&id(), Some(drift("spec.a")), clock.moment());
+        assert_eq!(contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))), Answer::Undone { first: true });
+        for hour in &mut repairs {
+            for _ in 0..3600 {
+                let now = clock.after(Duration::from_secs(1));
+                while contests.pop_due(now.at).is_some() {
+                    contests.row_repaired(&id(), Some(drift("spec.a")), now);
+                    *hour += 1;
+                }
+            }
+        }
+        assert_eq!(repairs, [9, 1, 1, 1]);
     }
 
     #[test]

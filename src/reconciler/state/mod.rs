@@ -150,6 +150,7 @@ struct Notices {
 struct Statuses {
     texts: StatusInterner,
     outcomes: HashSet<Arc<Verdict>, hashbrown::DefaultHashBuilder>,
+    collect_at: usize,
 }
 
 impl Statuses {
@@ -157,8 +158,9 @@ impl Statuses {
         if let Some(shared) = self.outcomes.get(&verdict) {
             return Arc::clone(shared);
         }
-        if self.outcomes.len() > 256 {
+        if self.outcomes.len() >= self.collect_at {
             self.outcomes.retain(|verdict| Arc::strong_count(verdict) > 1);
+            self.collect_at = (2 * self.outcomes.len()).max(256);
         }
         let shared = Arc::new(verdict);
         self.outcomes.insert(Arc::clone(&shared));
@@ -278,6 +280,11 @@ impl ReconcilerState {
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Forgets what the statuses say of contests from before the start.
+    pub fn resume_no_contest(&mut self) {
+        self.contests.resumes = false;
     }
 
     /// Events to publish since the last call.

@@ -96,7 +96,7 @@ impl ReconcilerState {
             if stood_right {
                 self.see_what_was_undone(&id, now);
             } else if first_sight {
-                self.resume_finalizer_contest(&id, now);
+                self.resume_other_contest(&id, now);
             }
             self.want_ack(&id, lane, now.at, now);
             return;

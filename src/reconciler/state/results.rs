@@ -120,7 +120,10 @@ impl ReconcilerState {
         } else if write == Write::Unchanged {
             self.contests.is_right(id, ContestedPart::Row, now);
         } else {
-            self.contests.row_repaired(id, drift.cloned(), now);
+            let first = self.contests.row_repaired(id, drift.cloned(), now);
+            if let Some(first) = first {
+                self.tell_undone(id, ContestedPart::Row, first);
+            }
         }
     }
 

@@ -63,8 +63,9 @@ impl ReconcilerState {
         }
         let told = runtime_of(entry);
         let settles = entry.verdict.is_none() || told.is_some_and(|told| *told != row.runtime);
+        let contested = matches!(entry.verdict.as_deref(), Some(Verdict::Contested { .. }));
         self.contests.is_right(id, ContestedPart::Row, now);
-        if settles {
+        if settles || contested && self.contests.explanation(id).is_none() {
             self.set_synced(id, row.runtime);
             self.want_ack_if_listed(id, now);
         }
@@ -86,7 +87,7 @@ impl ReconcilerState {
         };
         match self.contests.undone(id, ContestedPart::Row, now) {
             Answer::Repair => self.look_again(id, Lane::Backlog),
-            answer => self.leave_undone(id, ContestedPart::Row, answer, runtime.unwrap_or(known), now),
+            answer => self.leave_undone(id, ContestedPart::Row, answer, Some(runtime.unwrap_or(known)), now),
         }
     }
 

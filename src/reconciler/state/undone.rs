@@ -10,23 +10,29 @@ use crate::source::target::{Ack, FinalizerChange, Finalizers};
 use crate::status::{Reason, RuntimeReport, Status};
 
 impl ReconcilerState {
-    /// Leaves undone for now what comes back undone, and says so.
+    /// Leaves undone for now what comes back undone, and says so; `runtime` where the status is to say that it was synced.
     pub(super) fn leave_undone(
         &mut self,
         id: &ResourceId,
         part: ContestedPart,
         answer: Answer,
-        runtime: RuntimeReport,
+        runtime: Option<RuntimeReport>,
         now: Moment,
     ) {
-        self.set_synced(id, runtime);
         if let Answer::Undone { first } = answer {
-            self.notices.undone.push((id.kind, part));
-            if first && let Some(text) = self.contests.explanation(id) {
-                self.notice(id, true, Reason::Contested.as_str(), "Repair", text);
-            }
+            self.tell_undone(id, part, first);
         }
-        self.want_ack_if_listed(id, now);
+        if let Some(runtime) = runtime {
+            self.set_synced(id, runtime);
+            self.want_ack_if_listed(id, now);
+        }
+    }
+
+    pub(super) fn tell_undone(&mut self, id: &ResourceId, part: ContestedPart, first: bool) {
+        self.notices.undone.push((id.kind, part));
+        if first && let Some(text) = self.contests.explanation_of(id, part) {
+            self.notice(id, true, Reason::Contested.as_str(), "Repair", text);
+        }
     }
 
     /// Whether finalizer and status stood as they should before this version of the resource, which says otherwise.
@@ -50,8 +56,8 @@ impl ReconcilerState {
         ];
         for (part, _) in undone.into_iter().filter(|(_, undone)| *undone) {
             let answer = self.contests.undone(id, part, now);
-            let runtime = self.index.get(id).and_then(runtime_of).cloned();
-            if let Some(runtime) = runtime.filter(|_| answer != Answer::Repair) {
+            if answer != Answer::Repair {
+                let runtime = self.index.get(id).and_then(runtime_of).cloned();
                 self.leave_undone(id, part, answer, runtime, now);
             }
         }
@@ -61,36 +67,41 @@ impl ReconcilerState {
     pub(super) fn resume_row_contest(&mut self, id: &ResourceId, now: Moment) -> bool {
         let Some(entry) = self.index.get(id) else { return false };
         let drifted = entry.verdict.is_none() && entry.flags.dirty() && !entry.flags.deleting() && entry.synced_at > 0;
-        if !drifted || !self.resume_contest(id, ContestedPart::Row, now) {
+        let runtime = entry.observed.words.runtime();
+        if !drifted || self.resume_contest(id, &[ContestedPart::Row], false, now).is_none() {
             return false;
         }
-        let Some(entry) = self.index.get_mut(id) else { return false };
-        entry.flags.set_dirty(false);
-        let runtime = entry.observed.words.runtime();
+        if let Some(entry) = self.index.get_mut(id) {
+            entry.flags.set_dirty(false);
+        }
         self.set_synced(id, runtime);
         true
     }
 
-    /// The same of a finalizer that is off, where the status says that somebody takes it off.
-    pub(super) fn resume_finalizer_contest(&mut self, id: &ResourceId, now: Moment) {
-        let Some(entry) = self.index.get(id) else { return };
-        let off = entry.finalizers.ours.is_none() && entry.synced_at > 0 && !entry.flags.deleting();
-        let runtime = runtime_of(entry).cloned();
-        if let Some(runtime) = runtime.filter(|_| off && self.resume_contest(id, ContestedPart::Finalizer, now)) {
+    /// The same at the first sight of a resource whose row is right: of its finalizer, which may be off, or of what was
+    /// repaired shortly before.
+    pub(super) fn resume_other_contest(&mut self, id: &ResourceId, now: Moment) {
+        let Some(entry) = self.index.get(id).filter(|entry| !entry.flags.deleting() && entry.synced_at > 0) else {
+            return;
+        };
+        let Some(runtime) = runtime_of(entry).cloned() else { return };
+        let off = entry.finalizers.ours.is_none();
+        let parts = if off { &[ContestedPart::Finalizer][..] } else { &ContestedPart::ALL[..] };
+        if self.resume_contest(id, parts, !off, now).is_some() {
             self.set_synced(id, runtime);
         }
     }
 
-    fn resume_contest(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) -> bool {
-        let Some(entry) = self.index.get(id) else { return false };
-        let condition = &entry.observed.words.synced;
-        if &*condition.reason != Reason::Contested.as_str() {
-            return false;
+    fn resume_contest(&mut self, id: &ResourceId, of: &[ContestedPart], right: bool, now: Moment) -> Option<()> {
+        let condition = &self.index.get(id).filter(|_| self.contests.resumes)?.observed.words.synced;
+        let about = ContestedPart::of_text(&condition.message);
+        if &*condition.reason != Reason::Contested.as_str() || !of.contains(&about) {
+            return None;
         }
-        let lasted = now.unix.saturating_sub(entry.observed.synced_since);
-        let lasted = Duration::from_secs(u64::try_from(lasted).unwrap_or_default());
-        self.contests.resume(id, part, condition.message.to_string(), lasted, now);
-        true
+        let since = self.index.get(id)?.observed.synced_since;
+        let lasted = Duration::from_secs(u64::try_from(now.unix.saturating_sub(since)).unwrap_or_default());
+        self.contests.resume(id, &condition.message, right, lasted, now);
+        Some(())
     }
 
     /// Repairs that may be made now, and repairs that have stood for a while.

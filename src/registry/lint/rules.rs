@@ -71,7 +71,8 @@ impl Walk<'_, '_> {
                     .or_else(|| (item != "spec").then(|| item.to_owned())),
             };
             let holds = rule.when.as_ref().map(|when| {
-                let mut conditions = Conditions { desk: self.desk, spec: self.spec, item, own: own.as_deref() };
+                let mut conditions =
+                    Conditions { desk: self.desk, spec: self.spec, item, own: own.as_deref(), facts: Some(self.facts) };
                 conditions.check(when, &format!("{pointer}/when"))
             });
             if holds == Some(Some(false)) {
@@ -264,6 +265,8 @@ pub(super) struct Conditions<'w, 's> {
     pub item: &'w str,
     /// Path of the rule's subject.
     pub own: Option<&'w str>,
+    /// What the steps have made of the fields, where all of them have been taken.
+    pub facts: Option<&'w Facts>,
 }
 
 impl Conditions<'_, '_> {
@@ -314,6 +317,17 @@ impl Conditions<'_, '_> {
             self.desk.value(MISFIT, &format!("{pointer}/in"), message, None);
             return Some(words.iter().any(String::is_empty));
         }
-        None
+        let fact = self.facts.map(|facts| facts.get(&path)).unwrap_or_default();
+        let mut reached = spec.ignore_case == Some(true);
+        for (index, word) in words.iter().enumerate().filter(|_| spec.ignore_case != Some(true)) {
+            if fact.reaches(word) {
+                reached = true;
+                continue;
+            }
+            let help = Some(format!("write `{}`", text::lower(text::trim(word))));
+            let message = format!("`{path}` is never `{word}`: a step has trimmed it or made it lower case");
+            self.desk.value(UNREACHABLE, &format!("{pointer}/in/{index}"), message, help);
+        }
+        (!reached).then_some(false)
     }
 }
