@@ -20,9 +20,11 @@ fn a_widget_needs_no_code() {
     assert_eq!(row["spec"]["tags"], json!(["a"]));
     let columns = world.database.psql("select size, colour, status_phase from widgets");
     assert_eq!(columns.trim(), "large\tred\tpending");
-    world.apply("Widget", "bad", &json!({"size": "large"}));
-    let told = world.wait_failed("Widget", "bad", "InvalidSpec");
-    assert_eq!(told["status"]["syncError"], "spec.paint.colour is required for a large widget");
+    // what the API server refuses follows from the rules of the file
+    let metadata = json!({"name": "bad", "namespace": world.namespace});
+    let refused = world.try_apply("Widget", &metadata, &json!({"size": " LARGE "}));
+    let text = "spec.paint.colour: Invalid value: spec.paint.colour is required for a large widget";
+    assert!(!refused.ok && refused.stderr.contains(text), "{refused:?}");
     world.delete("Widget", "w");
     world.wait_no_row("Widget", "w");
     let table = world.kubectl(&["get", "wd"]).expect_ok();

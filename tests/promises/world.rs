@@ -243,8 +243,12 @@ impl World {
     }
 
     pub fn apply_with(&self, kind: &str, metadata: &Value, spec: &Value) {
+        self.try_apply(kind, metadata, spec).expect_ok();
+    }
+
+    pub fn try_apply(&self, kind: &str, metadata: &Value, spec: &Value) -> Output {
         let manifest = manifest(kind, metadata, spec);
-        self.cluster.kubectl_stdin(["apply", "-f", "-"], &manifest.to_string()).expect_ok();
+        self.cluster.kubectl_stdin(["apply", "-f", "-"], &manifest.to_string())
     }
 
     pub fn delete(&self, kind: &str, name: &str) {
