@@ -25,10 +25,10 @@ fn a_widget_needs_no_code() {
     let refused = world.try_apply("Widget", &metadata, &json!({"size": " LARGE "}));
     let text = "spec.paint.colour: Invalid value: spec.paint.colour is required for a large widget";
     assert!(!refused.ok && refused.stderr.contains(text), "{refused:?}");
-    world.delete("Widget", "w");
-    world.wait_no_row("Widget", "w");
     let table = world.kubectl(&["get", "wd"]).expect_ok();
     assert!(table.starts_with("NAME"), "{table}");
+    world.delete("Widget", "w");
+    world.wait_no_row("Widget", "w");
 }
 
 #[test]
