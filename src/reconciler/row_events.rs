@@ -115,7 +115,7 @@ impl EventLoop {
                 }
                 self.rows.lost = 0;
                 self.rows.unowned.clear();
-                self.state.begin_sweep();
+                self.state.begin_sweep(now);
             }
             RowReaderEvent::Rows { kind, facts, read_at } => {
                 let unowned_rows = self.state.on_rows(kind, facts, read_at, now);

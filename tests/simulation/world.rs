@@ -247,9 +247,9 @@ impl World {
         self.swept = self.now;
         let read_at = self.state.commits();
         let Ok(rows) = self.store.rows(&kind.store.table, None, 0).await else { return };
-        self.state.begin_sweep();
-        let facts = rows.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
         let moment = self.moment();
+        self.state.begin_sweep(moment);
+        let facts = rows.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
         self.state.end_sweep(KIND, read_at, moment);
         let keys: Vec<_> = strays.iter().map(|row| row.key.clone()).collect();

@@ -33,7 +33,8 @@ impl RowFact {
 
 impl ReconcilerState {
     /// Begins a sweep; every row of the store is to follow, then [`ReconcilerState::end_sweep`].
-    pub fn begin_sweep(&mut self) {
+    pub fn begin_sweep(&mut self, now: Moment) {
+        self.contests.purge(now.at);
         self.sweeps = self.sweeps.wrapping_add(1);
     }
 
@@ -117,7 +118,6 @@ impl ReconcilerState {
         for id in &lost {
             self.on_drift(id, None, now);
         }
-        self.contests.purge(now.at);
         lost.len()
     }
 

@@ -68,7 +68,7 @@ impl ReconcilerState {
         let Some(entry) = self.index.get(id) else { return false };
         let drifted = entry.verdict.is_none() && entry.flags.dirty() && !entry.flags.deleting() && entry.synced_at > 0;
         let runtime = entry.observed.words.runtime();
-        if !drifted || self.resume_contest(id, &[ContestedPart::Row], false, now).is_none() {
+        if !drifted || !self.resume_contest(id, &[ContestedPart::Row], false, now) {
             return false;
         }
         if let Some(entry) = self.index.get_mut(id) {
@@ -87,21 +87,22 @@ impl ReconcilerState {
         let Some(runtime) = runtime_of(entry).cloned() else { return };
         let off = entry.finalizers.ours.is_none();
         let parts = if off { &[ContestedPart::Finalizer][..] } else { &ContestedPart::ALL[..] };
-        if self.resume_contest(id, parts, !off, now).is_some() {
+        if self.resume_contest(id, parts, !off, now) {
             self.set_synced(id, runtime);
         }
     }
 
-    fn resume_contest(&mut self, id: &ResourceId, of: &[ContestedPart], right: bool, now: Moment) -> Option<()> {
-        let condition = &self.index.get(id).filter(|_| self.contests.resumes)?.observed.words.synced;
-        let about = ContestedPart::of_text(&condition.message);
-        if &*condition.reason != Reason::Contested.as_str() || !of.contains(&about) {
-            return None;
+    /// Takes up the contest that the status tells of, if it is about one of these parts.
+    fn resume_contest(&mut self, id: &ResourceId, of: &[ContestedPart], right: bool, now: Moment) -> bool {
+        let Some(entry) = self.index.get(id).filter(|_| self.contests.resumes) else { return false };
+        let (condition, since) = (&entry.observed.words.synced, entry.observed.synced_since);
+        let contested = &*condition.reason == Reason::Contested.as_str();
+        if !contested || !of.contains(&ContestedPart::of_text(&condition.message)) {
+            return false;
         }
-        let since = self.index.get(id)?.observed.synced_since;
         let lasted = Duration::from_secs(u64::try_from(now.unix.saturating_sub(since)).unwrap_or_default());
         self.contests.resume(id, &condition.message, right, lasted, now);
-        Some(())
+        true
     }
 
     /// Repairs that may be made now, and repairs that have stood for a while.
