@@ -90,6 +90,7 @@ pub enum ItemResult {
         text: String,
     },
     Removed {
+        /// `None` where no row stood.
         key: Option<String>,
         retained: bool,
     },
@@ -241,27 +242,23 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Item
 }
 
 fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -> ItemResult {
-    if let Some(key) = working.key_of(object) {
-        let retained = remove.retain && working.row(&key).is_some();
-        if retained {
-            working.give_up(&key);
-        } else {
-            working.delete_row(&key);
-        }
-        working.disown(&key);
-        return ItemResult::Removed { key: Some(key), retained };
+    let owned = working.key_of(object);
+    let key = owned.as_ref().unwrap_or(&remove.key);
+    // the ledger may not know it: a row of the original operator, or one that was never written
+    let written_for = |row: &OpenedRow| was_written_for(row, object);
+    let stood = match owned {
+        Some(_) => working.row(key).is_some(),
+        None => working.holder(key).is_none() && working.row(key).is_some_and(written_for),
+    };
+    match remove.retain {
+        true if stood => working.give_up(key),
+        false if stood => working.delete_row(key),
+        _ => {}
     }
-    // the ledger does not know it: a row of the original operator, or one that was never written
-    let key = &remove.key;
-    if working.holder(key).is_none() && working.row(key).is_some_and(|row| was_written_for(row, object)) {
-        if remove.retain {
-            working.give_up(key);
-        } else {
-            working.delete_row(key);
-        }
-        return ItemResult::Removed { key: Some(key.clone()), retained: remove.retain };
+    if owned.is_some() {
+        working.disown(key);
     }
-    ItemResult::Removed { key: None, retained: false }
+    ItemResult::Removed { key: stood.then(|| key.clone()), retained: stood && remove.retain }
 }
 
 /// Why a row must not be overwritten, if so.

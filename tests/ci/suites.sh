@@ -106,6 +106,7 @@ done
 passed=0
 failed=0
 broken=()
+wrong=()
 
 start() {
     local name=$1 words
@@ -137,6 +138,7 @@ finish() {
         [[ $bad -gt 0 ]] || bad=1
         broken+=("$name")
         cat "$log"
+        mapfile -t -O "${#wrong[@]}" wrong < <(sed -nE "s/^test (.*) \.\.\. FAILED$/$name \1/p" "$log")
         [[ $code -ne 124 ]] || printf 'suite %s was stopped after %s s\n' "$name" "$limit"
     else
         grep '^test result: ' "$log" || true
@@ -165,6 +167,7 @@ row "(all suites)" "$((SECONDS - started))s" "$passed" "$failed" ""
 printf '\n'
 printf '%s\n' "${table[@]}"
 printf '\n'
+[[ ${#wrong[@]} -eq 0 ]] || printf 'failed test: %s\n' "${wrong[@]}"
 [[ ${#broken[@]} -eq 0 ]] || printf 'failed: %s\n' "${broken[*]}"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [[ $failed -eq 0 ]]

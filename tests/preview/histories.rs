@@ -231,26 +231,46 @@ fn a_plan_is_what_a_sync_does_on_postgres() {
     run(8, Stage::postgres);
 }
 
+const ITEM: Item = Item {
+    kind: 0,
+    namespace: 0,
+    name: 0,
+    target: None,
+    suspended: false,
+    retained: false,
+    content: 0,
+    unreadable: false,
+};
+
+fn play_on_both(history: &History) {
+    for stage in [Stage::sqlite(), Stage::postgres()] {
+        play(stage, history);
+    }
+}
+
 /// Left by one resource, taken up by another at once: a row has one story.
 #[test]
 fn a_row_that_is_passed_on_is_told_once() {
-    let leaver = Item {
-        kind: 0,
-        namespace: 0,
-        name: 0,
-        target: None,
-        suspended: false,
-        retained: true,
-        content: 0,
-        unreadable: false,
-    };
-    let taker = Item { namespace: 1, target: Some(0), retained: false, content: 1, ..leaver.clone() };
-    let history = History {
+    let leaver = Item { retained: true, ..ITEM };
+    let taker = Item { namespace: 1, target: Some(0), content: 1, ..ITEM };
+    play_on_both(&History {
         steps: vec![Step::Sync { folder: vec![leaver], prune: false, other_owner: false }],
         folder: vec![taker],
         prune: true,
-    };
-    for stage in [Stage::sqlite(), Stage::postgres()] {
-        play(stage, &history);
+    });
+}
+
+/// Nothing is removed where somebody else has removed it already.
+#[test]
+fn a_row_that_has_gone_before_its_resource_is_not_told() {
+    for retained in [false, true] {
+        play_on_both(&History {
+            steps: vec![
+                Step::Sync { folder: vec![Item { retained, ..ITEM }], prune: false, other_owner: false },
+                Step::Delete { kind: 0, namespace: 0, name: 0 },
+            ],
+            folder: vec![],
+            prune: true,
+        });
     }
 }
