@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::golang::{json as go_json, quote, text};
+use crate::go_compat::{json as go_json, quote, text};
 use crate::normalize::{self, Fault};
 use crate::registry::{ColumnSource, Kind, RESERVED_NAMES, hex, sha256};
 use crate::resource::Resource;

@@ -3,7 +3,7 @@
 //! The modules, from the inside out; each uses only those above it, which `tests/layers.rs` checks. `ARCHITECTURE.md`
 //! describes each:
 //!
-//! - [`golang`]: what Go's standard library would say, where the original's texts and verdicts depend on it
+//! - [`go_compat`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
 //! - [`resource`]: a resource as a source hands it over
 //! - [`difference`]: where two JSON values differ
@@ -12,7 +12,7 @@
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`status`]: what a resource's status says
 //! - [`desired`]: a resource turned into the row that should stand for it
-//! - [`cases`]: what a kind's file is proven by
+//! - [`authoring`]: what authors of kinds use: drafts, lint, explanations, cases, editors' schemas, rights
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`export`]: a row turned back into the manifest of a resource
 //! - [`store`]: rows and ledger, in Postgres or SQLite
@@ -22,12 +22,14 @@
 //! - [`directory`]: manifests in files and folders as a source, judged as a cluster would judge them
 //! - [`cluster`]: the API server: watches, finalizer, status, Events, lease
 //! - [`reconciler`]: index, queue, batches, calls
-//! - [`config`], [`telemetry`], [`cli`]: the program around it
+//! - [`config`] and [`telemetry`]: settings; logs, metrics, probes
+//! - [`operator`]: `run`: store, lease, watches and reconciler put together, by the kinds that there are
+//! - [`cli`]: the commands
 
 #![forbid(unsafe_code)]
 
+pub mod authoring;
 pub mod backoff;
-pub mod cases;
 pub mod cli;
 pub mod cluster;
 pub mod config;
@@ -36,9 +38,10 @@ pub mod desired;
 pub mod difference;
 pub mod directory;
 pub mod export;
-pub mod golang;
+pub mod go_compat;
 pub mod kube_schema;
 pub mod normalize;
+pub mod operator;
 pub mod plan;
 pub mod reconciler;
 pub mod registry;

@@ -11,8 +11,8 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use orloj_operator::authoring::lint;
 use orloj_operator::config::settings::{self, SETTINGS};
-use orloj_operator::registry::lint;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::status::Reason;
@@ -348,7 +348,7 @@ fn the_new_kind_is_proven_as_shown() {
     let page = read(GUIDE);
     let blocks = blocks(&page, "yaml");
     let (registry, _) = widget(&blocks);
-    let outcomes = orloj_operator::cases::run(&registry.kinds()[0], "widget.test.yaml", blocks[2]);
+    let outcomes = orloj_operator::authoring::cases::run(&registry.kinds()[0], "widget.test.yaml", blocks[2]);
     let outcomes = outcomes.unwrap_or_else(|problems| panic!("{problems:?}"));
     assert!(outcomes.len() == 1 && outcomes[0].diff.is_none(), "{outcomes:?}");
     let file = ("widget.yaml".to_owned(), format!("{}\n", blocks[0]));

@@ -16,7 +16,8 @@ mod tables;
 use std::path::Path;
 use std::process::Command;
 
-use orloj_operator::registry::{Kind, Registry, lint};
+use orloj_operator::authoring::lint;
+use orloj_operator::registry::{Kind, Registry};
 use program::{Desk, Ran, run};
 use serde_json::Value;
 

@@ -314,6 +314,6 @@ fn the_committed_schema_is_current() {
     assert!(committed == json_schema(), "kinds/kind.schema.json is stale: run `make generate`");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kinds/test.schema.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default();
-    let schema = orloj_operator::cases::json_schema();
+    let schema = orloj_operator::authoring::cases::json_schema();
     assert!(committed == schema, "kinds/test.schema.json is stale: run `make generate`");
 }

@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use super::args::{CrdsArgs, KindsCommand, OutputFormat};
 use super::{CliError, CommandStatus, block_on, output};
-use crate::cases;
+use crate::authoring::cases;
+use crate::authoring::{rbac, schemas};
 use crate::cluster::lease::LEASE_NAME;
 use crate::cluster::{client, definitions};
 use crate::config::Config;
-use crate::registry::{Kind, Registry, crd, json_schema, rbac, schemas};
+use crate::registry::{Kind, Registry, crd, json_schema};
 use crate::store::TableOwner;
 
 pub fn run(command: &KindsCommand, config: &Config) -> Result<CommandStatus, CliError> {

@@ -13,7 +13,6 @@ mod new;
 mod output;
 mod plan;
 mod render;
-pub mod run;
 mod store;
 mod sync;
 mod uninstall;
@@ -27,14 +26,15 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio_util::sync::CancellationToken;
 
+use crate::authoring::draft::DraftError;
+use crate::authoring::explain::ExplainError;
 use crate::cluster::client::ClientError;
 use crate::cluster::definitions::DefinitionError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
+use crate::operator;
 use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;
-use crate::registry::draft::DraftError;
-use crate::registry::explain::ExplainError;
 use crate::registry::{Problem, Registry, RegistryError};
 use crate::source::manifest::{ManifestError, STDIN};
 use crate::store::StoreError;
@@ -59,7 +59,7 @@ pub enum CliError {
     #[error(transparent)]
     Engine(#[from] ReconcilerError),
     #[error(transparent)]
-    Run(#[from] run::RunError),
+    Run(#[from] operator::RunError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -156,7 +156,7 @@ fn dispatch(cli: Cli) -> Result<CommandStatus, CliError> {
             let registry = Registry::load(config.kinds_dir.as_deref())?;
             block_on(async {
                 let stop = stop_on_signals()?;
-                run::run(config, registry, stop).await?;
+                operator::run(config, registry, stop).await?;
                 Ok(CommandStatus::Success)
             })
         }

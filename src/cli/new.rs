@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::args::NewArgs;
 use super::{CliError, CommandStatus, check_paths, output, store};
+use crate::authoring::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
 use crate::cluster;
 use crate::config::Config;
-use crate::registry::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
 use crate::registry::{Registry, files_of};
 use crate::source::manifest::{files, values};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{CliError, run};
+use super::CliError;
 use crate::config::{Config, StoreTarget};
+use crate::operator;
 use crate::registry::Registry;
 use crate::store::open::{StoreUrl, open_read_only};
 use crate::store::{Store, Table};
@@ -20,9 +21,9 @@ pub fn url(given: Option<&SecretString>, config: &Config) -> Result<StoreUrl, Cl
             if text.starts_with("sqlite:") || text.starts_with("host=") {
                 return Ok(StoreUrl::parse(text)?);
             }
-            Ok(run::store_url(&StoreTarget::parse(given)?)?)
+            Ok(operator::store_url(&StoreTarget::parse(given)?)?)
         }
-        (None, Some(target)) => Ok(run::store_url(target)?),
+        (None, Some(target)) => Ok(operator::store_url(target)?),
         (None, None) => Err(CliError::Usage("unable to tell the store: give --store sqlite:PATH".to_owned())),
     }
 }

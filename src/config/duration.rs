@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::golang;
+use crate::go_compat;
 
 /// Reads `5s`, `1m30s` or `250ms`; refuses what is negative.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let nanoseconds = golang::duration::parse(text.trim()).map_err(|fault| {
+    let nanoseconds = go_compat::duration::parse(text.trim()).map_err(|fault| {
         let what = if fault.contains("missing unit") { "has no unit" } else { "is not a duration" };
         format!("{what}; write a number and a unit, such as 5s, 1m30s or 250ms")
     })?;

@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::golang::{base64, text};
+use crate::go_compat::{base64, text};
 
 /// What a sealed value starts with.
 pub const PREFIX: &str = "enc:";

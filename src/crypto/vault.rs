@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::key::{CryptoError, PREFIX, SecretKey};
-use crate::golang::quote::quote;
+use crate::go_compat::quote::quote;
 
 /// Which entry cannot be sealed or opened, and why. Names the entry's key, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::golang::quote::quote;
+use crate::go_compat::quote::quote;
 use crate::kube_schema::metadata::MAX_ANNOTATIONS;
 use crate::kube_schema::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
 use crate::resource::ObjectName;

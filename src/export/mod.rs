@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::desired::{
     DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, SUSPEND, Stored, TARGET_NAMESPACE,
 };
-use crate::golang::quote::quote;
-use crate::golang::text;
+use crate::go_compat::quote::quote;
+use crate::go_compat::text;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 

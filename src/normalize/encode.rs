@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::fault::Fault;
 use super::shape::{ObjectShape, Presence, Shape};
 use super::tree::Tree;
-use crate::golang::json;
+use crate::go_compat::json;
 
 /// Encodes an object. A string that holds U+0000 is a fault: no store takes it.
 pub fn encode(tree: Tree, shape: &Shape) -> Result<Value, Fault> {

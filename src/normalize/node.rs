@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::tree::Tree;
-use crate::golang::text;
+use crate::go_compat::text;
 
 /// A value to look at.
 #[derive(Clone, Copy, Debug)]

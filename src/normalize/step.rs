@@ -6,7 +6,7 @@ use super::node::Node;
 use super::path::Path;
 use super::shape::Shape;
 use super::tree::Tree;
-use crate::golang::{base64, text};
+use crate::go_compat::{base64, text};
 
 /// One step, with its guard.
 #[derive(Clone, Debug)]

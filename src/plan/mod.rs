@@ -85,20 +85,14 @@ pub enum ItemResult {
         left: Option<AbandonedRow>,
     },
     /// The row cannot be touched, or the store does not take it, for the reason given; tried again.
-    Refused {
-        reason: Reason,
-        text: String,
-    },
+    Refused { reason: Reason, text: String },
     Removed {
         /// `None` where no row stood.
         key: Option<String>,
         retained: bool,
     },
     /// Refused before the store was asked; it stays so until the resource changes.
-    Invalid {
-        reason: Reason,
-        text: String,
-    },
+    Invalid { reason: Reason, text: String },
     /// Left alone, as its annotation asks.
     Suspended,
 }

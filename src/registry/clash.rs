@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::source::Source;
 
 /// Names that two files claim; shown in the later one.
-pub(super) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
+pub(crate) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut claims: HashMap<(&str, String), &str> = HashMap::new();
     for (source, file) in files {

@@ -19,13 +19,13 @@ use crate::rules;
 pub const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
 
 /// `kubectl get orloj` lists all kinds.
-pub(super) const CATEGORY: &str = "orloj";
+pub(crate) const CATEGORY: &str = "orloj";
 
 /// How the rule against reserved names begins.
-pub(super) const RESERVED_RULE: &str = "oldSelf.hasValue() || !(self.metadata.name in [";
+pub(crate) const RESERVED_RULE: &str = "oldSelf.hasValue() || !(self.metadata.name in [";
 
 /// The rule of a kind that cannot do without a spec.
-pub(super) const SPEC_RULE: &str = "has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)";
+pub(crate) const SPEC_RULE: &str = "has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)";
 
 /// Longest line of a description in the YAML.
 const LINE: usize = 110;
@@ -124,7 +124,7 @@ impl Kind {
 
     /// What the kind's own rules say of a resource without a spec; `None` where they accept it. Upstream's CRDs
     /// leave `spec` optional for all kinds, so only a kind that cannot do without one requires it.
-    pub(super) fn fault_of_no_spec(&self) -> Option<String> {
+    pub(crate) fn fault_of_no_spec(&self) -> Option<String> {
         let mut spec = normalize::decode(&Value::Null, &self.program.shape, true).ok()?;
         // any name does
         normalize::normalize(&mut spec, &self.program.steps, "name");
@@ -145,7 +145,7 @@ pub fn write_crds<'k>(kinds: impl IntoIterator<Item = &'k Kind>, folder: &Path) 
 }
 
 /// Writes files of a folder that are not as they should be.
-pub(super) fn write_files(
+pub(crate) fn write_files(
     files: impl IntoIterator<Item = (PathBuf, String)>,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, WriteError> {
@@ -181,7 +181,7 @@ fn embedded_file(digest: [u8; 32]) -> Option<String> {
 
 /// YAML of a manifest: words and numbers that some reader might take for something else are quoted, long texts
 /// folded.
-pub(super) fn to_yaml(value: &Value) -> String {
+pub(crate) fn to_yaml(value: &Value) -> String {
     let options = serde_saphyr::ser_options! { folded_wrap_chars: LINE };
     // a manifest has no keys but strings, which is all that could fail
     serde_saphyr::to_string_with_options(value, options).unwrap_or_default()
@@ -220,7 +220,7 @@ fn column(column: &PrinterColumn) -> Value {
 ///
 /// Without the default a new resource that no operator has looked at yet would have no status, and what has none is
 /// done for kstatus, so for Flux: it would go on before the row is there.
-pub(super) fn status_schema() -> Value {
+pub(crate) fn status_schema() -> Value {
     json!({
         "type": "object",
         "default": {"observedGeneration": -1},

@@ -21,14 +21,14 @@ pub fn json_schema() -> Value {
 }
 
 /// Reads a file: YAML, then the format's schema, then the types. All faults of the first of these that finds any.
-pub(super) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
+pub(crate) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
     let value = value(source)?;
     format().map_or(Ok(()), |format| format.check(source, &value))?;
     serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
 }
 
 /// Reads a file as far as it can be read: with unknown keys left out the rest of it can be judged, too.
-pub(super) fn read_on(source: &Source) -> (Option<KindFile>, Vec<Problem>) {
+pub(crate) fn read_on(source: &Source) -> (Option<KindFile>, Vec<Problem>) {
     match read(source) {
         Ok(file) => (Some(file), Vec::new()),
         Err(problems) => (without_unknown(source), problems),

@@ -4,20 +4,15 @@
 //! replaces them (by group and kind). Loading compiles every file and refuses all of them when anything in one
 //! of them is wrong, naming file, line and column of every fault.
 
-mod clash;
-mod compile;
+pub(crate) mod clash;
+pub(crate) mod compile;
 pub mod crd;
 pub mod derive;
-pub mod draft;
-pub mod explain;
 pub mod file;
-mod format;
+pub(crate) mod format;
 mod kind;
-pub mod lint;
-mod problem;
-pub mod rbac;
+pub(crate) mod problem;
 pub mod schema;
-pub mod schemas;
 pub(crate) mod source;
 pub mod table;
 
@@ -218,7 +213,7 @@ fn read_folder(folder: &Path, wanted: fn(&Path) -> bool) -> Result<KindFiles, Re
 }
 
 /// `*.yaml` and `*.yml`, but for the fixtures beside them.
-fn is_kind_file(path: &Path) -> bool {
+pub(crate) fn is_kind_file(path: &Path) -> bool {
     let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     yaml && !is_fixture(path)
 }

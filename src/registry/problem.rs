@@ -30,9 +30,9 @@ fn plural(count: usize) -> String {
 }
 
 /// Id of a fault of no sort of its own.
-pub(super) const REFUSED: &str = "refused";
+pub(crate) const REFUSED: &str = "refused";
 /// Id of a file that is not there, or not text.
-pub(super) const UNREADABLE: &str = "unreadable";
+pub(crate) const UNREADABLE: &str = "unreadable";
 
 /// One fault of a kind's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +75,12 @@ impl Problem {
         Self { id: REFUSED, file: file.to_owned(), line, column, message, help, snippet }
     }
 
-    pub(super) fn known_as(self, id: &'static str) -> Self {
+    pub(crate) fn known_as(self, id: &'static str) -> Self {
         Self { id, ..self }
     }
 
     /// As [`fmt::Display`] has it, under another title than `error`.
-    pub(super) fn titled(&self, title: &str) -> String {
+    pub(crate) fn titled(&self, title: &str) -> String {
         let text = self.to_string();
         text.strip_prefix("error").map_or_else(|| text.clone(), |rest| format!("{title}{rest}"))
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::message::located;
 use super::scope::{Scope, Subject};
 use super::{Block, Entry, Format, Rule, Test, When};
-use crate::golang::{base64, duration, float, json, regexp, text};
+use crate::go_compat::{base64, duration, float, json, regexp, text};
 use crate::kube_schema::field_path::PathSegment;
 use crate::normalize::{Node, Path, Tree};
 

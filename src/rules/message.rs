@@ -1,7 +1,7 @@
 //! Error texts with placeholders.
 
 use super::scope::Scope;
-use crate::golang::{quote, text};
+use crate::go_compat::{quote, text};
 use crate::normalize::Path;
 
 /// A compiled template.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kube::Client;
+use orloj_operator::authoring::rbac::{RbacOptions, rbac_yaml};
 use orloj_operator::cluster::client::connect;
 use orloj_operator::cluster::lease::LEASE_NAME;
 use orloj_operator::registry::Registry;
 use orloj_operator::registry::crd::crds_yaml;
-use orloj_operator::registry::rbac::{RbacOptions, rbac_yaml};
 use sqlx::PgPool;
 
 use crate::bed::{ControlPlane, ControlPlaneOptions, Database, Operator, Postgres, PostgresOptions, metrics_sum};

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use orloj_operator::authoring::schemas::openapi::Translator;
 use orloj_operator::registry::Registry;
-use orloj_operator::registry::schemas::openapi::Translator;
 use serde_json::Value;
 
 use super::program::{Desk, run};

@@ -1,7 +1,7 @@
 //! The schemas themselves: written as they are, and read by a validator of JSON Schema.
 
-use orloj_operator::registry::schemas::openapi::Translator;
-use orloj_operator::registry::schemas::{ADDRESS, bundle, files};
+use orloj_operator::authoring::schemas::openapi::Translator;
+use orloj_operator::authoring::schemas::{ADDRESS, bundle, files};
 use orloj_operator::registry::{Kind, Registry};
 use serde_json::{Value, json};
 

@@ -62,7 +62,8 @@ fn nothing_shows_as_drifted() {
     // as somebody applies them who knows no better
     let crds = definitions(chart);
     // the API server writes conditions of its own for a while, and a definition that is deleted meanwhile may stay
-    let established = || plane.kubectl_stdin(["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"], &crds);
+    let established =
+        || plane.kubectl_stdin(["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"], &crds);
     plane.kubectl_stdin(["apply", "-f", "-"], &crds).expect_ok();
     established().expect_ok();
     assert_eq!(diff(&plane, &[], &crds), "");

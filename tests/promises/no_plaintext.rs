@@ -84,5 +84,5 @@ fn required_encryption_without_a_key_refuses() {
 }
 
 fn base64(text: &str) -> String {
-    orloj_operator::golang::base64::encode(text.as_bytes())
+    orloj_operator::go_compat::base64::encode(text.as_bytes())
 }

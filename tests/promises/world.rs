@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use orloj_operator::authoring::rbac::{RbacOptions, rbac_yaml};
 use orloj_operator::registry::crd::crds_yaml;
-use orloj_operator::registry::rbac::{RbacOptions, rbac_yaml};
 use orloj_operator::registry::{Kind, Registry};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `kinds test`: cases beside kind files.
 
-use orloj_operator::cases::{CaseOutcome, run, stem, updated};
+use orloj_operator::authoring::cases::{CaseOutcome, run, stem, updated};
 use orloj_operator::registry::{Kind, Problem, Registry, files_of, fixtures_of};
 
 use super::{WIDGET, embedded, kind, widgets};

@@ -1,7 +1,7 @@
 //! `kinds explain`: what a file says of a field.
 
+use orloj_operator::authoring::explain::{Explanation, explain};
 use orloj_operator::registry::Registry;
-use orloj_operator::registry::explain::{Explanation, explain};
 
 use super::WIDGET;
 
@@ -15,7 +15,7 @@ fn explained(what: &str) -> Explanation {
     of(what).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn numbers(entries: &[orloj_operator::registry::explain::Entry]) -> Vec<&str> {
+fn numbers(entries: &[orloj_operator::authoring::explain::Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.number.as_str()).collect()
 }
 
@@ -86,7 +86,7 @@ fn a_slip_gets_the_name_that_was_meant() {
 /// Every field of every kind can be explained, and every step and rule is told somewhere.
 #[test]
 fn nothing_is_left_out() {
-    fn walk(kind: &str, path: &str, fields: &[orloj_operator::registry::explain::Field], seen: &mut Vec<Explanation>) {
+    fn walk(kind: &str, path: &str, fields: &[orloj_operator::authoring::explain::Field], seen: &mut Vec<Explanation>) {
         for field in fields {
             let path = format!("{path}.{}", field.name);
             seen.push(explained(&format!("{kind}{path}")));

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use orloj_operator::authoring::lint::{Finding, LINTS, files, lint};
 use orloj_operator::registry::Registry;
-use orloj_operator::registry::lint::{Finding, LINTS, files, lint};
 
 use super::WIDGET;
 

@@ -62,7 +62,7 @@ pub enum KindsCommand {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Address under which the directory can be found, for the catalog
-        #[arg(long, value_name = "URL", default_value = crate::registry::schemas::ADDRESS)]
+        #[arg(long, value_name = "URL", default_value = crate::authoring::schemas::ADDRESS)]
         address: String,
     },
     /// Draft a kind file from a custom resource definition, sample objects or a table

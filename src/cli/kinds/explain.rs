@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::authoring::explain::{Entry, Explanation, Field, explain};
 use crate::cli::args::{ExplainArgs, ReportFormat};
 use crate::cli::{CliError, CommandStatus, output};
-use crate::registry::explain::{Entry, Explanation, Field, explain};
 use crate::registry::{Registry, files_of};
 
 pub fn run(args: &ExplainArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::cases::{self, CaseOutcome};
+use crate::authoring::cases::{self, CaseOutcome};
 use crate::cli::args::{ReportFormat, TestArgs};
 use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::crd::WriteError;

@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 
 use super::Source;
 use crate::cli::CliError;
-use crate::cli::run::{self, RunError};
 use crate::cli::sync::EVENT_BUFFER;
 use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::{client, survey, watch};
 use crate::config::Config;
+use crate::operator::{self, RunError};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
@@ -33,7 +33,7 @@ pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source,
         target: Arc::new(Silent(target)),
         reading: tokio::spawn(survey::list(client, Arc::clone(registry), scopes.clone(), tell)),
         scopes,
-        options: run::options(config),
+        options: operator::options(config),
         owner,
         events,
         heard,

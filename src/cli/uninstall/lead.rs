@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::rows::Rows;
 use super::{UninstallError, UninstallSession, warn};
-use crate::cli::{CliError, output, run, store};
+use crate::cli::{CliError, output, store};
 use crate::cluster::client;
 use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
 use crate::config::duration;
+use crate::operator;
 use crate::store::open::{StoreUrl, open};
 use crate::store::{Fence, Store};
 
@@ -73,7 +74,7 @@ impl UninstallSession {
 
     async fn try_open_rows(&self, until: Instant) -> Result<Result<(Arc<dyn Store>, Fence), String>, CliError> {
         let Some(target) = &self.config.store else { return Ok(Err("none is configured".to_owned())) };
-        let url = match run::store_url(target) {
+        let url = match operator::store_url(target) {
             Ok(url) => url,
             Err(error) => return Ok(Err(error.to_string())),
         };
@@ -118,7 +119,7 @@ impl UninstallSession {
             Some(id) => id.clone(),
             None => client::cluster_id(&self.client).await.map_err(|error| error.to_string())?,
         };
-        let term = run::term(&self.config, &cluster);
+        let term = operator::term(&self.config, &cluster);
         let fence = store.take_leadership(&term, &self.identity).await.map_err(|error| error.to_string())?;
         Ok(Fence { cluster, ..fence })
     }

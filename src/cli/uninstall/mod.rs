@@ -44,12 +44,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{RowPolicy, UninstallArgs};
-use super::run;
 use super::{CliError, CommandStatus, output, stop_on_signals};
 use crate::cluster::client;
 use crate::cluster::deployment::{self, Stopped};
 use crate::cluster::lease::LEASE_NAME;
 use crate::config::{Config, duration};
+use crate::operator;
 use crate::registry::Registry;
 use crate::store::StoreError;
 
@@ -102,7 +102,7 @@ pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -
         config,
         registry,
         client,
-        identity: run::identity(),
+        identity: operator::identity(),
         leave: CancellationToken::new(),
         tally: Mutex::default(),
     };

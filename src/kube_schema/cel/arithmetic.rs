@@ -1,7 +1,7 @@
 //! Operators on numbers, texts, lists and times. What overflows is an error, as in cel-go.
 
 use super::value::{CelList, CelValue, Evaluated, EvaluationError, ListItems, ListSemantics, error, no_overload};
-use crate::golang::time::Moment;
+use crate::go_compat::time::Moment;
 
 const SECOND: i64 = 1_000_000_000;
 

@@ -8,7 +8,7 @@ use super::names::field_name;
 use super::types::{CelType, Substitutions};
 use super::value::EvaluationError;
 use super::{convert, folds, format};
-use crate::golang::regexp;
+use crate::go_compat::regexp;
 use crate::kube_schema::schema::SchemaNode;
 use crate::kube_schema::suggest::suggest;
 

@@ -3,8 +3,8 @@
 use super::arithmetic::in_range;
 use super::number;
 use super::value::{CelValue, Evaluated, EvaluationError, error, no_overload};
-use crate::golang::time::{self, Moment};
-use crate::golang::{duration, float};
+use crate::go_compat::time::{self, Moment};
+use crate::go_compat::{duration, float};
 
 /// Functions that make a value of one type from that of another.
 pub const CONVERSIONS: [&str; 8] = ["bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint"];

@@ -5,7 +5,7 @@ use serde_json::{Map as JsonMap, Value};
 use super::names::{escape, unescape};
 use super::number;
 use super::value::{CelList, CelMap, CelValue, ListItems, NumberType};
-use crate::golang::{base64, time};
+use crate::go_compat::{base64, time};
 use crate::kube_schema::schema::{DeclaredType, SchemaNode};
 
 /// A value by its schema; what does not fit is an error once it is used.

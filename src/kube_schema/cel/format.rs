@@ -3,7 +3,7 @@
 use super::convert;
 use super::types::CelType;
 use super::value::{CelList, CelMap, CelValue, EvaluationError, error};
-use crate::golang::quote;
+use crate::go_compat::quote;
 
 /// Decimals where none are asked for.
 const DECIMALS: usize = 6;

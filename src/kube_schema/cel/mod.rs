@@ -152,7 +152,7 @@ impl CelRule {
     fn told(&self, itself: &SelfValue<'_>) -> String {
         let Some(Ok(tree)) = &self.message_expression else { return self.message.clone() };
         let Ok(CelValue::Text(made)) = itself.evaluate(tree, false) else { return self.message.clone() };
-        let made = crate::golang::text::trim(&made);
+        let made = crate::go_compat::text::trim(&made);
         let fits = !made.is_empty() && made.len() <= MAX_MESSAGE && !made.contains('\n');
         if fits { made.to_owned() } else { self.message.clone() }
     }

@@ -1,6 +1,6 @@
 //! The formats that rules call by name: `format.dns1123Label()` and its like.
 
-use crate::golang::url;
+use crate::go_compat::url;
 use crate::kube_schema::schema::formats::{StringFormat, fits};
 
 /// A format and what it has against a text.

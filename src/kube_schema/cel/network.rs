@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::golang::netip;
+use crate::go_compat::netip;
 
 /// A network, as it was written: its address may have more bits than its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

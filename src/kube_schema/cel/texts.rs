@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use super::value::{CelValue, Evaluated, EvaluationError, error};
-use crate::golang::{regexp::matcher, text};
+use crate::go_compat::{regexp::matcher, text};
 
 fn out_of_range<'v>(at: i64) -> Evaluated<'v> {
     error(format!("index out of range: {at}"))

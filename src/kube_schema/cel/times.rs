@@ -1,7 +1,7 @@
 //! What is read from times and durations.
 
 use super::value::{CelValue, Evaluated, EvaluationError, error, no_overload};
-use crate::golang::time::{Civil, Moment};
+use crate::go_compat::time::{Civil, Moment};
 
 /// A part of a time or a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::named::NamedFormat;
 use super::network::Cidr;
 use super::quantity::Quantity;
 use super::version::SemanticVersion;
-use crate::golang::time::Moment;
-use crate::golang::url::Url;
+use crate::go_compat::time::Moment;
+use crate::go_compat::url::Url;
 use crate::kube_schema::schema::SchemaNode;
 
 /// Why an expression has no value.

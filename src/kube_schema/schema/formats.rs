@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-use crate::golang::{self, mail, netip, regexp::matcher, time, url};
+use crate::go_compat::{self, mail, netip, regexp::matcher, time, url};
 use crate::kube_schema::metadata::names;
 
 /// A format.
@@ -142,7 +142,7 @@ fn regex(pattern: &'static str) -> Option<Regex> {
 /// A date, `T` and a time with an offset. What the server does not look at: anything behind a second `T`, the character
 /// before the decimals, and how large the offset is.
 fn is_date_time(text: &str) -> bool {
-    let lower = golang::text::lower(text);
+    let lower = go_compat::text::lower(text);
     let mut parts = lower.split('t');
     let (Some(date), Some(clock)) = (parts.next(), parts.next()) else { return false };
     let form = "^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$";
@@ -168,13 +168,13 @@ pub fn duration(text: &str) -> Option<i64> {
         (&["d", "day"], 86_400 * SECOND),
         (&["w", "wk", "week"], 7 * 86_400 * SECOND),
     ];
-    if let Ok(nanoseconds) = golang::duration::parse(text) {
+    if let Ok(nanoseconds) = go_compat::duration::parse(text) {
         return Some(nanoseconds);
     }
     let mut sum = None;
     for found in regex(r"((\d+)\s*([A-Za-zµ]+))")?.captures_iter(text) {
         let factor = found.get(2)?.as_str().parse::<i64>().ok()?;
-        let unit = golang::text::lower(found.get(3)?.as_str());
+        let unit = go_compat::text::lower(found.get(3)?.as_str());
         for (names, nanoseconds) in UNITS {
             let long = names.last().is_some_and(|name| unit.starts_with(name));
             let short = names[..names.len() - 1].contains(&&*unit);
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn durations_have_more_units_than_in_go() {
-        assert!(crate::golang::duration::parse("1d").is_err());
+        assert!(crate::go_compat::duration::parse("1d").is_err());
         assert_eq!(duration("1d 2 hours"), Some((86_400 + 7_200) * 1_000_000_000));
     }
 

@@ -13,7 +13,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::cel::CelRule;
-use crate::golang::regexp::matcher;
+use crate::go_compat::regexp::matcher;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use formats::StringFormat;
 pub use rules::DeclaredType;

@@ -3,7 +3,7 @@
 use crate::kube_schema::cel;
 
 /// Whether a rule is CEL.
-pub(in crate::registry) fn check(rule: &str) -> Result<(), String> {
+pub(crate) fn check(rule: &str) -> Result<(), String> {
     if rule.trim().is_empty() {
         return Err("the rule is empty".to_owned());
     }

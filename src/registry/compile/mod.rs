@@ -1,9 +1,9 @@
 //! A kind's file into a [`Kind`]: every path, pattern, template and name is checked, and every fault is shown
 //! where it stands.
 
-pub(in crate::registry) mod cel;
+pub(crate) mod cel;
 mod messages;
-pub(in crate::registry) mod names;
+pub(crate) mod names;
 mod relations;
 mod rules;
 mod schema;
@@ -72,7 +72,7 @@ impl<'s> Faults<'s> {
 }
 
 /// Compiles a file; `index` is the kind's place in the registry.
-pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Result<Kind, Vec<Problem>> {
+pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Result<Kind, Vec<Problem>> {
     let mut faults = Faults::new(source);
     let names = names::compile(&file, &mut faults);
     let sensitive = file.secret.is_some();
@@ -118,7 +118,7 @@ pub(super) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
 }
 
 /// The shape of a file's specs, whatever else is wrong with it.
-pub(super) fn shape(file: &KindFile, source: &Source) -> Shape {
+pub(crate) fn shape(file: &KindFile, source: &Source) -> Shape {
     schema::compile(&file.schema, &mut Faults::new(source))
 }
 

@@ -5,7 +5,7 @@ use crate::registry::file::KindFile;
 use crate::registry::kind::Names;
 
 /// Columns that every table has.
-pub(in crate::registry) const COMMON_COLUMNS: [&str; 6] =
+pub(crate) const COMMON_COLUMNS: [&str; 6] =
     ["name", "namespace", "status_phase", "payload", "updated_at", "created_at"];
 
 pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
@@ -64,7 +64,7 @@ fn is_subdomain(text: &str) -> bool {
 /// `PostgreSQL` cuts longer names off without a word.
 pub(super) const MAX_IDENTIFIER: usize = 63;
 /// The longest name made from a table's: `idx_<table>_status_phase`.
-pub(in crate::registry) const MAX_TABLE: usize = MAX_IDENTIFIER - "idx_".len() - "_status_phase".len();
+pub(crate) const MAX_TABLE: usize = MAX_IDENTIFIER - "idx_".len() - "_status_phase".len();
 
 /// Beginnings of names that databases and the operator itself use.
 const TAKEN: [&str; 3] = ["orloj_operator", "pg_", "sqlite_"];

@@ -1,7 +1,7 @@
 //! The schema: into the shape that specs are decoded by, and checked to be one that an API server takes.
 
 use super::Faults;
-use crate::golang::regexp;
+use crate::go_compat::regexp;
 use crate::normalize::{Field, ObjectShape, Presence, Shape};
 use crate::registry::schema::{Presence as Stored, Schema, SchemaType};
 

@@ -5,7 +5,7 @@
 
 use super::formula::{Atom, AtomTest, Formula, Many};
 use super::pattern::form;
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::kube_schema::cel::names::escape;
 use crate::normalize::Segment;
 use crate::registry::schema::{Schema, SchemaType};

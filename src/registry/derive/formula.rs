@@ -5,7 +5,7 @@
 
 use indexmap::IndexSet;
 
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::normalize::Segment;
 use crate::rules::Format;
 

@@ -64,13 +64,13 @@ pub struct RuleCoverage {
 
 /// A schema with derived constraints.
 #[derive(Debug)]
-pub(super) struct DerivedSchema {
+pub(crate) struct DerivedSchema {
     pub schema: Schema,
     pub coverage: Vec<RuleCoverage>,
 }
 
 /// Adds to a schema what follows from steps and rules. `sensitive`: no constraint is made whose text shows a value.
-pub(super) fn derive(
+pub(crate) fn derive(
     schema: &Schema,
     shape: &Shape,
     steps: &[Step],

@@ -1,7 +1,7 @@
 //! Patterns and word lists: what a formula over one string leaves of it, where RE2 can say that.
 
 use super::formula::{Atom, AtomTest, Formula};
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::rules::Format;
 
 /// White space as Go trims it.

@@ -10,7 +10,7 @@ use indexmap::IndexSet;
 use super::formula::{Atom, AtomTest, Formula, Many, Part, Reading};
 use super::refusal::absent;
 use super::shape_at;
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::normalize::{CopySource, Guard, Operation, Path, Replaced, Segment, Shape, Step, Tree, Unique};
 
 /// The formula over the submitted spec.

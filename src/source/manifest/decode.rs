@@ -11,7 +11,7 @@ use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::Trouble;
-use crate::golang::float;
+use crate::go_compat::float;
 
 /// Deepest nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 128;

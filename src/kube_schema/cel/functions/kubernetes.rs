@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::{Arguments, CelFunction, list, optional};
-use crate::golang::url::{self, Url};
+use crate::go_compat::url::{self, Url};
 use crate::kube_schema::cel::cost;
 use crate::kube_schema::cel::named::NamedFormat;
 use crate::kube_schema::cel::network::{self, Cidr};

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::Registry;
-use super::crd::to_yaml;
+use crate::registry::Registry;
+use crate::registry::crd::to_yaml;
 
 /// Who the operator is and how far it looks.
 #[derive(Clone, Debug)]

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::crd::{RESERVED_NAMES, WriteError, write_files};
-use super::{Kind, Registry};
 use crate::kube_schema::metadata::FIELDS;
+use crate::registry::crd::{RESERVED_NAMES, WriteError, write_files};
+use crate::registry::{Kind, Registry};
 use openapi::Translator;
 
 /// Where the schemas of the embedded kinds can be fetched.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{names, secrecy};
-use crate::golang::text;
+use crate::go_compat::text;
 
 /// The field whose text the column has in every row, and what is done to it. Where several have it, the one of the
 /// column's name goes first, then one of the spec. Fields that may hold a secret are none to copy.

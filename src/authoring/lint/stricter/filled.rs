@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::takes_all;
+use crate::authoring::lint::Desk;
+use crate::authoring::lint::mend::{Field, Outcome};
 use crate::registry::file::KindFile;
-use crate::registry::lint::Desk;
-use crate::registry::lint::mend::{Field, Outcome};
 use crate::registry::schema::Schema;
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, schema: &Schema, pointer: &str, path: &str) {

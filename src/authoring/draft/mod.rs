@@ -25,8 +25,8 @@ pub use crd::of_crd;
 pub use rows::of_table;
 pub use sample::of_samples;
 
-use super::Registry;
-use super::file::{PrinterColumn, Schema};
+use crate::registry::Registry;
+use crate::registry::file::{PrinterColumn, Schema};
 
 /// Most places that are named where the same is told of all.
 const SHOWN: usize = 6;

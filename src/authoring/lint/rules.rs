@@ -3,7 +3,7 @@
 use super::Desk;
 use super::facts::{Fact, Facts, absolute};
 use super::steps::always_there;
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::normalize::{Path, Shape};
 use crate::registry::file::{ConditionSpec, KindFile, Replaced, RuleSpec, State};
 

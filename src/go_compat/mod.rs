@@ -7,7 +7,7 @@
 //! functions that matter, as small pure functions that know nothing of kinds or stores. The rules
 //! are those of Go 1.26 with Unicode 15 (`kinds/ORLOJD.md` 4).
 //!
-//! `tests/golang/*.jsonl` holds inputs with what Go answers. Point `GOLANG_TABLES` at another folder
+//! `tests/go_compat/*.jsonl` holds inputs with what Go answers. Point `GO_TABLES` at another folder
 //! of such tables to check longer ones.
 
 pub mod base64;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Desk;
 use super::facts::{Fact, is_within};
 use super::rules::Conditions;
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::normalize::{Field, Path, Presence, Shape};
 use crate::registry::file::{KindFile, Replaced, StepSpec};
 

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::checks;
 use super::yaml::{self, Entry, Item};
 use super::{Derived, Draft, Notes};
+use crate::authoring::lint::{self, Severity};
 use crate::registry::Registry;
 use crate::registry::file::PrinterColumn;
-use crate::registry::lint::{self, Severity};
 use crate::registry::schema::{Schema, Validation};
 
 const MODELINE: &str = "# yaml-language-server: $schema=https://raw.githubusercontent.com/orlojhq/orloj-operator/main/kinds/kind.schema.json\n";

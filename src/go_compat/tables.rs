@@ -8,8 +8,8 @@ use super::*;
 
 /// Lines of `{"in": .., "want": ..}`, or `{"in": .., "err": ..}` where Go fails.
 fn table(name: &str, answer: impl Fn(&Value) -> Result<Value, Value>) {
-    let folder = std::env::var_os("GOLANG_TABLES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golang"), PathBuf::from);
+    let folder = std::env::var_os("GO_TABLES")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/go_compat"), PathBuf::from);
     let lines = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;

@@ -5,13 +5,13 @@ mod words;
 
 use serde::Serialize;
 
-use super::derive::RuleCoverage;
-use super::file::{ConditionSpec, KindFile, RuleSpec};
-use super::problem::suggest;
-use super::schema::{Presence, Schema, SchemaType};
-use super::source::Source;
-use super::{KindFiles, compile, format};
 use crate::kube_schema::cel;
+use crate::registry::derive::RuleCoverage;
+use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
+use crate::registry::problem::suggest;
+use crate::registry::schema::{Presence, Schema, SchemaType};
+use crate::registry::source::Source;
+use crate::registry::{KindFiles, compile, format};
 use crate::resource::KindIndex;
 
 /// A field (or a kind as a whole, at `spec`) and what happens to it.

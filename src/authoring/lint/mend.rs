@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::facts::absolute;
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::registry::file::{ConditionSpec, KindFile, Replaced, RuleSpec, State, StepSpec};
 
 /// What becomes of a value.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::golang::text;
+use crate::go_compat::text;
 use crate::registry::file::{KindFile, Replaced, StepSpec};
 
 /// What is known of a field whatever the resource: only steps without a guard count.

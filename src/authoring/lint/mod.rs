@@ -20,11 +20,11 @@ mod stricter;
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::compile;
-use super::file::KindFile;
-use super::problem::{Problem, REFUSED, UNREADABLE};
-use super::source::Source;
-use super::{Kind, KindFiles, clash, format};
+use crate::registry::compile;
+use crate::registry::file::KindFile;
+use crate::registry::problem::{Problem, REFUSED, UNREADABLE};
+use crate::registry::source::Source;
+use crate::registry::{Kind, KindFiles, clash, format};
 use crate::resource::KindIndex;
 use facts::Facts;
 
@@ -167,7 +167,7 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
         for entry in std::fs::read_dir(path)? {
             paths.push(entry?.path());
         }
-        paths.retain(|path| super::is_kind_file(path));
+        paths.retain(|path| crate::registry::is_kind_file(path));
         paths.sort();
     } else {
         path.metadata()?;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::Desk;
 use super::facts::Facts;
 use super::mend::{Field, Outcome};
-use crate::golang::regexp::matcher;
-use crate::golang::text;
+use crate::go_compat::regexp::matcher;
+use crate::go_compat::text;
 use crate::registry::file::{KindFile, Replaced};
 use crate::registry::schema::{Schema, SchemaType};
 

@@ -1,4 +1,4 @@
-//! `orloj-operator run`: the operator in a cluster.
+//! The operator in a cluster: `orloj-operator run`.
 //!
 //! Store first, then the lease, then the watches; each waits as long as it takes, and `/readyz` says for what.
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::defaults::Defaults;
 use super::{Notes, names};
-use crate::golang::regexp;
+use crate::go_compat::regexp;
 use crate::registry::compile::cel;
 use crate::registry::schema::{Presence, Schema, SchemaType, Validation};
 
