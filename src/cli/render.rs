@@ -12,7 +12,7 @@ use super::args::RenderArgs;
 use super::{CliError, CommandStatus, check_paths, output};
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
-use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
+use crate::source::manifest::{Manifest, ManifestError, ManifestReader, ReadResult, files};
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -65,7 +65,7 @@ impl Formatter for OneLine {
 /// Nothing is held but the document at hand.
 pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus, CliError> {
     check_paths(&args.paths)?;
-    let reader = Reader::new(Arc::clone(registry));
+    let reader = ManifestReader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut well = true;
     let mut hidden = false;
@@ -83,9 +83,9 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
             Err(error) => result = write(RenderedLine::unreadable(error)),
             Ok(file) => reader.read_file(&file, &mut |found| {
                 result = match found {
-                    Found::Foreign => Ok(()),
-                    Found::Error(error) => write(RenderedLine::unreadable(error)),
-                    Found::Manifest(manifest) => {
+                    ReadResult::Foreign => Ok(()),
+                    ReadResult::Error(error) => write(RenderedLine::unreadable(error)),
+                    ReadResult::Manifest(manifest) => {
                         let kind = registry.kind(manifest.resource.id.kind);
                         hidden |= kind.sensitive && !args.reveal;
                         write(line(&reader, kind, &manifest, args.reveal))
@@ -103,7 +103,7 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     Ok(CommandStatus::success_if(well))
 }
 
-fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> RenderedLine {
+fn line(reader: &ManifestReader, kind: &Kind, manifest: &Manifest, reveal: bool) -> RenderedLine {
     match kind.desired(&manifest.resource) {
         Ok(desired) => {
             let mut payload = kind.payload(&desired, None, &Value::Null);
@@ -113,7 +113,7 @@ fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> Rend
             RenderedLine::Payload { payload }
         }
         Err(invalid) => {
-            let (line, column) = reader.locate(&manifest.place, &invalid.text);
+            let (line, column) = reader.locate(&manifest.place, &invalid.path);
             RenderedLine::error(&manifest.place.file, line, column, invalid.text)
         }
     }

@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
+use crate::orlojd::FINALIZER;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::target::FINALIZER;
 use crate::source::target::Finalizers;
 use crate::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient, ResourceClientError};
 

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::node::Node;
 use super::path::Path;
 use super::shape::Shape;
@@ -82,19 +85,27 @@ pub enum CopySource {
     Field(Path),
 }
 
-/// Which values a set replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which values a `set` step replaces. A missing field is replaced by all of these.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub enum Replaced {
+    /// Only a missing field.
     Absent,
+    /// An empty string, list or map.
     Empty,
+    /// A string of white space only.
     Blank,
+    /// A number that is zero or less.
     NotPositive,
 }
 
 /// Which list items count as repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub enum Unique {
+    /// Equal but for case.
     IgnoreCase,
+    /// Equal.
     Exact,
 }
 

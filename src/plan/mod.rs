@@ -8,7 +8,8 @@ mod working;
 
 use serde_json::Value;
 
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
+use crate::desired::{Desired, Stored, Versions};
+use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, next_version};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::{Reason, RuntimeReport};
@@ -308,11 +309,6 @@ fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>
     };
     let versions = Versions { resource_version: &resource_version, generation, created_at };
     kind.payload(desired, Some(&versions), status)
-}
-
-/// Stored + 1; a version that is no number (an error for the original) starts over.
-fn next_version(stored: &str) -> String {
-    stored.trim().parse::<u64>().ok().and_then(|version| version.checked_add(1)).unwrap_or(1).to_string()
 }
 
 /// A payload without the marks of ownership: the row that `retain` leaves behind.

@@ -4,7 +4,8 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::state::{Batch, BatchItem, BatchResult, Work, WorkItem};
-use crate::desired::{SUSPEND, retains};
+use crate::desired::retains;
+use crate::orlojd::SUSPEND;
 use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};

@@ -7,7 +7,7 @@ use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::Table;
 use crate::normalize::{Path, Shape, Step};
 use crate::resource::KindIndex;
-use crate::rules::Entry;
+use crate::rules::RuleEntry;
 
 /// A kind's names in Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub struct Outdated {
 pub(crate) struct Program {
     pub shape: Shape,
     pub steps: Vec<Step>,
-    pub rules: Vec<Entry>,
+    pub rules: Vec<RuleEntry>,
     pub columns: Vec<ColumnSource>,
     /// What tells this set of derived columns from another: part of a row's fingerprint, so that rows are written once
     /// more when a column comes to their kind.

@@ -1,6 +1,6 @@
 //! Error texts with placeholders.
 
-use super::scope::Scope;
+use super::scope::RuleScope;
 use crate::go_compat::{quote, text};
 use crate::normalize::Path;
 
@@ -98,7 +98,7 @@ impl Message {
     }
 
     /// Fills the template in. `subject` is the rule's, where there is a rule.
-    pub(super) fn fill(&self, scope: &Scope<'_>, subject: Option<&Path>, finding: &str) -> String {
+    pub(super) fn fill(&self, scope: &RuleScope<'_>, subject: Option<&Path>, finding: &str) -> String {
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -118,7 +118,7 @@ impl Message {
 }
 
 impl Piece {
-    fn read(&self, scope: &Scope<'_>, subject: Option<&Path>, finding: &str) -> String {
+    fn read(&self, scope: &RuleScope<'_>, subject: Option<&Path>, finding: &str) -> String {
         let found = match self {
             Self::Value => subject.map_or(Some(scope.item), |path| scope.get(path)),
             Self::Raw => subject.map_or(scope.raw_item, |path| scope.raw(path)),
@@ -132,6 +132,6 @@ impl Piece {
 }
 
 /// Where the innermost block that says so is.
-pub(super) fn located(scope: &Scope<'_>) -> String {
+pub(super) fn located(scope: &RuleScope<'_>) -> String {
     scope.located().map(|(at, message)| message.fill(at, None, "")).unwrap_or_default()
 }

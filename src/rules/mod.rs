@@ -9,7 +9,10 @@ mod scope;
 
 pub use check::{Violation, check, check_all};
 pub use message::{Filter, Message, MessageError, Part, Piece};
-pub use scope::{Scope, Subject, Trail};
+pub use scope::{RuleScope, Subject, Trail};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::normalize::{Condition, Path};
 
@@ -18,7 +21,7 @@ pub type When = Condition<Subject>;
 
 /// A rule, or a block of rules over several values.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum RuleEntry {
     Rule(Rule),
     Block(Block),
 }
@@ -32,7 +35,7 @@ pub struct Block {
     /// How messages name the item.
     pub at: Option<Message>,
     pub when: Option<When>,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<RuleEntry>,
 }
 
 /// One rule.
@@ -74,11 +77,16 @@ pub enum Test {
     MaxDepth(usize),
 }
 
-/// A string's form, as Go's parsers see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A string's form.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Go duration, such as `1m30s`.
     Duration,
+    /// Go regular expression.
     Regex,
+    /// Go floating-point number.
     Number,
+    /// Padded standard base64.
     Base64,
 }

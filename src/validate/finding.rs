@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::rule::{Rule, Severity};
+use super::rule::Rule;
+use crate::diagnostics::Severity;
 use crate::kube_schema::field_path::FieldPath;
 
 /// What of a value is meant.
@@ -18,7 +19,7 @@ pub enum Target {
 
 /// A finding about an object, by the way to the value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
+pub struct ObjectFinding {
     pub rule: &'static Rule,
     pub severity: Severity,
     pub way: FieldPath,
@@ -30,7 +31,7 @@ pub struct Draft {
     pub note: Option<String>,
 }
 
-impl Draft {
+impl ObjectFinding {
     #[must_use]
     pub fn new(rule: &'static Rule, way: FieldPath, text: String) -> Self {
         Self { rule, severity: rule.severity, way, target: Target::Value, text, help: None, note: None }

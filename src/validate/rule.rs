@@ -3,26 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::diagnostics::Severity;
+
 /// Where the rules are described.
 pub const PAGE: &str = "https://github.com/orlojhq/orloj-operator/blob/main/kinds/RULES.md";
-
-/// How much a finding counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Warning,
-    Error,
-}
-
-impl Severity {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// Who would say the same: what a finding rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]

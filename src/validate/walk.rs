@@ -12,7 +12,7 @@ pub fn each<'v>(
     item: Option<(&'v Value, &FieldPath)>,
     visit: &mut dyn FnMut(&'v Value, &FieldPath),
 ) {
-    let spec = || (object.get("spec").unwrap_or(&Value::Null), vec![PathSegment::Key("spec".to_owned())]);
+    let spec = || (object.get("spec").unwrap_or(&Value::Null), FieldPath::of(&["spec"]));
     let (from, mut way) = match (path.root, item) {
         (Root::Item, Some((item, way))) => (item, way.clone()),
         (Root::Item, None) => return,

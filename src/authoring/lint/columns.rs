@@ -1,9 +1,9 @@
 //! Columns: those of `kubectl get`, and those of the table.
 
 use super::Desk;
+use crate::kube_schema::suggest::suggest;
 use crate::normalize::{Path, PathError, Shape};
 use crate::registry::file::{KindFile, PrinterColumn};
-use crate::registry::problem::suggest;
 
 /// Columns that every kind has.
 const BUILT_IN: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];

@@ -15,7 +15,7 @@ const NOTHING: &str = "step-without-effect";
 const NEVER: &str = "step-never";
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape) {
-    let mut seen = Seen::default();
+    let mut seen = SeenSteps::default();
     for (index, step) in file.normalize.iter().enumerate() {
         let pointer = format!("/normalize/{index}");
         if let Some(when) = &step.when {
@@ -131,13 +131,13 @@ fn field<'s>(path: &str, spec: &'s Shape) -> Option<&'s Field> {
 
 /// What the steps so far have made sure of.
 #[derive(Default)]
-struct Seen {
+struct SeenSteps {
     trimmed: HashSet<String>,
     lowered: HashSet<String>,
     dropped: Vec<String>,
 }
 
-impl Seen {
+impl SeenSteps {
     fn step(&mut self, desk: &mut Desk<'_>, step: &StepSpec, pointer: &str) {
         for (key, paths) in operations(step) {
             for (index, path) in paths.iter().enumerate() {

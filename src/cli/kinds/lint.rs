@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::authoring::lint::{self, Finding, LINTS, Severity};
+use crate::authoring::lint::{self, Finding, LINTS};
 use crate::cli::args::{LintArgs, ReportFormat};
 use crate::cli::{CliError, CommandStatus, output};
+use crate::diagnostics::Severity;
 use crate::registry::{KindFiles, Registry};
 
 pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {

@@ -18,14 +18,14 @@ use crate::telemetry::Terminal;
 use crate::validate::file::{Settings, Validator};
 use crate::validate::finding::Finding;
 use crate::validate::rule::{self, RULES, Rule};
-use crate::validate::run::{Event, Summary, run as run_files};
+use crate::validate::run::{Event, ValidationSummary, run as run_files};
 
 /// A way of reporting. Findings come file by file, in order.
 trait Report {
     fn file(&mut self, file: &Path, findings: &[Finding]) -> io::Result<()>;
     /// Findings that look at more than one object, of any file.
     fn across(&mut self, findings: &[Finding]) -> io::Result<()>;
-    fn end(&mut self, summary: &Summary) -> io::Result<()>;
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()>;
 }
 
 pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) -> Result<CommandStatus, CliError> {
@@ -39,7 +39,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut report: Box<dyn Report + '_> = match args.output {
-        FindingFormat::Text => Box::new(text::Text::new(out, colour)),
+        FindingFormat::Text => Box::new(text::TextReport::new(out, colour)),
         FindingFormat::Json => Box::new(json::Json::new(out)),
         FindingFormat::Sarif => Box::new(sarif::Sarif::new(out)),
         FindingFormat::Junit => Box::new(junit::Junit::new(out)),
@@ -59,7 +59,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
     ended(args, &summary)
 }
 
-fn ended(args: &ValidateArgs, summary: &Summary) -> Result<CommandStatus, CliError> {
+fn ended(args: &ValidateArgs, summary: &ValidationSummary) -> Result<CommandStatus, CliError> {
     if summary.unreadable > 0 {
         let what = if summary.unreadable == 1 { "path" } else { "paths" };
         return Err(CliError::Usage(format!("unable to read {} {what}", summary.unreadable)));

@@ -2,8 +2,8 @@
 
 use super::Faults;
 use super::rules::{Own, Place};
+use crate::kube_schema::suggest::suggest;
 use crate::normalize::{Path, PathError, Root, Shape};
-use crate::registry::problem::suggest;
 use crate::rules::{Message, MessageError, Piece};
 
 /// Placeholders that are no names.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Faults, literal};
-use crate::normalize::{Condition, CopySource, Guard, Operation, Path, Replaced, Shape, Step, Unique};
-use crate::registry::file::{self, ConditionSpec, State, StepSpec};
+use crate::normalize::{Condition, CopySource, Guard, Operation, Path, Replaced, Shape, Step};
+use crate::registry::file::{ConditionSpec, State, StepSpec};
 
 pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>) -> Vec<Step> {
     let mut compiled = Vec::new();
@@ -47,12 +47,8 @@ impl<'c> StepCompiler<'c, '_> {
             found.extend(self.set(paths));
         }
         if let Some(paths) = &spec.clean {
-            let unique = spec.unique.map(|unique| match unique {
-                file::Unique::IgnoreCase => Unique::IgnoreCase,
-                file::Unique::Exact => Unique::Exact,
-            });
             let paths = self.paths("clean", paths, is_list_of_strings, "a list of strings");
-            found.push(Operation::Clean { paths, unique });
+            found.push(Operation::Clean { paths, unique: spec.unique });
         }
         if let Some(paths) = &spec.replace {
             let with: BTreeMap<Box<str>, Box<str>> =
@@ -170,12 +166,7 @@ impl<'c> StepCompiler<'c, '_> {
     }
 
     fn set(&mut self, texts: &[String]) -> Option<Operation> {
-        let replaces = match self.spec.replaces? {
-            file::Replaced::Absent => Replaced::Absent,
-            file::Replaced::Empty => Replaced::Empty,
-            file::Replaced::Blank => Replaced::Blank,
-            file::Replaced::NotPositive => Replaced::NotPositive,
-        };
+        let replaces = self.spec.replaces?;
         if let Some(from) = &self.spec.from {
             return self.copy(texts, from, replaces);
         }
