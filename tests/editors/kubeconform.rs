@@ -12,7 +12,7 @@ use super::{broken, printed, root};
 const TEMPLATE: &str = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}{{.StrictSuffix}}.json";
 
 fn kubeconform() -> PathBuf {
-    printed("tests/editors/kubeconform.sh", &[]).pop().unwrap().into()
+    printed("tests/ci/go_tool.sh", &["kubeconform"]).pop().unwrap().into()
 }
 
 /// What it says of each resource, by file.

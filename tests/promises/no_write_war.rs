@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bed::eventually;
-use crate::cluster::install_crds;
 use crate::second_writer::SecondWriter;
 use crate::world::{PATIENCE, World, condition};
 
@@ -225,7 +224,7 @@ fn two_operators_with_different_registries_come_to_rest() {
     world.set_kinds(second.path());
     world.start_operator();
     world.wait_leading();
-    install_crds(&world.cluster, &orloj_operator::registry::crd::crds_yaml(&world.registry));
+    world.cluster.establish(&orloj_operator::registry::crd::crds_yaml(&world.registry));
     world.apply("Widget", "w", &json!({}));
     let labels = [("table", "widgets"), ("action", "update")];
     let count = |what: &str, labels: &[(&str, &str)]| -> f64 {

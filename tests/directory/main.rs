@@ -1,5 +1,6 @@
 //! A directory of manifests into a SQLite file, through the whole program.
 
+#[path = "../program/mod.rs"]
 mod program;
 
 use std::io::{BufRead, BufReader, Read};

@@ -3,9 +3,7 @@
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
-#[path = "docs/links.rs"]
 mod links;
-#[path = "docs/transcript.rs"]
 mod transcript;
 
 use std::collections::BTreeSet;
@@ -249,7 +247,7 @@ fn files_exist() {
     }
 }
 
-/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers.rs` holds to the code.
+/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers/main.rs` holds to the code.
 #[test]
 fn every_room_is_told() {
     let table = section(ARCHITECTURE, "Rooms");
@@ -277,7 +275,7 @@ fn citations_lead_to_a_section() {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         // some of the broken manifests are no text
         let broken = path.starts_with(root().join("tests/validate/broken"));
-        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/docs.rs") {
+        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/docs/main.rs") {
             continue;
         }
         let text = read(&path);
