@@ -3,9 +3,10 @@
 //! All patches are JSON patches that first test the uid, so that none ever reaches a namesake created later, and
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -131,7 +132,7 @@ impl ResourceClient for ClusterResourceClient {
 
     async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {
         let allowed = {
-            let mut bucket = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bucket = self.events.lock();
             bucket.take(Instant::now())
         };
         if !allowed {

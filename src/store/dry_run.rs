@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -115,7 +116,7 @@ impl DryRunStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Overlay> {
-        self.overlay.lock().unwrap_or_else(PoisonError::into_inner)
+        self.overlay.lock()
     }
 
     fn is_absent(&self, table: &Table) -> bool {

@@ -37,8 +37,9 @@ mod release;
 mod report;
 mod rows;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use kube::Client;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -169,7 +170,7 @@ impl UninstallSession {
     }
 
     fn tally(&self) -> MutexGuard<'_, UninstallTally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tally.lock()
     }
 
     fn deletes(&self) -> bool {

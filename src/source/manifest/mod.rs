@@ -12,8 +12,9 @@ mod values;
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::registry::Registry;
@@ -371,7 +372,7 @@ impl Reader {
             return known;
         }
         let Ok(stamp) = std::fs::metadata(&place.file).map(|metadata| locate::stamp(&metadata)) else { return known };
-        let Ok(mut located) = self.located.lock() else { return known };
+        let mut located = self.located.lock();
         if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
             let mut documents = locate::Documents::new(Arc::clone(&place.file), stamp);
             self.entries_of_file(&place.file, &mut |part| {

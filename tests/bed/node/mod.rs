@@ -21,10 +21,11 @@ mod volumes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
@@ -79,11 +80,11 @@ impl Shared {
     }
 
     fn pods(&self) -> MutexGuard<'_, BTreeMap<String, Pod>> {
-        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pods.lock()
     }
 
     fn handles(&self) -> MutexGuard<'_, BTreeMap<(String, String), Handle>> {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handles.lock()
     }
 }
 
