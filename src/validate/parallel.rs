@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use parking_lot::Mutex;
+
 /// Things that one worker takes at a time.
 const BATCH: usize = 16;
-
-use parking_lot::Mutex;
 
 /// Stack of a worker: values nested as deeply as they may be are walked by recursion.
 const STACK: usize = 16 << 20;
