@@ -1,4 +1,5 @@
-//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
+//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was
+//! committed.
 //!
 //! Whoever works on it sees its own commits, as on any store, so that a whole sync can be tried on what really
 //! stands there. What it would have written is told at the end.

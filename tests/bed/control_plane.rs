@@ -104,7 +104,8 @@ impl ControlPlane {
         self.admin.run_with_input(args, text)
     }
 
-    /// Applies CRDs, and waits until the API server serves what they define: that is a moment after it has established them.
+    /// Applies CRDs, and waits until the API server serves what they define: that is a moment after it has established
+    /// them.
     pub fn establish(&self, crds: &str) {
         self.kubectl_stdin(["apply", "--server-side", "-f", "-"], crds).expect_ok();
         self.kubectl_stdin(["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"], crds).expect_ok();

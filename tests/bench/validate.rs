@@ -1,4 +1,5 @@
-//! Manifests judged, by `validate` and by kubeconform: the time in one run, turn by turn, and memory as files are added.
+//! Manifests judged, by `validate` and by kubeconform: the time in one run, turn by turn, and memory as files are
+//! added.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,8 @@ impl Corpus {
         Self(objects)
     }
 
-    /// Writes files by their numbers: all objects into one namespace, then into the next one, so that references lead somewhere.
+    /// Writes files by their numbers: all objects into one namespace, then into the next one, so that references lead
+    /// somewhere.
     fn write(&self, folder: &Path, numbers: std::ops::Range<usize>) {
         for number in numbers {
             let (round, which) = (number / self.0.len(), number % self.0.len());

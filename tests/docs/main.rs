@@ -1,5 +1,5 @@
-//! Keeps README and book honest: what they list is what there is, what they show is what the program does, and every link of
-//! every page leads somewhere.
+//! Keeps README and book honest: what they list is what there is, what they show is what the program does, and every
+//! link of every page leads somewhere.
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
@@ -247,7 +247,8 @@ fn files_exist() {
     }
 }
 
-/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers/main.rs` holds to the code.
+/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers/main.rs` holds to the
+/// code.
 #[test]
 fn every_room_is_told() {
     let table = section(ARCHITECTURE, "Rooms");
@@ -372,7 +373,8 @@ fn every_check_is_told() {
     assert_eq!(page.matches("\n### ").count(), lint::LINTS.len(), "kinds/LINTS.md tells of checks that are none");
 }
 
-/// `make demo-cluster` runs the quick start as it stands there, so it has to be plain commands; what it sets is a value of the chart.
+/// `make demo-cluster` runs the quick start as it stands there, so it has to be plain commands; what it sets is a value
+/// of the chart.
 #[test]
 fn the_quick_start_can_be_run() {
     let lines = blocks(&section(README, "Quick start in a cluster"), "sh").join("\n").replace("\\\n", " ");

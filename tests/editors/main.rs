@@ -1,4 +1,5 @@
-//! Where people are: JSON Schemas in editors and in kubeconform, a hook of pre-commit, an action of GitHub, a job of GitLab.
+//! Where people are: JSON Schemas in editors and in kubeconform, a hook of pre-commit, an action of GitHub, a job of
+//! GitLab.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
 
 mod ci;

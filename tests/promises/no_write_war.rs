@@ -18,8 +18,8 @@ const REPAIRS: f64 = 4.0;
 /// After the other writer has stopped, the next repair comes within 40 s, and has stood after a minute more.
 const PEACE: Duration = Duration::from_mins(4);
 
-/// What orlojd 0.3.0 does to a row when it has looked at a new generation: it writes the status, and the payload through
-/// types that lack these fields (`kinds/ORLOJD.md` 6).
+/// What orlojd 0.3.0 does to a row when it has looked at a new generation: it writes the status, and the payload
+/// through types that lack these fields (`kinds/ORLOJD.md` 6).
 fn as_orlojd_0_3_0(table: &str) -> String {
     let fields: &[&str] = match table {
         "agent_systems" => &["a2a", "context_adapter", "completion_review"],

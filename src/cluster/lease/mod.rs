@@ -113,8 +113,8 @@ impl Elector {
         self.tenure.clone()
     }
 
-    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile, or, as an error, why this one may never lead.
-    /// `None` when stopped.
+    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile, or, as an error, why this one may
+    /// never lead. `None` when stopped.
     pub async fn acquire(
         &mut self,
         stop: &CancellationToken,

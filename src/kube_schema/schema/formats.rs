@@ -1,4 +1,5 @@
-//! Formats of strings that `kube-apiserver` checks (`k8s.io/kube-openapi/pkg/validation/strfmt`); all others it ignores.
+//! Formats of strings that `kube-apiserver` checks (`k8s.io/kube-openapi/pkg/validation/strfmt`); all others it
+//! ignores.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -184,8 +184,8 @@ impl Reader {
         Self { registry, sensitive, last_key_wins: false, located: Arc::default() }
     }
 
-    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then the
-    /// objects, in which the last value counts.
+    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then
+    /// the objects, in which the last value counts.
     #[must_use]
     pub fn with_last_key(self) -> Self {
         Self { last_key_wins: true, ..self }
@@ -332,8 +332,8 @@ impl Reader {
         self.sensitive.iter().any(|kind| lower.contains(kind.as_str()))
     }
 
-    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the rest
-    /// of a document that did.
+    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the
+    /// rest of a document that did.
     fn is_harmless(&self, text: &str) -> bool {
         let kinds = text.lines().filter_map(|line| {
             let field = line.trim_start_matches([' ', '-', '{', '\t']);

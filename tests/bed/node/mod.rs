@@ -2,11 +2,11 @@
 //!
 //! Everything before a pod and after it is real: the API server's admission, the controllers that make pods of
 //! Deployments and Jobs and count them. The node binds pods to itself, and runs each container in namespaces of its
-//! own (`sandbox.py`) with the image replaced by the program under test: command, arguments, environment, user, volumes with their
-//! modes, probes, restarts and the graceful end are those that the pod declares.
+//! own (`sandbox.py`) with the image replaced by the program under test: command, arguments, environment, user, volumes
+//! with their modes, probes, restarts and the graceful end are those that the pod declares.
 //!
-//! It does not do what no test here needs: several containers in a pod, init containers, hooks, `exec` probes, resource limits, logs
-//! and `exec` by kubectl, network policies. What it meets and does not know, the pod's status says.
+//! It does not do what no test here needs: several containers in a pod, init containers, hooks, `exec` probes, resource
+//! limits, logs and `exec` by kubectl, network policies. What it meets and does not know, the pod's status says.
 
 mod api;
 mod container;

@@ -1,8 +1,8 @@
 //! CEL rules and formats: what an expression comes to here is what it comes to in a real API server.
 //!
-//! A rule that is always false tells the value of an expression by its message. Each group of expressions has a schema of
-//! its own. The server's own packages evaluate them on many values (`tests/celjudge`), and on a few a real server does, which
-//! gets an object for each as a dry run.
+//! A rule that is always false tells the value of an expression by its message. Each group of expressions has a schema
+//! of its own. The server's own packages evaluate them on many values (`tests/celjudge`), and on a few a real server
+//! does, which gets an object for each as a dry run.
 
 mod cases;
 mod formats;
