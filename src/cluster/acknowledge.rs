@@ -4,7 +4,7 @@
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use async_trait::async_trait;
