@@ -269,7 +269,8 @@ impl Validator {
     }
 }
 
-/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second reading.
+/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second
+/// reading.
 fn unsupported<'s>(
     kind: &'s Kind,
     schema: &'s ObjectSchema,
