@@ -10,8 +10,10 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::args::RenderArgs;
 use super::{CliError, CommandStatus, check_paths, output};
+use crate::kube_schema::field_path::FieldPath;
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
+use crate::source::manifest::locate::Last;
 use crate::source::manifest::{Manifest, ManifestError, ManifestReader, ReadResult, files};
 
 #[derive(Serialize)]
@@ -68,7 +70,7 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     let reader = ManifestReader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut well = true;
-    let mut hidden = false;
+    let (mut hidden, mut last) = (false, Last::default());
     let mut result = Ok(());
     let mut write = |line: RenderedLine| {
         well &= matches!(line, RenderedLine::Payload { .. });
@@ -81,14 +83,15 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
         }
         match entry {
             Err(error) => result = write(RenderedLine::unreadable(error)),
-            Ok(file) => reader.read_file(&file, &mut |found| {
+            Ok(file) => reader.read_file(&file, &mut |found, text| {
                 result = match found {
                     ReadResult::Foreign => Ok(()),
                     ReadResult::Error(error) => write(RenderedLine::unreadable(error)),
                     ReadResult::Manifest(manifest) => {
                         let kind = registry.kind(manifest.resource.id.kind);
                         hidden |= kind.sensitive && !args.reveal;
-                        write(line(&reader, kind, &manifest, args.reveal))
+                        let locate = |path: &FieldPath| last.position(&manifest.place, text, path);
+                        write(line(kind, &manifest, args.reveal, locate))
                     }
                 };
                 result.is_ok()
@@ -103,7 +106,13 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     Ok(CommandStatus::success_if(well))
 }
 
-fn line(reader: &ManifestReader, kind: &Kind, manifest: &Manifest, reveal: bool) -> RenderedLine {
+/// `locate` finds the line and the column of a value.
+fn line(
+    kind: &Kind,
+    manifest: &Manifest,
+    reveal: bool,
+    locate: impl FnOnce(&FieldPath) -> (usize, usize),
+) -> RenderedLine {
     match kind.desired(&manifest.resource) {
         Ok(desired) => {
             let mut payload = kind.payload(&desired, None, &Value::Null);
@@ -113,7 +122,7 @@ fn line(reader: &ManifestReader, kind: &Kind, manifest: &Manifest, reveal: bool)
             RenderedLine::Payload { payload }
         }
         Err(invalid) => {
-            let (line, column) = reader.locate(&manifest.place, &invalid.path);
+            let (line, column) = locate(&invalid.path);
             RenderedLine::error(&manifest.place.file, line, column, invalid.text)
         }
     }

@@ -28,9 +28,9 @@ pub enum Segment {
     Items,
 }
 
-/// A compiled path.
+/// A path of a kind file, compiled: it may lead to many values (`*`, `[]`), where a `FieldPath` leads to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct PathPattern {
     pub root: Root,
     pub segments: Vec<Segment>,
 }
@@ -38,7 +38,7 @@ pub struct Path {
 /// A path, and the shape of what it leads to.
 #[derive(Clone, Debug)]
 pub struct CompiledPath<'s> {
-    pub path: Path,
+    pub path: PathPattern,
     pub shape: &'s Shape,
 }
 
@@ -53,7 +53,7 @@ pub enum PathError {
     Misfit { path: String, segment: String, found: &'static str },
 }
 
-impl Path {
+impl PathPattern {
     /// Compiles `text`. `item` is the shape that relative paths start from, where there is one.
     pub fn compile<'s>(text: &str, spec: &'s Shape, item: Option<&'s Shape>) -> Result<CompiledPath<'s>, PathError> {
         let failed = || PathError::Root { path: text.to_owned(), relative: item.is_some() };
@@ -71,7 +71,7 @@ impl Path {
         if !rest.is_empty() && !rest.starts_with(['.', '[']) {
             return Err(failed());
         }
-        let mut target = CompiledPath { path: Path { root, segments: Vec::new() }, shape };
+        let mut target = CompiledPath { path: PathPattern { root, segments: Vec::new() }, shape };
         for part in rest.split('.').enumerate().filter(|(at, part)| *at > 0 || !part.is_empty()).map(|(_, part)| part) {
             let mut name = part;
             let mut lists = 0;

@@ -51,9 +51,9 @@ fn without_unknown(source: &SourceText) -> Option<KindFile> {
     if format.validator.is_valid(&value) { serde_json::from_value(value).ok() } else { None }
 }
 
-fn format() -> Option<&'static Format> {
-    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
-    FORMAT.get_or_init(|| Format::new(json_schema())).as_ref()
+fn format() -> Option<&'static FileFormat> {
+    static FORMAT: OnceLock<Option<FileFormat>> = OnceLock::new();
+    FORMAT.get_or_init(|| FileFormat::new(json_schema())).as_ref()
 }
 
 /// The file's content, where it may be a kind.
@@ -66,12 +66,12 @@ fn value(source: &SourceText) -> Result<Value, Vec<Diagnostic>> {
 }
 
 /// A format of YAML files, by its JSON Schema.
-pub(crate) struct Format {
+pub(crate) struct FileFormat {
     schema: Value,
     validator: Validator,
 }
 
-impl Format {
+impl FileFormat {
     pub fn new(schema: Value) -> Option<Self> {
         let validator = jsonschema::validator_for(&schema).ok()?;
         Some(Self { schema, validator })

@@ -24,7 +24,7 @@ use include_dir::{Dir, include_dir};
 pub use error::RegistryError;
 pub use file::PrinterColumn;
 pub use format::json_schema;
-pub(crate) use format::{Format, unreadable};
+pub(crate) use format::{FileFormat, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 pub use schema::{Schema, SchemaType, Validation};

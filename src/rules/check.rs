@@ -9,7 +9,7 @@ use super::scope::{RuleScope, Subject};
 use super::{Block, Format, Rule, RuleEntry, Test, When};
 use crate::go_compat::{base64, duration, float, json, regexp, text};
 use crate::kube_schema::field_path::FieldPath;
-use crate::normalize::{Node, Path, Tree};
+use crate::normalize::{Node, PathPattern, Tree};
 
 /// What a `unique` test has seen: word and folded value to where it was.
 type SeenWords = HashMap<(Box<str>, String), String>;
@@ -182,7 +182,7 @@ impl Test {
     }
 }
 
-fn blank(scope: &RuleScope<'_>, path: &Path) -> bool {
+fn blank(scope: &RuleScope<'_>, path: &PathPattern) -> bool {
     scope.get(path).is_none_or(Node::is_blank)
 }
 

@@ -8,13 +8,13 @@ mod message;
 mod scope;
 
 pub use check::{Violation, check, check_all};
-pub use message::{Filter, Message, MessageError, Part, Piece};
+pub use message::{Filter, Message, MessageError, MessagePart, Piece};
 pub use scope::{RuleScope, Subject, Trail};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::normalize::{Condition, Path};
+use crate::normalize::{Condition, PathPattern};
 
 /// A condition over a rule's subjects.
 pub type When = Condition<Subject>;
@@ -29,7 +29,7 @@ pub enum RuleEntry {
 /// Rules for each value that a path leads to.
 #[derive(Clone, Debug)]
 pub struct Block {
-    pub path: Path,
+    pub path: PathPattern,
     /// Name for the map key or the list index.
     pub binding: Option<Box<str>>,
     /// How messages name the item.
@@ -41,7 +41,7 @@ pub struct Block {
 /// One rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pub path: Option<Path>,
+    pub path: Option<PathPattern>,
     pub when: Option<When>,
     pub test: Test,
     pub message: Message,
@@ -61,8 +61,8 @@ pub enum Test {
     Format(Format),
     StartsWith(Box<str>),
     MaxBytes(usize),
-    AnyNonblank(Vec<Path>),
-    NoneNonblank(Vec<Path>),
+    AnyNonblank(Vec<PathPattern>),
+    NoneNonblank(Vec<PathPattern>),
     AtMost {
         most: usize,
         counted: Option<When>,

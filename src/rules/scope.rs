@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use super::Message;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
-use crate::normalize::{Node, Path, Root, Segment};
+use crate::normalize::{Node, PathPattern, Root, Segment};
 
 /// What a condition looks at.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    Path(Path),
+    Path(PathPattern),
     /// A name given by `as`.
     Name(Box<str>),
     /// The rule's own subject.
-    Own(Option<Path>),
+    Own(Option<PathPattern>),
 }
 
 /// The root, or an item of a block.
@@ -77,7 +77,7 @@ impl<'a> RuleScope<'a> {
     }
 
     /// Where a path starts.
-    pub(super) fn start(&self, path: &Path) -> Node<'a> {
+    pub(super) fn start(&self, path: &PathPattern) -> Node<'a> {
         match path.root {
             Root::Spec => self.spec,
             Root::Raw => Node::Raw(self.raw),
@@ -85,12 +85,12 @@ impl<'a> RuleScope<'a> {
         }
     }
 
-    pub(super) fn get(&self, path: &Path) -> Option<Node<'a>> {
+    pub(super) fn get(&self, path: &PathPattern) -> Option<Node<'a>> {
         path.get(self.start(path))
     }
 
     /// The same value as submitted.
-    pub(super) fn raw(&self, path: &Path) -> Option<Node<'a>> {
+    pub(super) fn raw(&self, path: &PathPattern) -> Option<Node<'a>> {
         match path.root {
             Root::Spec | Root::Raw => path.get(Node::Raw(self.raw)),
             Root::Item => path.get(self.raw_item?),
@@ -122,7 +122,7 @@ impl<'a> RuleScope<'a> {
     }
 
     /// The path of a rule's subject; of the item itself without a path.
-    pub(super) fn way(&self, path: Option<&Path>) -> FieldPath {
+    pub(super) fn way(&self, path: Option<&PathPattern>) -> FieldPath {
         let mut way = FieldPath::of(&["spec"]);
         if let Some(trail) = self.trail.filter(|_| path.is_none_or(|path| path.root == Root::Item)) {
             trail.collect(&mut way);
@@ -136,7 +136,11 @@ impl<'a> RuleScope<'a> {
     }
 
     /// Calls `visit` for each item that `path` leads to, until it returns something.
-    pub(super) fn items<R>(&self, path: &Path, visit: &mut dyn FnMut(ScopeItem<'a, '_>) -> Option<R>) -> Option<R> {
+    pub(super) fn items<R>(
+        &self,
+        path: &PathPattern,
+        visit: &mut dyn FnMut(ScopeItem<'a, '_>) -> Option<R>,
+    ) -> Option<R> {
         let raw = match path.root {
             Root::Spec | Root::Raw => Some(Node::Raw(self.raw)),
             Root::Item => self.raw_item,

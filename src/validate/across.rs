@@ -9,7 +9,7 @@ use super::file::{Look, Validator};
 use super::finding::{Finding, ObjectFinding};
 use super::parallel::in_order;
 use super::paths::Paths;
-use super::rule::{self, Rule};
+use super::rule::{self, ValidationRule};
 use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::suggest::suggest;
 use crate::resource::KindIndex;
@@ -248,7 +248,7 @@ impl<'s> Second<'s> {
     fn clash(&self, clash: Clash, subject: &JudgedObject<'_>) -> Option<ObjectFinding> {
         let First { namespace, name, place } = self.firsts.get(&clash.first)?;
         let kind = &subject.kind.names.kind;
-        let (rule, text, help): (&'static Rule, _, _) = if clash.same {
+        let (rule, text, help): (&'static ValidationRule, _, _) = if clash.same {
             let text = format!("{kind} {namespace}/{name} is given before, at {place}");
             (&rule::DUPLICATE_RESOURCE, text, "of two manifests of one resource the last one applied wins")
         } else {

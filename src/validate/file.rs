@@ -14,7 +14,7 @@ use super::identity::{Identity, group, identify};
 use super::ignore::Ignored;
 use super::object::{Judged, ObjectSchema, is_generated};
 use super::place::{Maps, Shown};
-use super::rule::{self, Rule};
+use super::rule::{self, ValidationRule};
 use super::trouble::broken;
 use super::{FieldValidation, advice, ignore};
 use crate::kube_schema::field_path::FieldPath;
@@ -36,7 +36,7 @@ pub struct Settings {
     /// References to what no file defines are errors.
     pub closed: bool,
     /// Rules whose findings are not told.
-    pub ignore: Vec<&'static Rule>,
+    pub ignore: Vec<&'static ValidationRule>,
 }
 
 /// All kinds, compiled once; shared by all workers.
@@ -132,7 +132,7 @@ impl Validator {
 
     /// Whether findings of a rule are told.
     #[must_use]
-    pub fn tells(&self, rule: &Rule) -> bool {
+    pub fn tells(&self, rule: &ValidationRule) -> bool {
         !self.settings.ignore.contains(&rule)
     }
 

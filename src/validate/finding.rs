@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::rule::Rule;
+use super::rule::ValidationRule;
 use crate::diagnostics::Severity;
 use crate::kube_schema::field_path::FieldPath;
 
@@ -20,7 +20,7 @@ pub enum Target {
 /// A finding about an object, by the way to the value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectFinding {
-    pub rule: &'static Rule,
+    pub rule: &'static ValidationRule,
     pub severity: Severity,
     pub way: FieldPath,
     pub target: Target,
@@ -33,7 +33,7 @@ pub struct ObjectFinding {
 
 impl ObjectFinding {
     #[must_use]
-    pub fn new(rule: &'static Rule, way: FieldPath, text: String) -> Self {
+    pub fn new(rule: &'static ValidationRule, way: FieldPath, text: String) -> Self {
         Self { rule, severity: rule.severity, way, target: Target::Value, text, help: None, note: None }
     }
 
@@ -69,7 +69,7 @@ pub struct Excerpt {
 /// A finding, placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub rule: &'static Rule,
+    pub rule: &'static ValidationRule,
     pub severity: Severity,
     pub file: Arc<Path>,
     /// From 1; 0 where the finding is the file's as a whole.

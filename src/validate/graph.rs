@@ -9,7 +9,7 @@ use super::rule;
 use super::walk;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::kube_schema::suggest::suggest;
-use crate::normalize::Path;
+use crate::normalize::PathPattern;
 use crate::registry::{Graph, GraphWay};
 
 /// A node, as far as its ways are concerned.
@@ -65,11 +65,11 @@ fn leave(
     judged: &mut GraphNode,
     found: &mut Vec<ObjectFinding>,
 ) {
-    let holder = Path {
+    let holder = PathPattern {
         root: way.to.root,
         segments: way.to.segments.get(..way.to.segments.len().saturating_sub(1)).unwrap_or_default().to_vec(),
     };
-    let field = Path { root: way.to.root, segments: way.to.segments.last().cloned().into_iter().collect() };
+    let field = PathPattern { root: way.to.root, segments: way.to.segments.last().cloned().into_iter().collect() };
     walk::each(&holder, object, Some((node, at)), &mut |holder, here| {
         let target = walk::one(&field, holder);
         let many = !way.to.segments.is_empty() && way.to.is_many();
@@ -91,7 +91,7 @@ fn leave(
         }
         let Some(target) = leads_somewhere(target, &there, names, found) else { return };
         judged.next.insert(target);
-        let get = |path: &Option<Path>| path.as_ref().and_then(|path| walk::one(path, holder));
+        let get = |path: &Option<PathPattern>| path.as_ref().and_then(|path| walk::one(path, holder));
         let condition = get(&way.condition).and_then(Value::as_object).is_some_and(|map| !map.is_empty());
         let otherwise = get(&way.otherwise) == Some(&Value::Bool(true));
         judged.always |= !condition || otherwise;

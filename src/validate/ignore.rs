@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::finding::ObjectFinding;
-use super::rule::{self, RULES, Rule};
+use super::rule::{self, RULES, ValidationRule};
 use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::suggest::suggest;
 use crate::orlojd::VALIDATE_IGNORE;
@@ -19,7 +19,7 @@ pub fn read(object: &Value, found: &mut Vec<ObjectFinding>) -> Ignored {
     let mut ignored = Ignored::new();
     for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (id, reason) = entry.split_once(':').map_or((entry, ""), |(id, reason)| (id.trim(), reason.trim()));
-        let mut refuse = |rule: &'static Rule, text: String, help: Option<String>| {
+        let mut refuse = |rule: &'static ValidationRule, text: String, help: Option<String>| {
             let at = FieldPath::of(&["metadata", "annotations", VALIDATE_IGNORE]);
             found.push(ObjectFinding::new(rule, at, text).help(help));
         };

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::FieldValidation;
 use super::finding::ObjectFinding;
-use super::rule::{self, Rule};
+use super::rule::{self, ValidationRule};
 use crate::desired::{Desired, Invalid, InvalidClass};
 use crate::diagnostics::Severity;
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
@@ -190,7 +190,7 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
     // findings of all stages name a place in one way; their texts are those of who would say them
     way.iter_mut().for_each(PathSegment::forget_map);
     let value = way.find_in(object);
-    let draft = |rule: &'static Rule, way: FieldPath, text: String| ObjectFinding::new(rule, way, text);
+    let draft = |rule: &'static ValidationRule, way: FieldPath, text: String| ObjectFinding::new(rule, way, text);
     match mismatch {
         SchemaMismatch::Type { expected } | SchemaMismatch::Null { expected } => {
             let got = value.map_or("nothing", json_type_name);
@@ -317,7 +317,7 @@ fn is_told_of_any(general: &str, text: &str) -> bool {
     general.contains('*')
 }
 
-fn rule_of(class: InvalidClass) -> &'static Rule {
+fn rule_of(class: InvalidClass) -> &'static ValidationRule {
     match class {
         InvalidClass::Unreadable | InvalidClass::Malformed => &rule::SYNC_MALFORMED,
         InvalidClass::Metadata => &rule::SYNC_METADATA,

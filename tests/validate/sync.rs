@@ -104,7 +104,7 @@ fn read(registry: &Arc<Registry>, folder: &Path, fields: FieldValidation) -> Has
 /// The row without judgement: what `render` shows.
 fn rendered(kind: &Kind, registry: &Arc<Registry>, file: &Path) -> Option<Value> {
     let mut row = None;
-    ManifestReader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found| {
+    ManifestReader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found, _| {
         if let ReadResult::Manifest(manifest) = found {
             row = kind.desired(&manifest.resource).ok().map(|desired| kind.payload(&desired, None, &Value::Null));
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use crate::diagnostics::{Diagnostic, SourceText};
-use crate::registry::{Format, Kind, unreadable};
+use crate::registry::{FileFormat, Kind, unreadable};
 use crate::resource::{MASK, ObjectName, Resource, ResourceId};
 
 pub use update::updated;
@@ -156,7 +156,7 @@ pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<
 }
 
 fn read(source: &SourceText) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
+    static FORMAT: OnceLock<Option<FileFormat>> = OnceLock::new();
     let failed = |error: serde_saphyr::Error| vec![unreadable(source, &error)];
     let value: Value = serde_saphyr::from_str(&source.text).map_err(failed)?;
     if value.is_null() {
@@ -164,7 +164,7 @@ fn read(source: &SourceText) -> Result<Vec<Case>, Vec<Diagnostic>> {
         let message = "the file is empty: it holds no case".to_owned();
         return Err(vec![Diagnostic::at(source, 0..0, message, Some(help))]);
     }
-    let format = FORMAT.get_or_init(|| Format::new(json_schema()));
+    let format = FORMAT.get_or_init(|| FileFormat::new(json_schema()));
     format.as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
     let cases: Vec<Case> = serde_saphyr::from_str(&source.text).map_err(failed)?;
     let mut problems = Vec::new();

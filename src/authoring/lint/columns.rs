@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::kube_schema::suggest::suggest;
-use crate::normalize::{Path, PathError, Shape};
+use crate::normalize::{PathError, PathPattern, Shape};
 use crate::registry::file::{KindFile, PrinterColumn};
 
 /// Columns that every kind has.

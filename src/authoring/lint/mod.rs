@@ -102,18 +102,18 @@ pub const LINTS: [Lint; 37] = [
 
 /// What a check found.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct LintFinding {
     pub lint: &'static Lint,
     pub problem: Diagnostic,
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for LintFinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.problem.titled(&format!("{}[{}]", self.lint.severity.name(), self.lint.id)))
     }
 }
 
-impl Finding {
+impl LintFinding {
     fn new(problem: Diagnostic) -> Self {
         let lint = LINTS.iter().find(|lint| lint.id == problem.id).unwrap_or(&LINTS[0]);
         Self { lint, problem }
@@ -141,7 +141,7 @@ impl Desk<'_> {
 }
 
 /// The kind files of a folder, or one by itself, and those that cannot be read.
-pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
+pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<LintFinding>)> {
     let mut paths = Vec::new();
     if path.is_dir() {
         for entry in std::fs::read_dir(path)? {
@@ -158,7 +158,9 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
         let name = path.display().to_string();
         match std::fs::read_to_string(&path) {
             Ok(text) => files.push((name, text)),
-            Err(error) => findings.push(Finding::new(Diagnostic::of_file(name, format!("unable to read: {error}")))),
+            Err(error) => {
+                findings.push(LintFinding::new(Diagnostic::of_file(name, format!("unable to read: {error}"))))
+            }
         }
     }
     Ok((files, findings))
@@ -168,7 +170,7 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
 ///
 /// What the loader refuses in a file does not keep the rest of it from being judged, as far as it can be read.
 #[must_use]
-pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
+pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<LintFinding> {
     let mut problems = Vec::new();
     let mut own = Vec::new();
     let mut faults = Vec::new();
@@ -207,7 +209,7 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
         problems.extend(allow::filter(source, found, true));
     }
     problems.sort_by(|a, b| (&a.file, a.line, a.column, a.id).cmp(&(&b.file, b.line, b.column, b.id)));
-    problems.into_iter().map(Finding::new).collect()
+    problems.into_iter().map(LintFinding::new).collect()
 }
 
 /// `compiled`: the kind, where nothing is wrong with its file.

@@ -29,7 +29,6 @@ use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
-use crate::source::manifest::ManifestReader;
 use crate::source::{Scope, SourceEvent};
 use crate::store::LedgerStore as _;
 use crate::store::Store;
@@ -52,7 +51,7 @@ struct PlanSource {
     heard: mpsc::UnboundedReceiver<Heard>,
     /// Reads the resources; of files it answers nothing.
     reading: JoinHandle<Listing>,
-    files: Option<(ManifestReader, KnownResources)>,
+    files: Option<KnownResources>,
 }
 
 pub async fn run(
@@ -102,7 +101,7 @@ async fn on_store(
 struct DryRun {
     tally: Tally,
     listing: Listing,
-    files: Option<(ManifestReader, KnownResources)>,
+    files: Option<KnownResources>,
 }
 
 /// Runs the reconciler on the source until it has nothing left to do.
@@ -154,7 +153,7 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
             sync::read(directory, false, stop).await;
             Listing::default()
         }),
-        files: Some((ManifestReader::new(Arc::clone(registry)), known)),
+        files: Some(known),
     }
 }
 
@@ -163,7 +162,7 @@ impl DryRun {
         let Self { mut tally, listing, files } = self;
         let mut results: Vec<_> = tally.results.drain().collect();
         let all: Vec<_> = match &files {
-            Some((_, known)) => known.in_order(),
+            Some(known) => known.in_order(),
             None => listing.resources,
         };
         let resources = all.len();
@@ -173,7 +172,7 @@ impl DryRun {
         results.extend(untouched.map(|id| (id, SyncResult::unchanged())));
         results.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (id, result) in &mut results {
-            if let Some((_, known)) = &files
+            if let Some(known) = &files
                 && result.key.is_empty()
             {
                 result.key = known.key(id);
@@ -183,15 +182,14 @@ impl DryRun {
                 result.error = result.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let of_files =
-            files.iter().flat_map(|(_, known)| known.in_order().into_iter().flat_map(|id| known.findings(&id)));
+        let of_files = files.iter().flat_map(|known| known.in_order().into_iter().flat_map(|id| known.findings(&id)));
         let warnings = of_files.filter(|finding| finding.severity == Severity::Warning);
         let warnings = warnings.map(|finding| FindingLine::from(&finding)).collect();
         let Changes { all, unchanged, suspended } = account.settle(results, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {
-                (Some((reader, known)), Some(id)) => placed(reader, known, &id, change),
+                (Some(known), Some(id)) => placed(known, &id, change),
                 _ => change,
             })
             .collect();
@@ -214,7 +212,7 @@ impl DryRun {
 }
 
 /// With the place of the manifest.
-fn placed(reader: &ManifestReader, known: &KnownResources, id: &ResourceId, change: Change) -> Change {
+fn placed(known: &KnownResources, id: &ResourceId, change: Change) -> Change {
     let Some(place) = known.place(id) else { return change };
     let change = Change { file: Some(place.file.display().to_string()), line: Some(place.line), ..change };
     let Some(text) = &change.error else { return change };

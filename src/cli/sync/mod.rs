@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
-use crate::source::manifest::{ManifestReader, STDIN};
+use crate::source::manifest::STDIN;
 use crate::store::Store;
 use crate::store::open::open;
 use crate::telemetry::{Progress, Terminal};
@@ -45,7 +45,6 @@ enum Say {
 struct Session {
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    reader: ManifestReader,
     known: KnownResources,
     format: ReportFormat,
     say: Say,
@@ -75,7 +74,6 @@ pub async fn run(
     let (tell_noted, noted) = mpsc::unbounded_channel();
     let directory = Directory::new(&registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let session = Session {
-        reader: ManifestReader::new(Arc::clone(&registry)),
         known: directory.known(),
         store: Arc::clone(&store),
         format: args.output,

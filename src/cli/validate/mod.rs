@@ -17,7 +17,7 @@ use crate::source::manifest::file_name;
 use crate::telemetry::Terminal;
 use crate::validate::file::{Settings, Validator};
 use crate::validate::finding::Finding;
-use crate::validate::rule::{self, RULES, Rule};
+use crate::validate::rule::{self, RULES, ValidationRule};
 use crate::validate::run::{Event, ValidationSummary, run as run_files};
 
 /// A way of reporting. Findings come file by file, in order.
@@ -71,7 +71,7 @@ fn ended(args: &ValidateArgs, summary: &ValidationSummary) -> Result<CommandStat
     Ok(CommandStatus::success_if(summary.errors == 0 && (summary.warnings == 0 || !args.deny_warnings)))
 }
 
-fn rule_of(id: &str) -> Result<&'static Rule, CliError> {
+fn rule_of(id: &str) -> Result<&'static ValidationRule, CliError> {
     let unknown =
         || CliError::Usage(format!("unable to ignore {id}: there is no such rule; see validate --list-rules"));
     rule::find(id.trim()).ok_or_else(unknown)
@@ -80,13 +80,13 @@ fn rule_of(id: &str) -> Result<&'static Rule, CliError> {
 fn list_rules(format: FindingFormat) -> io::Result<()> {
     if format == FindingFormat::Text {
         let header = ["RULE", "SEVERITY", "STAGE", "SUMMARY"];
-        let stage = |rule: &Rule| format!("{:?}", rule.stage).to_lowercase();
-        let row = |rule: &&Rule| {
+        let stage = |rule: &ValidationRule| format!("{:?}", rule.stage).to_lowercase();
+        let row = |rule: &&ValidationRule| {
             vec![rule.id.to_owned(), rule.severity.name().to_owned(), stage(rule), rule.summary.to_owned()]
         };
         return output::text(&output::table(&header, RULES.iter().map(row)));
     }
-    let described = |rule: &&Rule| {
+    let described = |rule: &&ValidationRule| {
         let mut value = serde_json::to_value(rule).unwrap_or_default();
         value["help"] = rule.help().into();
         value

@@ -11,7 +11,7 @@ use crate::cli::finding::plain;
 use crate::diagnostics::Severity;
 use crate::source::manifest::STDIN;
 use crate::validate::finding::Finding;
-use crate::validate::rule::{RULES, Rule};
+use crate::validate::rule::{RULES, ValidationRule};
 use crate::validate::run::ValidationSummary;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -31,7 +31,7 @@ fn level(severity: Severity) -> &'static str {
     severity.name()
 }
 
-fn rule(rule: &Rule) -> Value {
+fn rule(rule: &ValidationRule) -> Value {
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.summary},

@@ -20,7 +20,7 @@ use super::kind::{ColumnSource, Kind, Program, StoreMapping};
 use super::table::{Column, Table, TableOwner};
 use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
 use crate::kube_schema::suggest::suggest;
-use crate::normalize::{Path, PathError, Shape};
+use crate::normalize::{PathError, PathPattern, Shape};
 use crate::resource::KindIndex;
 
 /// The common column that a kind may want an index on.
@@ -123,7 +123,7 @@ pub(crate) fn shape(file: &KindFile, source: &SourceText) -> Shape {
 }
 
 fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec<Box<str>>> {
-    match Path::compile(text, shape, None) {
+    match PathPattern::compile(text, shape, None) {
         Ok(target) => {
             let strings = matches!(target.shape, Shape::Map(inner) if matches!(**inner, Shape::String));
             if !strings || target.path.is_many() {
@@ -185,7 +185,7 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
         (Some(from), None) => {
             let pointer = format!("{pointer}/from");
             if from.starts_with("spec") {
-                match Path::compile(from, shape, None) {
+                match PathPattern::compile(from, shape, None) {
                     Ok(target) if target.path.is_many() => {
                         faults.value(&pointer, format!("`{from}` leads to more than one value"));
                     }

@@ -4,7 +4,7 @@ use super::Faults;
 use super::messages::{RESERVED, Template};
 use super::steps::{condition, state};
 use crate::kube_schema::suggest::suggest;
-use crate::normalize::{Path, Root, Shape};
+use crate::normalize::{PathPattern, Root, Shape};
 use crate::registry::file::{ConditionSpec, RuleSpec};
 use crate::rules::{Block, Rule, RuleEntry, Subject, Test, When};
 
@@ -35,11 +35,11 @@ pub(super) enum Own<'r> {
     Nothing,
     /// The enclosing block's item.
     Item,
-    Path(&'r Path),
+    Path(&'r PathPattern),
 }
 
 impl Own<'_> {
-    fn path(self) -> Option<Path> {
+    fn path(self) -> Option<PathPattern> {
         match self {
             Self::Path(path) => Some(path.clone()),
             Self::Nothing | Self::Item => None,
@@ -166,8 +166,8 @@ fn tests(spec: &RuleSpec) -> Vec<&'static str> {
 }
 
 impl<'c> Place<'c> {
-    fn path(&self, text: &str, pointer: &str, faults: &mut Faults<'_>) -> Option<(Path, &'c Shape)> {
-        match Path::compile(text, self.spec, Some(self.item)) {
+    fn path(&self, text: &str, pointer: &str, faults: &mut Faults<'_>) -> Option<(PathPattern, &'c Shape)> {
+        match PathPattern::compile(text, self.spec, Some(self.item)) {
             Ok(target) => Some((target.path, target.shape)),
             Err(error) => {
                 faults.path(pointer, &error);
@@ -297,7 +297,7 @@ impl TestCompiler<'_, '_> {
         }
     }
 
-    fn strings(&self, texts: &[String], at: &str, faults: &mut Faults<'_>) -> Vec<Path> {
+    fn strings(&self, texts: &[String], at: &str, faults: &mut Faults<'_>) -> Vec<PathPattern> {
         let mut paths = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let pointer = format!("{at}/{index}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Faults, literal};
-use crate::normalize::{Condition, CopySource, Guard, Operation, Path, Replaced, Shape, Step};
+use crate::normalize::{Condition, CopySource, Guard, Operation, PathPattern, Replaced, Shape, Step};
 use crate::registry::file::{ConditionSpec, State, StepSpec};
 
 pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>) -> Vec<Step> {
@@ -133,7 +133,7 @@ impl<'c> StepCompiler<'c, '_> {
         }
     }
 
-    fn paths(&mut self, key: &str, texts: &[String], fits: impl Fn(&Shape) -> bool, wanted: &str) -> Vec<Path> {
+    fn paths(&mut self, key: &str, texts: &[String], fits: impl Fn(&Shape) -> bool, wanted: &str) -> Vec<PathPattern> {
         let mut paths = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let pointer = format!("{}/{key}/{index}", self.pointer);
@@ -147,12 +147,12 @@ impl<'c> StepCompiler<'c, '_> {
         paths
     }
 
-    fn path(&mut self, pointer: &str, text: &str) -> Option<(Path, &'c Shape)> {
+    fn path(&mut self, pointer: &str, text: &str) -> Option<(PathPattern, &'c Shape)> {
         if text.starts_with("raw.") {
             self.faults.value(pointer, "a step works on the spec, not on what was submitted");
             return None;
         }
-        match Path::compile(text, self.shape, None) {
+        match PathPattern::compile(text, self.shape, None) {
             Ok(target) if target.path.segments.is_empty() => {
                 self.faults.value(pointer, "the spec as a whole is no field");
                 None
@@ -275,7 +275,7 @@ fn guard(spec: &ConditionSpec, pointer: &str, shape: &Shape, faults: &mut Faults
             return None;
         };
         let pointer = format!("{pointer}/path");
-        match Path::compile(text, shape, None) {
+        match PathPattern::compile(text, shape, None) {
             Ok(target) if target.path.is_many() || target.path.root != crate::normalize::Root::Spec => {
                 faults.value(&pointer, "a step's guard looks at one field of the spec");
                 None

@@ -2,7 +2,7 @@
 
 use super::formula::{Atom, AtomTest, Formula, Reading};
 use super::shape_at;
-use crate::normalize::{Path, Presence, Root, Segment, Shape};
+use crate::normalize::{PathPattern, Presence, Root, Segment, Shape};
 use crate::rules::{Block, Format, Message, Rule, RuleEntry, Subject, Test, When};
 
 /// A rule of a kind, and when it refuses a spec.
@@ -102,7 +102,7 @@ impl<'r> BlockScope<'_, 'r> {
     }
 
     /// From the spec, and whether it is looked at as submitted.
-    fn absolute(&self, path: &Path) -> (Vec<Segment>, bool) {
+    fn absolute(&self, path: &PathPattern) -> (Vec<Segment>, bool) {
         match path.root {
             Root::Spec => (path.segments.clone(), false),
             Root::Raw => (path.segments.clone(), true),
@@ -124,7 +124,7 @@ impl<'r> BlockScope<'_, 'r> {
 
     fn test(&self, test: &Test, (path, submitted): &(Vec<Segment>, bool)) -> Formula {
         let atom = |test: AtomTest| Atom { submitted: *submitted, ..Atom::new(path, test) };
-        let blank = |path: &Path| {
+        let blank = |path: &PathPattern| {
             let (path, submitted) = self.absolute(path);
             Formula::Atom(Atom { submitted, ..Atom::new(&path, AtomTest::Blank) })
         };

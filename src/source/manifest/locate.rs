@@ -1,18 +1,14 @@
 //! Where in a document a value stands, so that an error can name the line to mend.
 
-use std::collections::HashMap;
-use std::fs::Metadata;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use granit_parser::{Event, Parser};
 
 use super::{ManifestPlace, decode};
 use crate::diagnostics::SourceText;
-use crate::kube_schema::field_path::PathSegment;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
-/// Line and column, both from 1.
+/// Line and column, both from 1; the column is 0 where it is not known.
 pub type Position = (usize, usize);
 
 /// A document's text with the place of everything in it. Its keys are named as they are read.
@@ -37,53 +33,17 @@ impl Last {
             }
         }
     }
-}
 
-/// The documents of a file.
-#[derive(Debug)]
-pub struct LocatedDocuments {
-    file: Arc<Path>,
-    stamp: Stamp,
-    /// By the line and the column on which they begin.
-    texts: HashMap<Position, (String, OnceLock<SourceText>)>,
-}
-
-type Stamp = (u64, Option<SystemTime>);
-
-/// Other where the file is another one than before.
-#[must_use]
-pub fn stamp(metadata: &Metadata) -> Stamp {
-    (metadata.len(), metadata.modified().ok())
-}
-
-impl LocatedDocuments {
-    #[must_use]
-    pub fn new(file: Arc<Path>, stamp: Stamp) -> Self {
-        Self { file, stamp, texts: HashMap::new() }
-    }
-
-    #[must_use]
-    pub fn is_of(&self, file: &Path, stamp: Stamp) -> bool {
-        (&*self.file, self.stamp) == (file, stamp)
-    }
-
-    pub fn add(&mut self, place: &ManifestPlace, text: &str) {
-        let at = (place.document, place.column);
-        self.texts.entry(at).or_insert_with(|| (text.to_owned(), OnceLock::new()));
-    }
-
-    /// As [`find`].
-    #[must_use]
-    pub fn find(&self, place: &ManifestPlace, way: &[PathSegment]) -> Option<Position> {
-        let (text, read) = self.texts.get(&(place.document, place.column))?;
-        find(read.get_or_init(|| source(text)), place, way)
+    /// Line and column of a value of the object at `place`, in whose document `text` is; the line of the object alone where
+    /// the path leads nowhere.
+    pub fn position(&mut self, place: &ManifestPlace, text: &str, path: &FieldPath) -> Position {
+        find(&self.of(place, text), place, path).unwrap_or((place.line, 0))
     }
 }
 
 /// The value at the end of `way` from an object, or the innermost value around it that is there: its key in a mapping,
 /// itself in a sequence. `None` where not even the first step is there.
-#[must_use]
-pub fn find(source: &SourceText, place: &ManifestPlace, way: &[PathSegment]) -> Option<Position> {
+fn find(source: &SourceText, place: &ManifestPlace, way: &[PathSegment]) -> Option<Position> {
     let names = names(place, way);
     let (reached, key, value) = source.reach(names.iter().map(String::as_str));
     if way.is_empty() || reached <= names.len() - way.len() && place.items.is_empty() {
@@ -137,6 +97,8 @@ pub fn item_lines(text: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const TEXT: &str = "\

@@ -15,10 +15,8 @@ use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::kube_schema::field_path::FieldPath;
 use crate::registry::Registry;
 use crate::resource::Resource;
 use documents::{Document, Documents};
@@ -174,8 +172,6 @@ pub struct ManifestReader {
     /// Of a key that is given twice the last value counts, once the second has been told; else nothing of the document
     /// does.
     last_key_wins: bool,
-    /// The file in which something was located last: errors come one behind the other.
-    located: Arc<Mutex<Option<locate::LocatedDocuments>>>,
 }
 
 impl ManifestReader {
@@ -183,7 +179,7 @@ impl ManifestReader {
     pub fn new(registry: Arc<Registry>) -> Self {
         let sensitive = registry.kinds().iter().filter(|kind| kind.sensitive);
         let sensitive = sensitive.map(|kind| kind.names.kind.to_lowercase()).collect();
-        Self { registry, sensitive, last_key_wins: false, located: Arc::default() }
+        Self { registry, sensitive, last_key_wins: false }
     }
 
     /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then
@@ -198,22 +194,26 @@ impl ManifestReader {
         &self.registry
     }
 
-    /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
-    pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(ReadResult) -> bool) {
+    /// Reads a file, or standard input for `-`, one document at a time. `tell` gets the text of the
+    /// document too, and says whether to go on.
+    pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(ReadResult, &str) -> bool) {
         let mut last = Last::default();
-        self.entries_of_file(file, &mut |part| tell(self.found(part, &mut last)));
+        self.entries_of_file(file, &mut |part| self.found(part, &mut last, tell));
     }
 
     /// Reads a stream; `file` is the name that errors are told with.
-    pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(ReadResult) -> bool) {
+    pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(ReadResult, &str) -> bool) {
         let mut last = Last::default();
-        self.entries(file, input, &mut |part| tell(self.found(part, &mut last)));
+        self.entries(file, input, &mut |part| self.found(part, &mut last, tell));
     }
 
-    fn found(&self, part: StreamPart<'_>, last: &mut Last) -> ReadResult {
+    fn found(&self, part: StreamPart<'_>, last: &mut Last, tell: &mut dyn FnMut(ReadResult, &str) -> bool) -> bool {
         match part {
-            StreamPart::Object(entry) => object::read(&self.registry, entry, last),
-            StreamPart::Trouble(_, error, _) => ReadResult::Error(error),
+            StreamPart::Object(entry) => {
+                let text = entry.text;
+                tell(object::read(&self.registry, entry, last), text)
+            }
+            StreamPart::Trouble(_, error, text) => tell(ReadResult::Error(error), text),
         }
     }
 
@@ -362,28 +362,6 @@ impl ManifestReader {
         let number = (document.line + line - 1).to_string();
         let gap = " ".repeat(number.len());
         Some(format!("{number} | {text}\n{gap} | {}^", " ".repeat(column.saturating_sub(1).min(MOST))))
-    }
-
-    /// Line and column of a value of a manifest; both as good as they are known. Reads the file again, once for all errors in a row, so this is for errors only.
-    #[must_use]
-    pub fn locate(&self, place: &ManifestPlace, path: &FieldPath) -> (usize, usize) {
-        let known = (place.line, 0);
-        if path.is_empty() || *place.file == *Path::new(STDIN) {
-            return known;
-        }
-        let Ok(stamp) = std::fs::metadata(&place.file).map(|metadata| locate::stamp(&metadata)) else { return known };
-        let mut located = self.located.lock();
-        if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
-            let mut documents = locate::LocatedDocuments::new(Arc::clone(&place.file), stamp);
-            self.entries_of_file(&place.file, &mut |part| {
-                if let StreamPart::Object(entry) = part {
-                    documents.add(&entry.place, entry.text);
-                }
-                true
-            });
-            *located = Some(documents);
-        }
-        located.as_ref().and_then(|documents| documents.find(place, path)).unwrap_or(known)
     }
 }
 

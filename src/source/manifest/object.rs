@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::locate::{Last, find};
+use super::locate::Last;
 use super::{Manifest, ManifestError, ManifestObject, ReadResult};
 use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::json_type_name;
@@ -46,9 +46,7 @@ pub fn read(registry: &Registry, entry: ManifestObject<'_>, last: &mut Last) -> 
         Ok(None) => ReadResult::Foreign,
         Err(refusal) => {
             let mut error = ManifestError::at(&place, refusal.text);
-            if let Some((line, column)) = find(&last.of(&place, text), &place, &refusal.path) {
-                (error.line, error.column) = (line, column);
-            }
+            (error.line, error.column) = last.position(&place, text, &refusal.path);
             ReadResult::Error(error)
         }
     }
