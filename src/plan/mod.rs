@@ -124,16 +124,22 @@ pub struct AbandonedRow {
     pub retained: bool,
 }
 
-/// Everything to write for a batch, and what it means for each resource.
+/// The changes that a batch asks of the store, with secret values open.
 #[derive(Clone, Debug, Default)]
-pub struct BatchPlan {
-    /// In the order of the batch.
-    pub outcomes: Vec<ItemResult>,
+pub struct PlannedChanges {
     pub insert: Vec<PlannedRow>,
     pub update: Vec<PlannedRow>,
     pub delete: Vec<String>,
     pub ledger_put: Vec<LedgerEntry>,
     pub ledger_remove: Vec<String>,
+}
+
+/// Everything to write for a batch, and what it means for each resource.
+#[derive(Clone, Debug, Default)]
+pub struct BatchPlan {
+    /// In the order of the batch.
+    pub outcomes: Vec<ItemResult>,
+    pub changes: PlannedChanges,
     /// Younger owners that lost their key to a resource of this batch.
     pub displaced: Vec<ObjectName>,
     /// Keys that are free, or have a new owner: whoever waits for one may have it now.

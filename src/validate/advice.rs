@@ -60,7 +60,7 @@ fn outdated(kind: &Kind, object: &Value, found: &mut Vec<ObjectFinding>) {
                     if !given.eq_ignore_ascii_case(old) {
                         return;
                     }
-                    format!("{}: \"{old}\"", way)
+                    format!("{way}: \"{old}\"")
                 }
             };
             let (rule, text) = match (&one.removed, &one.deprecated) {

@@ -75,7 +75,7 @@ fn leave(
         let many = !way.to.segments.is_empty() && way.to.is_many();
         let Some(target) = target.filter(|target| !target.is_null()) else {
             if many && holder.is_object() {
-                let text = format!("{}: a way without a target is dropped", here);
+                let text = format!("{here}: a way without a target is dropped");
                 found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, here.clone(), text));
             }
             return;
@@ -86,7 +86,7 @@ fn leave(
         }
         let blank = target.as_str().is_some_and(|target| target.trim().is_empty());
         if blank && many {
-            let text = format!("{}: a way without a target is dropped", here);
+            let text = format!("{here}: a way without a target is dropped");
             return found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, there, text));
         }
         let Some(target) = leads_somewhere(target, &there, names, found) else { return };
@@ -109,7 +109,7 @@ fn leads_somewhere(
     if names.contains(target) {
         return Some(target.to_owned());
     }
-    let text = format!("{}: there is no node \"{}\"", way, target.escape_debug());
+    let text = format!("{way}: there is no node \"{}\"", target.escape_debug());
     let help = suggest(target, names.iter().map(String::as_str));
     found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, way.clone(), text).help(help));
     None

@@ -173,7 +173,7 @@ fn of_metadata(mismatch: MetadataMismatch) -> ObjectFinding {
 
 fn unknown_field(violation: SchemaViolation) -> ObjectFinding {
     let SchemaViolation { path: way, mismatch } = violation;
-    let text = format!("unknown field \"{}\"", way);
+    let text = format!("unknown field \"{way}\"");
     let help = match (&mismatch, way.last()) {
         (SchemaMismatch::Unknown { known }, Some(PathSegment::Key(name))) => {
             suggest(name, known.iter().map(String::as_str))
@@ -200,7 +200,7 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
         }
         SchemaMismatch::Required { name } => {
             way.push(PathSegment::Key(name));
-            let text = format!("{} is required", way);
+            let text = format!("{way} is required");
             draft(&rule::REQUIRED_FIELD, way, text)
         }
         SchemaMismatch::Enum { words } => {

@@ -79,7 +79,7 @@ fn fields(
         let mut path = at.clone();
         path.push(PathSegment::Key(name.clone()));
         let Some((_, expected)) = known.iter().find(|(field, _)| field == name) else {
-            let text = format!("unknown field \"{}\"", path);
+            let text = format!("unknown field \"{path}\"");
             let help = suggest(name, known.iter().map(|(field, _)| *field));
             found.push(MetadataMismatch::new(MetadataRule::UnknownField, path, text).key().help(help));
             continue;
@@ -91,7 +91,7 @@ fn fields(
 
 fn typed(value: &Value, expected: MetadataType, path: &mut FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
     let mut wrong = |path: &FieldPath, what: &str| {
-        let mut text = format!("{}: expected {what}, got {}", path, json_type_name(value));
+        let mut text = format!("{path}: expected {what}, got {}", json_type_name(value));
         if what == "a string" && !value.is_object() && !value.is_array() {
             text += "; put it into quotes";
         }
@@ -126,7 +126,7 @@ fn typed(value: &Value, expected: MetadataType, path: &mut FieldPath, found: &mu
                     (MetadataType::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, path, found),
                     (_, Value::Object(_)) => true,
                     _ => {
-                        let text = format!("{}: expected an object, got {}", path, json_type_name(inner));
+                        let text = format!("{path}: expected an object, got {}", json_type_name(inner));
                         found.push(MetadataMismatch::new(MetadataRule::Type, path.clone(), text));
                         false
                     }
