@@ -319,7 +319,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket { tokens: EVENT_BURST, filled: start };
         assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 50);
-        let later = start + Duration::from_secs(2);
+        let later = start + std::time::Duration::from_secs(2);
         assert_eq!((0..100).filter(|_| bucket.take(later)).count(), 10);
     }
 }

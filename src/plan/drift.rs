@@ -1,6 +1,6 @@
 //! What another program has made of a row.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::OpenedRow;
 use crate::desired::Desired;

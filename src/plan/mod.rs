@@ -177,7 +177,7 @@ pub fn plan<'b>(
 
 /// A row that somebody else of the batch has taken up is told of the one that has it now.
 fn tell_what_is_left(plan: &mut BatchPlan) {
-    let BatchPlan { outcomes, delete, update, ledger_put, .. } = plan;
+    let BatchPlan { outcomes, changes: PlannedChanges { delete, update, ledger_put, .. }, .. } = plan;
     for outcome in outcomes {
         let ItemResult::Conflict { left, .. } = outcome else { continue };
         let stands = |key: &String| update.iter().any(|row| row.key == *key);

@@ -29,6 +29,7 @@ pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 pub use schema::{Schema, SchemaType, Validation};
 
+use crate::diagnostics::{Diagnostic, SourceText};
 use crate::resource::KindIndex;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/kinds");

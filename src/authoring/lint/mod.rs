@@ -20,7 +20,7 @@ mod stricter;
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::diagnostics::{Diagnostic, REFUSED, SourceText, UNREADABLE};
+use crate::diagnostics::{Diagnostic, REFUSED, Severity, SourceText, UNREADABLE};
 use crate::registry::compile;
 use crate::registry::file::KindFile;
 use crate::registry::{Kind, KindFiles, clash, format};

@@ -15,7 +15,7 @@ const COUNTERS: [&str; 3] = ["resourceVersion", "generation", "createdAt"];
 /// A field of a payload that would be other than it is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Field {
-    /// Its path from the payload's root, such as `spec.tags[0]` or `metadata.labels["app.kubernetes.io/name"]`.
+    /// Its path from the payload's root, such as `spec.tags[0]` or `metadata.labels[app.kubernetes.io/name]`.
     pub path: String,
     /// As it stands; left out where the field is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
