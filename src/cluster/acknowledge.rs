@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -15,6 +14,7 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::client::CALL_TIMEOUT;
