@@ -70,7 +70,7 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     let reader = ManifestReader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut well = true;
-    let (mut hidden, mut last) = (false, Last::default());
+    let mut hidden = false;
     let mut result = Ok(());
     let mut write = |line: RenderedLine| {
         well &= matches!(line, RenderedLine::Payload { .. });
@@ -83,19 +83,22 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
         }
         match entry {
             Err(error) => result = write(RenderedLine::unreadable(error)),
-            Ok(file) => reader.read_file(&file, &mut |found, text| {
-                result = match found {
-                    ReadResult::Foreign => Ok(()),
-                    ReadResult::Error(error) => write(RenderedLine::unreadable(error)),
-                    ReadResult::Manifest(manifest) => {
-                        let kind = registry.kind(manifest.resource.id.kind);
-                        hidden |= kind.sensitive && !args.reveal;
-                        let locate = |path: &FieldPath| last.position(&manifest.place, text, path);
-                        write(line(kind, &manifest, args.reveal, locate))
-                    }
-                };
-                result.is_ok()
-            }),
+            Ok(file) => {
+                let mut last = Last::default();
+                reader.read_file(&file, &mut |found, text| {
+                    result = match found {
+                        ReadResult::Foreign => Ok(()),
+                        ReadResult::Error(error) => write(RenderedLine::unreadable(error)),
+                        ReadResult::Manifest(manifest) => {
+                            let kind = registry.kind(manifest.resource.id.kind);
+                            hidden |= kind.sensitive && !args.reveal;
+                            let locate = |path: &FieldPath| last.position(&manifest.place, text, path);
+                            write(line(kind, &manifest, args.reveal, locate))
+                        }
+                    };
+                    result.is_ok()
+                });
+            }
         }
     });
     result?;
