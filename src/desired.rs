@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::go_compat::{json as go_json, quote, text};
 use crate::normalize::{self, Fault};
 use crate::registry::{ColumnSource, Kind, RESERVED_NAMES, hex, sha256};
-use crate::resource::Resource;
+use crate::resource::{MASK, Resource};
 use crate::rules;
 use crate::status::Reason;
 
@@ -45,6 +45,9 @@ pub const SEALED_SECRET_OWNER: &str = "orloj.dev/sealedsecret-owner";
 /// (`kinds/ORLOJD.md` 5.5), the second would have orlojd delete the row (`kinds/ORLOJD.md` 5.4); the others are
 /// switches of this operator, and rows hold nothing that orlojd would not write.
 const NOT_COPIED: [&str; 5] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY, VALIDATE_IGNORE];
+
+/// Annotations by which a row says who owns it: the operator alone writes them.
+const OWNER_MARKS: [&str; 2] = [MANAGED_BY, SOURCE_NAMESPACE];
 
 /// Most characters of a scoped key: a check constraint of orlojd's tables (`kinds/ORLOJD.md` 1.1).
 pub const MAX_KEY_CHARS: usize = 253;
@@ -181,6 +184,18 @@ impl Desired {
 }
 
 impl Stored {
+    /// Whether the row says of itself that the operator manages it.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.annotations.get(MANAGED_BY).is_some_and(|value| value == MANAGED_BY_VALUE)
+    }
+
+    /// What the row says of its owner, which outlives what others write.
+    pub fn owner_marks(&self) -> impl Iterator<Item = (String, String)> {
+        let marks = self.annotations.iter().filter(|(key, _)| OWNER_MARKS.contains(&key.as_str()));
+        marks.map(|(key, value)| (key.clone(), value.clone()))
+    }
+
     /// As [`Desired::meaning`]. Where [`Desired::same_meaning`] holds, either these bytes are equal or those of
     /// [`Stored::completed_meaning`].
     #[must_use]
@@ -203,6 +218,23 @@ fn meaning(spec: &Value, labels: &BTreeMap<String, String>, annotations: &BTreeM
 impl Kind {
     /// The row that should stand for a resource.
     pub fn desired(&self, resource: &Resource) -> Result<Desired, Invalid> {
+        self.row_of(resource, row_namespace(resource), row_annotations(resource))
+    }
+
+    /// The row that a person asks for who writes it by hand, as [`Kind::desired`], but in the namespace that is named, and
+    /// nobody's: the marks of an owner are left out.
+    pub fn submitted(&self, resource: &Resource) -> Result<Desired, Invalid> {
+        let mut annotations = copied_annotations(resource);
+        annotations.retain(|key, _| !OWNER_MARKS.contains(&key.as_str()));
+        self.row_of(resource, namespace_or_default(&resource.id.object.namespace), annotations)
+    }
+
+    fn row_of(
+        &self,
+        resource: &Resource,
+        namespace: String,
+        annotations: BTreeMap<String, String>,
+    ) -> Result<Desired, Invalid> {
         if let Some(why) = &resource.unreadable {
             return Err(Invalid { class: InvalidClass::Unreadable, text: why.to_string() });
         }
@@ -217,7 +249,6 @@ impl Kind {
         rules::check(&spec, &resource.spec, &program.rules)
             .map_err(|text| Invalid { class: InvalidClass::Rule, text })?;
 
-        let namespace = row_namespace(resource);
         let name = resource.id.object.name.to_string();
         let key = scoped(&namespace, &name);
         let length = key.chars().count();
@@ -228,7 +259,6 @@ impl Kind {
             return Err(Invalid { class: InvalidClass::KeyTooLong, text });
         }
         let spec = normalize::encode(spec, &program.shape).map_err(|fault| nul(&fault))?;
-        let annotations = row_annotations(resource);
         for (what, map) in [("metadata.labels", &resource.labels), ("metadata.annotations", &annotations)] {
             let bad = map.iter().find(|(key, value)| key.contains('\0') || value.contains('\0'));
             if let Some((key, _)) = bad {
@@ -389,6 +419,25 @@ impl Kind {
         text::lower(text::trim(payload["status"]["phase"].as_str().unwrap_or_default()))
     }
 
+    /// Masks the secrets of a payload that is shown: every value that `keep` does not let pass, and kubectl's copy of a
+    /// whole manifest, which is never part of a row of ours but of those that the original operator wrote.
+    pub fn mask_secrets(&self, payload: &mut Value, keep: impl Fn(&str) -> bool) {
+        if !self.sensitive {
+            return;
+        }
+        if let Some(data) = self.secret_data_mut(payload) {
+            for value in data.values_mut() {
+                if !value.as_str().is_some_and(&keep) {
+                    *value = MASK.into();
+                }
+            }
+        }
+        let annotations = payload.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+        if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
+            *value = MASK.into();
+        }
+    }
+
     /// The secret values of a payload, where the kind has any.
     pub fn secret_data_mut<'p>(&self, payload: &'p mut Value) -> Option<&'p mut Map<String, Value>> {
         let way = &self.program.secret;
@@ -421,20 +470,32 @@ impl ColumnSource {
     }
 }
 
-/// The target namespace where one is given, else the resource's own; trimmed, `default` where that leaves nothing.
+/// The target namespace where one is given, else the resource's own.
 fn row_namespace(resource: &Resource) -> String {
     let target = resource.annotations.get(TARGET_NAMESPACE).map(String::as_str).filter(|target| !target.is_empty());
-    let namespace = text::trim(target.unwrap_or(&resource.id.object.namespace));
+    namespace_or_default(target.unwrap_or(&resource.id.object.namespace))
+}
+
+/// A namespace, trimmed; `default` where that leaves nothing.
+#[must_use]
+pub fn namespace_or_default(namespace: &str) -> String {
+    let namespace = text::trim(namespace);
     if namespace.is_empty() { "default" } else { namespace }.to_owned()
 }
 
-fn scoped(namespace: &str, name: &str) -> String {
+/// The key of a row.
+#[must_use]
+pub fn scoped(namespace: &str, name: &str) -> String {
     format!("{namespace}/{}", text::trim(name))
 }
 
-fn row_annotations(resource: &Resource) -> BTreeMap<String, String> {
+fn copied_annotations(resource: &Resource) -> BTreeMap<String, String> {
     let copied = resource.annotations.iter().filter(|(key, _)| !NOT_COPIED.contains(&key.as_str()));
-    let mut annotations: BTreeMap<String, String> = copied.map(|(key, value)| (key.clone(), value.clone())).collect();
+    copied.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn row_annotations(resource: &Resource) -> BTreeMap<String, String> {
+    let mut annotations = copied_annotations(resource);
     annotations.insert(MANAGED_BY.to_owned(), MANAGED_BY_VALUE.to_owned());
     if resource.annotations.get(TARGET_NAMESPACE).is_some_and(|target| !target.is_empty()) {
         annotations.insert(SOURCE_NAMESPACE.to_owned(), resource.id.object.namespace.to_string());

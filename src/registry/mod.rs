@@ -23,7 +23,7 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 
 pub use crd::RESERVED_NAMES;
-pub use file::PrinterColumn;
+pub use file::{ApiSection, ApiWriters, PrinterColumn};
 pub use format::json_schema;
 pub(crate) use format::{Format, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};

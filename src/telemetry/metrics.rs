@@ -5,6 +5,7 @@
 mod build;
 mod exposition;
 mod labels;
+mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use prometheus_client::registry::Registry;
 
 use build::Build;
 pub use exposition::{Exposition, OPENMETRICS, TEXT};
+pub use requests::RequestMetrics;
 pub use labels::{ApiWrite, Reconciled, ResourceState, RowAction};
 use labels::{Counters, FloatGauges, Gauges, Histograms, buckets};
 

@@ -101,7 +101,7 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         sensitive,
-        collection: file.api.map(|api| api.collection),
+        api: file.api,
         digest: super::kind::sha256(source.text.as_bytes()),
         relations,
         program: Program {

@@ -53,6 +53,11 @@ pub fn read(registry: &Registry, entry: Entry<'_>, last: &mut Last) -> Found {
     }
 }
 
+/// Reads an object that stands alone, in no file. `None` where it is none of ours.
+pub fn resource(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, String> {
+    take_apart(registry, value).map_err(|refusal| refusal.text)
+}
+
 struct Refusal {
     way: Vec<Step>,
     text: String,
