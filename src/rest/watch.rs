@@ -5,9 +5,10 @@
 //! stream reads the rows that its client wants.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +101,7 @@ impl Changes {
     pub async fn listen(&self) -> (broadcast::Receiver<Arc<Change>>, Vec<Arc<Change>>) {
         let (mut ready, receiver, history) = {
             // the look-out does not fall asleep between these
-            let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            let history = self.history.lock();
             (self.ready.subscribe(), self.tell.subscribe(), history.iter().cloned().collect())
         };
         self.wake.notify_one();
@@ -141,7 +142,7 @@ impl Changes {
 
     /// Whether nobody watches; then whoever comes next waits for a new first look.
     fn sleeps(&self) -> bool {
-        let _history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let _history = self.history.lock();
         let nobody = self.tell.receiver_count() == 0;
         if nobody {
             self.ready.send_replace(false);
@@ -182,7 +183,7 @@ impl Changes {
             *next_id += 1;
             let (key, timestamp) = (key.to_owned(), timestamp.clone());
             let change = Arc::new(Change { id: *next_id, kind, change, key, timestamp });
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut history = self.history.lock();
             if history.len() == HISTORY {
                 history.pop_front();
             }
