@@ -191,7 +191,9 @@ mod tests {
 
     #[test]
     fn a_token_has_its_role_and_no_other() {
-        let tokens = tokens("# who\n\nci:s3cret-1:writer\ns3cret-2:reader\nops:s3cret-3:ADMIN\nc:s3cret-4:controller\n").unwrap();
+        let tokens =
+            tokens("# who\n\nci:s3cret-1:writer\ns3cret-2:reader\nops:s3cret-3:ADMIN\nc:s3cret-4:controller\n")
+                .unwrap();
         for (token, role, may_not) in [
             ("s3cret-1", Role::Writer, Some(Role::Controller)),
             ("s3cret-2", Role::Reader, Some(Role::Writer)),

@@ -83,7 +83,9 @@ impl Listening {
         let serving = async {
             match tls.clone() {
                 None => http.serve(service).await,
-                Some(config) => http.acceptor(RustlsAcceptor::new(config).handshake_timeout(HEADERS)).serve(service).await,
+                Some(config) => {
+                    http.acceptor(RustlsAcceptor::new(config).handshake_timeout(HEADERS)).serve(service).await
+                }
             }
         };
         let ending = async {

@@ -16,8 +16,8 @@ use crate::plan::{self, Context};
 use crate::registry::{ApiSection, Kind};
 use crate::resource::{MASK, ObjectName, Resource};
 use crate::store::sealing::{Codec, OpenedRow, PlannedRow};
-use crate::telemetry::metrics::RequestMetrics;
 use crate::store::{LedgerEntry, Request, SealedChanges, Snapshot, Store, micros_now};
+use crate::telemetry::metrics::RequestMetrics;
 
 /// Most objects on a page.
 pub const MAX_PAGE: usize = 1_000;
@@ -107,7 +107,6 @@ impl Standing<'_> {
 }
 
 /// Objects of all collections, in a store.
-#[expect(missing_debug_implementations, reason = "a store shows nothing")]
 pub struct Objects<'a> {
     pub store: &'a dyn Store,
     pub codec: &'a Codec,
@@ -143,7 +142,10 @@ impl Objects<'_> {
         let mut after = query.after.clone().max(prefix.clone());
         let mut items = Vec::new();
         loop {
-            let page = self.store.rows(&of.kind.store.table, after.as_deref(), size as u32).await?;
+            let page = self
+                .store
+                .rows(&of.kind.store.table, after.as_deref(), u32::try_from(size).unwrap_or(u32::MAX))
+                .await?;
             let whole = page.len() == size;
             for row in page {
                 after = Some(row.key.clone());

@@ -117,7 +117,12 @@ fn collection_paths(of: &Collection<'_>) -> Value {
         query("after", "Where the page begins: `continue` of the page before."),
         query("labelSelector", "Pairs `key=value`, parted by commas; all of them have to hold."),
     ];
-    let list = operation(&format!("List {kind} objects"), &format!("list{kind}"), "200", Some(reference(&format!("{kind}List"))));
+    let list = operation(
+        &format!("List {kind} objects"),
+        &format!("list{kind}"),
+        "200",
+        Some(reference(&format!("{kind}List"))),
+    );
     let put = operation(&format!("Create or replace a {kind}"), &format!("apply{kind}"), "201", Some(reference(kind)));
     json!({
         "get": with(list, &[("parameters", json!(parameters))]),
@@ -132,7 +137,8 @@ fn collection_paths(of: &Collection<'_>) -> Value {
 fn item_paths(of: &Collection<'_>) -> Value {
     let kind = &of.kind.names.kind;
     let get = operation(&format!("Get a {kind}"), &format!("get{kind}"), "200", Some(reference(kind)));
-    let put = operation(&format!("Replace a {kind} that is there"), &format!("replace{kind}"), "200", Some(reference(kind)));
+    let put =
+        operation(&format!("Replace a {kind} that is there"), &format!("replace{kind}"), "200", Some(reference(kind)));
     let delete = format!("Delete a {kind}");
     let delete = if of.api.tells_deletion {
         let deleted = json!({"type": "object", "required": ["deleted"], "properties": {"deleted": {"type": "string"}}});

@@ -49,7 +49,8 @@ impl Refusal {
         let accept = asked.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         let (content_type, body) = if accept.is_some_and(|accept| accept.contains(PROBLEM)) {
             let title = self.status.canonical_reason().unwrap_or_default();
-            let problem = json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": line});
+            let problem =
+                json!({"type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": line});
             (PROBLEM, problem.to_string())
         } else {
             ("text/plain; charset=utf-8", line + "\n")

@@ -81,7 +81,9 @@ impl Route {
             Self::Item(index, _) => kind(*index, ITEM),
             Self::Status(index, _) => kind(*index, &[ITEM, STATUS].concat()),
             Self::Unknown => "other".to_owned(),
-            fixed => FIXED.iter().find(|(_, route)| route == fixed).map_or_else(String::new, |(path, _)| format!("/{path}")),
+            fixed => {
+                FIXED.iter().find(|(_, route)| route == fixed).map_or_else(String::new, |(path, _)| format!("/{path}"))
+            }
         }
     }
 

@@ -41,9 +41,14 @@ mod tests {
     #[test]
     fn all_pairs_have_to_hold() {
         let labels = json!({"tier": "1", "team": "a", "empty": ""});
-        for (text, takes) in
-            [("", true), ("tier=1", true), (" tier = 1 , team=a,", true), ("tier=1,team=b", false), ("empty=", true), ("x=", false)]
-        {
+        for (text, takes) in [
+            ("", true),
+            ("tier=1", true),
+            (" tier = 1 , team=a,", true),
+            ("tier=1,team=b", false),
+            ("empty=", true),
+            ("x=", false),
+        ] {
             assert_eq!(Selector::parse(text).unwrap().takes(&labels), takes, "{text}");
         }
         for text in ["a", "=a", "tier=1,b"] {

@@ -106,7 +106,8 @@ fn certificate(port: u16) -> Result<Vec<u8>, String> {
     let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut stream = rustls::Stream::new(&mut session, &mut socket);
-    std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").map_err(|e| e.to_string())?;
+    std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .map_err(|e| e.to_string())?;
     let mut line = String::new();
     BufReader::new(&mut stream).read_line(&mut line).map_err(|error| error.to_string())?;
     assert_eq!(line, "HTTP/1.1 200 OK\r\n");

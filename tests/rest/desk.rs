@@ -72,7 +72,8 @@ impl Place {
         }
         let listen = if words.contains("--listen") { Vec::new() } else { vec![format!("--listen=127.0.0.1:{port}")] };
         let words: Vec<String> = words.split_whitespace().map(|word| word.replace("PORT", &port.to_string())).collect();
-        let spec = spec.args(["serve", "--log-level=debug", "--log-format=json", "--store", url]).args(listen).args(words);
+        let spec =
+            spec.args(["serve", "--log-level=debug", "--log-format=json", "--store", url]).args(listen).args(words);
         let service = Service::start_new("serve", spec, move || {
             TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
         });

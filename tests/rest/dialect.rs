@@ -67,10 +67,8 @@ pub fn versions_are_checked(place: &Place) {
     api.post("/v1/memories", &with_version("0")).expect(201);
     api.post("/v1/memories", &with_version("9"))
         .refused(409, "Memory resourceVersion conflict: expected=\"9\" current=\"1\"");
-    api.put("/v1/memories/m", &[], &memory("m")).refused(
-        409,
-        "resourceVersion precondition required for update (set metadata.resourceVersion or If-Match)",
-    );
+    api.put("/v1/memories/m", &[], &memory("m"))
+        .refused(409, "resourceVersion precondition required for update (set metadata.resourceVersion or If-Match)");
     api.put("/v1/memories/m", &[("If-Match", "\"4\"")], &with_version("3"))
         .refused(409, "metadata.resourceVersion \"3\" does not match If-Match \"4\"");
     api.put("/v1/memories/m", &[("If-Match", "7")], &memory("m"))
@@ -100,7 +98,8 @@ pub fn versions_are_checked(place: &Place) {
 }
 
 fn names(list: &Value) -> Vec<String> {
-    let name = |item: &Value| format!("{}/{}", item["metadata"]["namespace"], item["metadata"]["name"]).replace('"', "");
+    let name =
+        |item: &Value| format!("{}/{}", item["metadata"]["namespace"], item["metadata"]["name"]).replace('"', "");
     list["items"].as_array().unwrap().iter().map(name).collect()
 }
 
@@ -118,7 +117,9 @@ fn all_pages(api: &Api, query: &str) -> Vec<Vec<String>> {
 pub fn lists_have_pages(place: &Place) {
     let api = place.serve("");
     assert_eq!(api.get("/v1/memories").expect(200).json(), json!({"items": []}));
-    for (namespace, name, tier) in [("b", "1", "x"), ("a", "2", "y"), ("a", "1", "x"), ("a-b", "1", "x"), ("a", "3", "x")] {
+    for (namespace, name, tier) in
+        [("b", "1", "x"), ("a", "2", "y"), ("a", "1", "x"), ("a-b", "1", "x"), ("a", "3", "x")]
+    {
         let mut object = memory(name);
         object["metadata"]["namespace"] = namespace.into();
         object["metadata"]["labels"] = json!({"tier": tier});
@@ -155,18 +156,25 @@ pub fn bodies_are_judged(place: &Place) {
     api.post("/v1/tools", &tool("t\u{0}", &json!({}))).expect(400);
     let refused = api.post("/v1/tools", &tool("t", &json!({"type": "nope"}))).expect(400);
     assert!(refused.body.contains("spec.type") && refused.body.lines().count() == 1, "{refused:?}");
-    for wrong in ["[1]", "name: [", "{\"metadata\": 3}", "a: 1\n---\nb: 2\n", "{\"metadata\": {\"name\": 3}}", "x\u{7}"] {
+    for wrong in ["[1]", "name: [", "{\"metadata\": 3}", "a: 1\n---\nb: 2\n", "{\"metadata\": {\"name\": 3}}", "x\u{7}"]
+    {
         let refused = post(wrong).expect(400);
         assert_eq!(refused.body.lines().count(), 1, "{refused:?}");
     }
     assert!(api.ask("POST", "/v1/tools", &[], [b'a', b':', b' ', 0xff]).expect(400).body.contains("UTF-8"));
-    let deep = |levels: usize| format!("{{\"metadata\":{{\"name\":\"t\"}},\"spec\":{{\"input_schema\":{}1{}}}}}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    let deep = |levels: usize| {
+        format!(
+            "{{\"metadata\":{{\"name\":\"t\"}},\"spec\":{{\"input_schema\":{}1{}}}}}",
+            "{\"a\":".repeat(levels),
+            "}".repeat(levels)
+        )
+    };
     for levels in [110, 130, 10_000] {
         let refused = post(&deep(levels)).expect(400);
         assert!(refused.body.contains("nested"), "{refused:?}");
     }
     // YAML is read as kubectl reads it; of a problem a machine may have the parts
-    post("metadata: {name: y}\nspec: {type: http, endpoint: 'https://x.example'}\n").expect(201);
+    post("metadata: {name: why}\nspec: {type: http, endpoint: 'https://x.example'}\n").expect(201);
     let accept = [("Accept", "application/problem+json")];
     let problem = api.ask("POST", "/v1/tools", &accept, "").expect(400);
     assert_eq!(problem.header("Content-Type"), Some("application/problem+json"));
@@ -222,8 +230,10 @@ pub fn secrets_are_masked(place: &Place) {
     const PLANTED: &str = "cGxhbnRlZC1zZWNyZXQ=";
     let key = KEY;
     let api = place.serve_with("", &[("ORLOJ_SECRET_ENCRYPTION_KEY", key)]);
-    let secret = |spec: Value| json!({"metadata": {"name": "s", "annotations": {
-        "kubectl.kubernetes.io/last-applied-configuration": "planted-secret"}}, "spec": spec});
+    let secret = |spec: Value| {
+        json!({"metadata": {"name": "s", "annotations": {
+        "kubectl.kubernetes.io/last-applied-configuration": "planted-secret"}}, "spec": spec})
+    };
     let made = api.post("/v1/secrets", &secret(json!({"data": {"a": PLANTED}, "stringData": {"b": "planted-secret"}})));
     let mut bodies = vec![made.expect(201).body];
     assert!(bodies[0].contains("\"data\":{\"a\":\"***\",\"b\":\"***\"}"), "{bodies:?}");
@@ -237,16 +247,22 @@ pub fn secrets_are_masked(place: &Place) {
     bodies.push(api.ask("POST", "/v1/secrets", &[], "data: [planted-secret").expect(400).body);
     bodies.push(api.get("/v1/secrets/s").expect(200).body);
     bodies.push(api.get("/v1/secrets").expect(200).body);
-    bodies.push(api.get("/v1/secrets/planted-secret?token=planted-secret").expect(404).body.replace("\"planted-secret\"", ""));
+    bodies.push(
+        api.get("/v1/secrets/planted-secret?token=planted-secret").expect(404).body.replace("\"planted-secret\"", ""),
+    );
     bodies.push(api.log());
     for body in &bodies {
         assert!(!body.contains(PLANTED) && !body.contains("planted-secret"), "{body}");
     }
     // at rest it is sealed, and opens to what was given
     let shown = place.run("get secrets -o json").expect(0).json()["items"][0]["spec"]["data"].clone();
-    assert!(shown["a"].as_str().unwrap().starts_with("enc:") && shown["c"].as_str().unwrap().starts_with("enc:"), "{shown}");
+    assert!(
+        shown["a"].as_str().unwrap().starts_with("enc:") && shown["c"].as_str().unwrap().starts_with("enc:"),
+        "{shown}"
+    );
     let mut command = place.desk.command("export secrets -o json --reveal");
-    let exported = crate::program::run(command.args(["--store", &place.url]).env("ORLOJ_SECRET_ENCRYPTION_KEY", key)).expect(0);
+    let exported =
+        crate::program::run(command.args(["--store", &place.url]).env("ORLOJ_SECRET_ENCRYPTION_KEY", key)).expect(0);
     assert!(exported.out.matches(PLANTED).count() == 2 && !exported.out.contains("last-applied"), "{exported:?}");
     // a server without the key serves it, and does not overwrite it
     let blind = place.serve("");
@@ -264,7 +280,15 @@ pub fn routes_and_methods(place: &Place) {
     for path in ["/", "/v1", "/v1/", "/v1/nope", "/v2/tools", "/v1/nope/x"] {
         assert!(api.get(path).expect(404).body.starts_with("not found: "), "{path}");
     }
-    for (method, path) in [("HEAD", "/v1/tools"), ("PATCH", "/v1/tools/x"), ("OPTIONS", "/v1/tools"), ("PUT", "/v1/tools"), ("POST", "/v1/tools/x"), ("DELETE", "/v1/tools"), ("DELETE", "/v1/tools/x/status")] {
+    for (method, path) in [
+        ("HEAD", "/v1/tools"),
+        ("PATCH", "/v1/tools/x"),
+        ("OPTIONS", "/v1/tools"),
+        ("PUT", "/v1/tools"),
+        ("POST", "/v1/tools/x"),
+        ("DELETE", "/v1/tools"),
+        ("DELETE", "/v1/tools/x/status"),
+    ] {
         api.ask(method, path, &[], "").expect(405);
     }
     api.get("/v1/tools/").refused(400, "tool name is required");
@@ -284,8 +308,16 @@ pub fn routes_and_methods(place: &Place) {
     assert_eq!(answer.header("X-Request-ID"), Some("mine"));
     assert!(api.get("/healthz").header("X-Request-ID").is_some());
     let metrics = api.get("/metrics").expect(200).body;
-    assert!(metrics.contains("orloj_operator_rest_requests_total{route=\"/v1/tools/{name}\",method=\"GET\",code=\"200\"} 4"), "{metrics}");
-    assert!(metrics.contains("orloj_operator_rest_request_seconds_count{route=\"/v1/tools\",method=\"POST\",code=\"201\"} 1"), "{metrics}");
+    assert!(
+        metrics
+            .contains("orloj_operator_rest_requests_total{route=\"/v1/tools/{name}\",method=\"GET\",code=\"200\"} 4"),
+        "{metrics}"
+    );
+    assert!(
+        metrics
+            .contains("orloj_operator_rest_request_seconds_count{route=\"/v1/tools\",method=\"POST\",code=\"201\"} 1"),
+        "{metrics}"
+    );
 }
 
 pub fn every_kind_of_a_folder_is_served(place: &Place) {

@@ -10,7 +10,8 @@ const STANDARD: &str = include_str!("openapi-3.1.schema.json");
 
 fn check(schema: &Value, value: &Value) {
     let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(schema).unwrap();
-    let errors: Vec<String> = validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
@@ -30,9 +31,13 @@ fn it_is_what_the_standard_asks_for() {
             assert!(document["paths"][&path]["post"].is_object(), "{path}");
         }
     }
-    let ids: Vec<String> = document(&REGISTRY)["paths"].as_object().unwrap().values()
+    let ids: Vec<String> = document(&REGISTRY)["paths"]
+        .as_object()
+        .unwrap()
+        .values()
         .flat_map(|path| path.as_object().unwrap().values())
-        .filter_map(|operation| Some(operation["operationId"].as_str()?.to_owned())).collect();
+        .filter_map(|operation| Some(operation["operationId"].as_str()?.to_owned()))
+        .collect();
     let unique: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len(), "{ids:?}");
 }

@@ -19,7 +19,12 @@ fn a_store_that_stops_and_starts() {
     let memory = json!({"metadata": {"name": "m"}, "spec": {}});
     api.post("/v1/memories", &memory).expect(201);
     server.stop();
-    for answer in [api.get("/v1/memories"), api.get("/v1/memories/m"), api.post("/v1/memories", &memory), api.delete("/v1/memories/m")] {
+    for answer in [
+        api.get("/v1/memories"),
+        api.get("/v1/memories/m"),
+        api.post("/v1/memories", &memory),
+        api.delete("/v1/memories/m"),
+    ] {
         let text = "the store cannot be reached now; try again later (the server's log says why)";
         answer.refused(503, text);
     }
@@ -38,7 +43,9 @@ fn clients_that_do_not_finish() {
     let api = place.serve("");
     // half a body, and then no more
     let mut stream = api.connect();
-    stream.write_all((api.head("POST", "/v1/memories", &[("Content-Length", "100")]) + "\r\n{\"metadata\"").as_bytes()).unwrap();
+    stream
+        .write_all((api.head("POST", "/v1/memories", &[("Content-Length", "100")]) + "\r\n{\"metadata\"").as_bytes())
+        .unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     drop(stream);
     // half a head, for longer than the server waits
@@ -47,7 +54,9 @@ fn clients_that_do_not_finish() {
     slow.write_all(b"POST /v1/memories HTT").unwrap();
     // a body without end
     let mut endless = api.connect();
-    endless.write_all((api.head("POST", "/v1/memories", &[("Transfer-Encoding", "chunked")]) + "\r\n").as_bytes()).unwrap();
+    endless
+        .write_all((api.head("POST", "/v1/memories", &[("Transfer-Encoding", "chunked")]) + "\r\n").as_bytes())
+        .unwrap();
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let mut sent = 0;
     while sent < 64 << 20 && endless.write_all(chunk.as_bytes()).is_ok() {

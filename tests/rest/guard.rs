@@ -7,7 +7,8 @@ use crate::on_both;
 
 on_both!(guard: the_policies_differ, the_ledger_counts_without_a_mark, a_mark_counts_without_a_ledger);
 
-const MANIFEST: &str = "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {name: m, namespace: team}\nspec: {type: vector}\n";
+const MANIFEST: &str =
+    "apiVersion: orloj.dev/v1\nkind: Memory\nmetadata: {name: m, namespace: team}\nspec: {type: vector}\n";
 
 const REJECTED: &str =
     "Memory \"m\" is managed by a CRD \u{2014} update it via kubectl apply or your Git repo, not the REST API";
@@ -27,7 +28,8 @@ pub fn the_policies_differ(place: &Place) {
     let owned = |api: &Api| {
         let answer = api.get(ITEM).expect(200);
         assert!(!answer.is_managed(), "{answer:?}");
-        ["Cluster", "Namespace", "Name"].map(|part| answer.header(&format!("X-Orloj-Owner-{part}")).unwrap_or("-").to_owned())
+        ["Cluster", "Namespace", "Name"]
+            .map(|part| answer.header(&format!("X-Orloj-Owner-{part}")).unwrap_or("-").to_owned())
     };
     let reject = place.serve_with("", &[("ORLOJ_CRD_CONFLICT_POLICY", " Reject ")]);
     assert_eq!(owned(&reject), ["directory", "team", "m"]);
@@ -71,7 +73,10 @@ pub fn the_policies_differ(place: &Place) {
     place.run("sync m -q").expect(0);
     assert_eq!(warn.get(ITEM).expect(200).json()["spec"]["type"], "vector");
     let metrics = warn.get("/metrics").body;
-    assert!(metrics.contains("orloj_operator_rest_guard_total{policy=\"warn\",verdict=\"warned\",kind=\"Memory\"} 4"), "{metrics}");
+    assert!(
+        metrics.contains("orloj_operator_rest_guard_total{policy=\"warn\",verdict=\"warned\",kind=\"Memory\"} 4"),
+        "{metrics}"
+    );
 
     let off = place.serve("--crd-conflict-policy off");
     assert!(!post(&off, "").expect(201).is_managed());
@@ -101,7 +106,11 @@ pub fn a_mark_counts_without_a_ledger(place: &Place) {
 }
 
 fn strip_mark(place: &Place, postgres: &str, sqlite: &str) {
-    sql(place, &format!("update memories set payload = payload {postgres}"), &format!("update memories set payload = {sqlite}"));
+    sql(
+        place,
+        &format!("update memories set payload = payload {postgres}"),
+        &format!("update memories set payload = {sqlite}"),
+    );
 }
 
 /// Runs a statement as a second writer.

@@ -21,8 +21,8 @@ pub use ddl::{grants, migration_sql};
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore, SealedChanges,
-    StoreAdmin, StoreError, StoredRow, Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore,
+    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
 use connect::{Access, Connections, discard_if_broken};
 use statements::PgStatements;

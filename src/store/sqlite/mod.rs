@@ -20,8 +20,8 @@ pub use connect::SqliteOptions;
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore, SealedChanges,
-    StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore,
+    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;

@@ -17,9 +17,9 @@ use prometheus_client::registry::Registry;
 
 use build::Build;
 pub use exposition::{Exposition, OPENMETRICS, TEXT};
-pub use requests::RequestMetrics;
 pub use labels::{ApiWrite, Reconciled, ResourceState, RowAction};
 use labels::{Counters, FloatGauges, Gauges, Histograms, buckets};
+pub use requests::RequestMetrics;
 
 /// All metrics; clones share them.
 #[derive(Clone, Debug)]
