@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::selector::Selector;
 use crate::desired::{Desired, Stored, namespace_or_default, scoped};
 use crate::go_compat::quote::quote;
+use crate::orlojd::next_version;
 use crate::plan::{self, Context};
 use crate::registry::{ApiSection, Kind};
 use crate::resource::{MASK, ObjectName, Resource};
@@ -254,7 +255,7 @@ impl Objects<'_> {
             }
             let mut payload = row.payload.clone();
             payload["status"] = of.kind.normalized_status(&status);
-            payload["metadata"]["resourceVersion"] = plan::next_version(&row.stored.resource_version).into();
+            payload["metadata"]["resourceVersion"] = next_version(&row.stored.resource_version).into();
             // values that cannot be opened stay as they are
             Ok(Change::Put { payload, as_stored: row.unreadable.is_some() })
         })

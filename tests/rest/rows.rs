@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orloj_operator::desired::{LAST_APPLIED, TARGET_NAMESPACE};
+use orloj_operator::orlojd::{LAST_APPLIED, TARGET_NAMESPACE};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::open;
 use serde_json::{Value, json};

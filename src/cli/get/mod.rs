@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::args::{GetArgs, OutputFormat};
 use super::{CliError, CommandStatus, output, store};
 use crate::config::Config;
-use crate::crypto::PREFIX;
+use crate::orlojd::SEALED_PREFIX;
 use crate::registry::{Kind, Registry};
 use crate::store::{RowStore, StoredRow};
 
@@ -88,7 +88,7 @@ async fn read(store: &dyn RowStore, kind: &Kind, args: &GetArgs) -> Result<Vec<S
 
 /// Secret values are shown only as they are at rest, and only where that is encrypted.
 fn mask(kind: &Kind, mut row: StoredRow) -> StoredRow {
-    kind.mask_secrets(&mut row.payload, |value| value.starts_with(PREFIX));
+    kind.mask_secrets(&mut row.payload, |value| value.starts_with(SEALED_PREFIX));
     row
 }
 
