@@ -96,7 +96,7 @@ impl Listening {
         let reading = follow(&server, options, tls.as_ref());
         tokio::pin!(serving);
         tokio::select! {
-            served = &mut serving => return served.map_err(ListenError::Serve),
+            ended = &mut serving => return ended.map_err(ListenError::Serve),
             () = async { tokio::join!(ending, looking, reading); } => {}
         }
         serving.await.map_err(ListenError::Serve)

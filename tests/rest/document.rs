@@ -67,3 +67,24 @@ fn answers_are_as_it_says() {
     let problem = api.ask("GET", "/v1/tools/x", &[("Accept", "application/problem+json")], "").expect(404).json();
     check(&schema("Problem"), &problem);
 }
+
+/// What is for admins alone must not be open to all for a mistyped path.
+#[test]
+fn a_path_that_leads_nowhere_is_refused() {
+    let widget = include_str!("../kinds/widget.yaml");
+    let load = |admin_where: &str| {
+        let text = widget
+            .replace("api: {collection: widgets}", &format!("api: {{collection: widgets, adminWhere: {admin_where}}}"));
+        assert_ne!(text, widget);
+        Registry::from_files([("widget.yaml".to_owned(), text)]).map(drop).map_err(|error| error.to_string())
+    };
+    load("{spec.size: large, spec.paint.colour: red}").unwrap();
+    for (wrong, told) in [
+        ("{spec.siz: large}", "size"),
+        ("{spec.tags: a}", "must be one string"),
+        ("{spec.tags[]: a}", "must be one string"),
+    ] {
+        let error = load(wrong).unwrap_err();
+        assert!(error.contains(told) && error.contains("widget.yaml:"), "{error}");
+    }
+}
