@@ -89,7 +89,7 @@ fn described(finding: &LintFinding) -> Value {
     let problem = &finding.problem;
     json!({
         "id": finding.lint.id,
-        "severity": finding.lint.severity.word(),
+        "severity": finding.lint.severity.name(),
         "file": problem.file,
         "line": problem.line,
         "column": problem.column,
@@ -105,7 +105,7 @@ fn list(format: ReportFormat) -> std::io::Result<()> {
             let described = |lint: &lint::Lint| {
                 json!({
                     "id": lint.id,
-                    "severity": lint.severity.word(),
+                    "severity": lint.severity.name(),
                     "finds": lint.finds,
                     "url": lint.url(),
                 })
@@ -114,7 +114,7 @@ fn list(format: ReportFormat) -> std::io::Result<()> {
         }
         ReportFormat::Text => {
             let row =
-                |lint: &lint::Lint| vec![lint.id.to_owned(), lint.severity.word().to_owned(), lint.finds.to_owned()];
+                |lint: &lint::Lint| vec![lint.id.to_owned(), lint.severity.name().to_owned(), lint.finds.to_owned()];
             output::text(&output::table(&["ID", "SEVERITY", "FINDS"], LINTS.iter().map(row)))
         }
     }
