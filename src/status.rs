@@ -41,13 +41,14 @@ pub enum Reason {
     SecretUnreadable,
     EncryptionRequired,
     StoreUnavailable,
+    KindUnavailable,
     Contested,
     Suspended,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Synced,
         Self::AwaitingRuntime,
         Self::NotYetSynced,
@@ -63,6 +64,7 @@ impl Reason {
         Self::SecretUnreadable,
         Self::EncryptionRequired,
         Self::StoreUnavailable,
+        Self::KindUnavailable,
         Self::Contested,
         Self::Suspended,
     ];
@@ -86,6 +88,7 @@ impl Reason {
             Self::SecretUnreadable => "SecretUnreadable",
             Self::EncryptionRequired => "EncryptionRequired",
             Self::StoreUnavailable => "StoreUnavailable",
+            Self::KindUnavailable => "KindUnavailable",
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
         }
@@ -129,6 +132,10 @@ pub enum Verdict {
     },
     /// Waits for the store.
     Unavailable,
+    /// Waits for what its kind lacks, such as a table.
+    Parked {
+        text: String,
+    },
     /// `orloj.dev/suspend: "true"`.
     Suspended,
 }
@@ -144,7 +151,9 @@ pub struct StatusText {
 
 impl StatusText {
     fn is_stalled(&self) -> bool {
-        let waits = [Reason::StoreUnavailable.as_str(), Reason::Suspended.as_str()].contains(&&*self.synced.reason);
+        let waits = [Reason::StoreUnavailable, Reason::KindUnavailable, Reason::Suspended]
+            .iter()
+            .any(|reason| reason.as_str() == &*self.synced.reason);
         !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
     }
 }
@@ -201,7 +210,7 @@ impl Status {
             if old.status == new.status && since > 0 { since } else { now }
         };
         // what waits for the store has not been looked at: whoever compares generations must not take it for done
-        let waits = matches!(verdict, Verdict::Unavailable);
+        let waits = matches!(verdict, Verdict::Unavailable | Verdict::Parked { .. });
         Self {
             observed_generation: if waits { self.observed_generation } else { generation },
             last_synced_at: if synced_at > 0 { synced_at } else { self.last_synced_at },
@@ -335,24 +344,23 @@ fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
                 sync_error: Box::default(),
             }
         }
-        Verdict::Unavailable => StatusText {
-            synced: StatusCondition::new(
-                "False",
-                Reason::StoreUnavailable.as_str(),
-                "the store cannot be reached; the operator keeps trying",
-            ),
-            ready: present(&old.ready),
-            ..old.clone()
-        },
-        Verdict::Suspended => StatusText {
-            synced: StatusCondition::new(
-                "False",
-                Reason::Suspended.as_str(),
-                "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing",
-            ),
-            ready: present(&old.ready),
-            ..old.clone()
-        },
+        Verdict::Unavailable => {
+            waiting(old, Reason::StoreUnavailable, "the store cannot be reached; the operator keeps trying")
+        }
+        Verdict::Parked { text } => waiting(old, Reason::KindUnavailable, text),
+        Verdict::Suspended => {
+            let text = "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing";
+            waiting(old, Reason::Suspended, text)
+        }
+    }
+}
+
+/// The words of a resource that was not looked at: all but `Synced` stays.
+fn waiting(old: &StatusText, reason: Reason, text: &str) -> StatusText {
+    StatusText {
+        synced: StatusCondition::new("False", reason.as_str(), text),
+        ready: present(&old.ready),
+        ..old.clone()
     }
 }
 

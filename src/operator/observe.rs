@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::health::KindHealth;
 use crate::plan::{ItemResult, Write};
 use crate::reconciler::Observer;
 use crate::reconciler::batch::Counts;
@@ -24,6 +25,7 @@ pub struct MetricsObserver {
     /// How long the store may be away before it counts as not ready.
     grace: Duration,
     outage: Mutex<Option<StoreOutage>>,
+    kinds: Arc<KindHealth>,
 }
 
 /// A batch that fails is tried again within seconds, for as long as there is one.
@@ -48,13 +50,14 @@ impl MetricsObserver {
         heartbeat: Heartbeat,
         store_ready: ReadyHandle,
         grace: Duration,
+        kinds: Arc<KindHealth>,
     ) -> Self {
         let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.kind)).collect();
         for kind in registry.kinds() {
             metrics.workers(&kind.names.kind, 0, 1);
         }
         let names = registry.kinds().iter().map(|kind| kind.names.kind.clone()).collect();
-        Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None) }
+        Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None), kinds }
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<StoreOutage>> {
@@ -206,6 +209,14 @@ impl Observer for MetricsObserver {
         } else {
             tracing::debug!(rows, "swept");
         }
+    }
+
+    fn parked(&self, kind: &Kind, why: Option<&str>) {
+        if why.is_some() {
+            self.metrics.batch(&kind.store.table.name, "setup", 0, Duration::ZERO);
+            self.metrics.error("setup");
+        }
+        self.kinds.lacks(kind.index, why);
     }
 
     fn undone(&self, kind: &Kind, part: ContestedPart) {
