@@ -365,7 +365,7 @@ fn what_another_program_made_of_a_row_is_named() {
         row["spec"]["size"] = json!("other");
         row["metadata"]["labels"] = json!({"app.kubernetes.io/name": "x"});
     });
-    let fields = vec![r#"metadata.labels[app.kubernetes.io/name]"#.to_owned(), "spec.size".to_owned()];
+    let fields = vec!["metadata.labels[app.kubernetes.io/name]".to_owned(), "spec.size".to_owned()];
     assert_eq!(changed, Some(Drift { cause: DriftCause::Changed, fields }));
     // another spec is another generation
     let mut world = World::new();
