@@ -4,9 +4,8 @@
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use parking_lot::Mutex;
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -15,6 +14,7 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::client::CALL_TIMEOUT;
@@ -253,6 +253,8 @@ fn clip(note: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use kube::client::Body;
 
     use super::super::lease::{Elector, Timing};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::merged::Entry;
 use super::reading::read_file;
