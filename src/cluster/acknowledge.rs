@@ -21,9 +21,9 @@ use super::client::CALL_TIMEOUT;
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
+use crate::orlojd::FINALIZER;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::target::FINALIZER;
 use crate::source::target::Finalizers;
 use crate::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient, ResourceClientError};
 
@@ -321,7 +321,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket { tokens: EVENT_BURST, filled: start };
         assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 50);
-        let later = start + Duration::from_secs(2);
+        let later = start + std::time::Duration::from_secs(2);
         assert_eq!((0..100).filter(|_| bucket.take(later)).count(), 10);
     }
 }
