@@ -253,6 +253,8 @@ fn clip(note: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use kube::client::Body;
 
     use super::super::lease::{Elector, Timing};

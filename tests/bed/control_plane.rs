@@ -9,6 +9,7 @@ use std::{ffi::OsStr, thread};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
+use super::api::Api;
 use super::certs::{Authority, Identity};
 use super::etcd::Etcd;
 use super::eventually::eventually;
@@ -43,6 +44,7 @@ pub struct ControlPlane {
     apiserver: Service,
     etcd: Etcd,
     admin: Kubectl,
+    api: OnceLock<Api>,
     port: u16,
     authority: Authority,
     folder: Scratch,
@@ -86,7 +88,7 @@ impl ControlPlane {
             let user = kubeconfig("controllers", &authority.client("system:kube-controller-manager", None));
             controller_manager::start(folder.path(), &user, &authority, &token_keys, options.workloads)
         });
-        Self { controller_manager, apiserver, etcd, admin, port, authority, folder }
+        Self { controller_manager, apiserver, etcd, admin, api: OnceLock::new(), port, authority, folder }
     }
 
     /// The kubeconfig of `system:masters`. Never the operator's: it must live with its RBAC rules.
@@ -120,6 +122,16 @@ impl ControlPlane {
             let found = self.kubectl(["get", "-A", "-o", "name", &served]);
             if found.ok { Ok(()) } else { Err(found.stderr) }
         });
+    }
+
+    /// What the API server has at a path, such as `/api/v1/namespaces/default`, as the administrator.
+    ///
+    /// # Panics
+    /// Where it refuses or does not answer.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> serde_json::Value {
+        let api = self.api.get_or_init(|| Api::new(self.admin.kubeconfig()));
+        api.get(path).unwrap_or_else(|error| panic!("unable to get {path}: {}", error.message))
     }
 
     /// A kube client as the administrator, for the tokio runtime this is called in.

@@ -11,6 +11,7 @@
 #![allow(missing_debug_implementations, reason = "servers have nothing to show")]
 #![allow(clippy::must_use_candidate, reason = "called for what they do as much as for what they return")]
 
+mod api;
 mod apiserver;
 pub mod binaries;
 mod certs;

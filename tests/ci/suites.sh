@@ -97,7 +97,7 @@ threads() {
 }
 
 # The longest first, so that none is left over at the end.
-longest=(promises faults drafts uninstall chart validate crds editors)
+longest=(faults promises chart uninstall editors preview drafts validate crds)
 order=()
 for name in "${longest[@]}" "${names[@]}"; do
     [[ " ${names[*]} " == *" $name "* && " ${order[*]} " != *" $name "* ]] && order+=("$name")

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bed::eventually;
 use crate::cluster::Cluster;
-use crate::world::{PATIENCE, World, condition};
+use crate::world::{PATIENCE, World, condition, path};
 
 /// More than two sweeps of the operators here: what the next sweep would change is no rest.
 const STILL: Duration = Duration::from_secs(5);
@@ -94,23 +94,35 @@ impl World {
 
     /// All resources of all kinds in the world's namespaces.
     pub fn objects(&self) -> Vec<Value> {
-        let present = self.registry.kinds().iter().filter(|kind| !self.absent.contains(&kind.names.kind));
-        let names: Vec<_> = present.map(|kind| kind.names.crd()).collect();
-        let names = names.join(",");
-        let list = |namespace: String| {
-            let list = self.cluster.kubectl(["-n", &namespace, "get", &names, "-o", "json"]).json();
-            list["items"].as_array().expect("a list").clone()
-        };
-        self.namespaces().into_iter().flat_map(list).collect()
+        let mut objects = Vec::new();
+        for namespace in self.namespaces() {
+            for kind in self.registry.kinds().iter().filter(|kind| !self.absent.contains(&kind.names.kind)) {
+                let mut list = self.cluster.get(&path(kind, &namespace));
+                for mut object in list["items"].as_array_mut().expect("a list").drain(..) {
+                    // an item of a list does not say what it is
+                    object["kind"] = kind.names.kind.clone().into();
+                    object["apiVersion"] = kind.names.api_version().into();
+                    objects.push(object);
+                }
+            }
+        }
+        objects
     }
 
     /// `Convergence`: every valid resource's row equals its normalised spec, every status is current (that of an
     /// invalid one names the fault), and no managed row is without its resource.
     pub fn check_converged(&self) -> Result<(), String> {
         let objects = self.objects();
+        let select = |kind: &Kind| {
+            let (name, table) = (&kind.names.kind, &kind.store.table.name);
+            format!("select '{name} ' || name || ' ' || payload::text from {table}")
+        };
+        let selects: Vec<String> = self.registry.kinds().iter().map(select).collect();
+        let rows = self.database.try_psql(&selects.join(" union all "))?;
         for kind in self.registry.kinds() {
             let own = objects.iter().filter(|object| object["kind"] == *kind.names.kind);
-            self.check_kind(kind, own)?;
+            let prefix = format!("{} ", kind.names.kind);
+            Self::check_kind(kind, own, rows.lines().filter_map(|line| line.strip_prefix(&prefix)))?;
         }
         Ok(())
     }
@@ -121,7 +133,11 @@ impl World {
         });
     }
 
-    fn check_kind<'o>(&self, kind: &Kind, objects: impl Iterator<Item = &'o Value>) -> Result<(), String> {
+    fn check_kind<'o>(
+        kind: &Kind,
+        objects: impl Iterator<Item = &'o Value>,
+        rows: impl Iterator<Item = &'o str>,
+    ) -> Result<(), String> {
         let mut expected = BTreeMap::new();
         for object in objects {
             let desired = check_status(kind, object)
@@ -130,9 +146,8 @@ impl World {
                 expected.insert(desired.key.clone(), desired);
             }
         }
-        let rows = self.database.psql(&format!("select name || ' ' || payload::text from {}", kind.store.table.name));
         let mut found = 0;
-        for line in rows.lines().filter(|line| !line.is_empty()) {
+        for line in rows {
             let (key, payload) = line.split_once(' ').expect("a key and a payload");
             let payload: Value = serde_json::from_str(payload).expect("a payload is JSON");
             let Some(desired) = expected.get(key) else {

@@ -279,7 +279,7 @@ impl World {
     }
 
     pub fn object(&self, kind: &str, name: &str) -> Value {
-        self.kubectl(&["get", &self.kind(kind).names.crd(), name, "-o", "json"]).json()
+        self.cluster.get(&format!("{}/{name}", path(self.kind(kind), &self.namespace)))
     }
 
     /// Waits until the row of a resource is there and satisfies the check.
@@ -343,6 +343,11 @@ fn rbac_options(namespace: &str, namespaces: Vec<String>) -> RbacOptions {
         lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
         namespaces,
     }
+}
+
+/// Where the API server has a namespace's resources of a kind.
+pub fn path(kind: &Kind, namespace: &str) -> String {
+    format!("/apis/{}/namespaces/{namespace}/{}", kind.names.api_version(), kind.names.plural)
 }
 
 pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {

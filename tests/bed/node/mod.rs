@@ -8,7 +8,6 @@
 //! It does not do what no test here needs: several containers in a pod, init containers, hooks, `exec` probes, resource
 //! limits, logs and `exec` by kubectl, network policies. What it meets and does not know, the pod's status says.
 
-mod api;
 mod container;
 mod fields;
 mod image;
@@ -34,7 +33,7 @@ use super::eventually::eventually;
 use super::http::Response;
 use super::process::{Process, read_log};
 use super::scratch::Scratch;
-use api::Api;
+use super::api::Api;
 pub use image::Image;
 
 /// The node's name.

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::json;
 
-use super::api::Api;
+use super::super::api::Api;
 use super::fields;
 
 /// What a file holds, and its mode.

@@ -1,17 +1,25 @@
-//! The few requests that a node makes, as JSON and without `async`: its threads wait anyway.
+//! Requests to the API server as JSON and without `async`: nodes and tests wait for the answer anyway. A process of kubectl
+//! costs fifty times as much, and most that tests ask is asked again and again.
 
 use std::path::Path;
+use std::sync::{LazyLock, mpsc};
 
 use http::{Method, Request};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::bed::control_plane;
+use super::control_plane;
+
+/// Of its own, so that threads with and without a runtime can wait for an answer.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts"));
+
+/// Of a question: kept connections may lead to a server that has been started anew since.
+const ATTEMPTS: u32 = 4;
 
 /// The API server, as the administrator.
 pub struct Api {
-    runtime: Runtime,
     client: kube::Client,
 }
 
@@ -26,14 +34,14 @@ impl Api {
     /// # Panics
     /// Where the kubeconfig is not one.
     pub fn new(kubeconfig: &Path) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a runtime starts");
-        let client = runtime.block_on(control_plane::client(kubeconfig));
-        Self { runtime, client }
+        let kubeconfig = kubeconfig.to_owned();
+        Self { client: wait_for(async move { control_plane::client(&kubeconfig).await }) }
     }
 
     pub fn get(&self, path: &str) -> Result<Value, Refused> {
-        self.send(Method::GET, path, "", &Value::Null)
+        let answer = || self.send(Method::GET, path, "", &Value::Null);
+        let unanswered = |answer: &Result<Value, Refused>| answer.as_ref().is_err_and(|refused| refused.code == 0);
+        (1..ATTEMPTS).map(|_| answer()).find(|answer| !unanswered(answer)).unwrap_or_else(answer)
     }
 
     /// All pods, or none while the API server does not answer.
@@ -60,9 +68,18 @@ impl Api {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let request = Request::builder().method(method).uri(path).header("Content-Type", kind).body(body);
         let request = request.expect("paths are made of names");
-        self.runtime.block_on(self.client.request(request)).map_err(|error| match error {
+        let client = self.client.clone();
+        wait_for(async move { client.request(request).await }).map_err(|error| match error {
             kube::Error::Api(status) => Refused { code: status.code, message: status.message },
             other => Refused { code: 0, message: other.to_string() },
         })
     }
+}
+
+fn wait_for<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    RUNTIME.spawn(async move {
+        let _ = tell.send(work.await);
+    });
+    told.recv().expect("the runtime lives as long as the process")
 }
