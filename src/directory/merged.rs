@@ -50,6 +50,8 @@ pub enum Item {
     /// Nobody knows which resource it holds.
     Errors(Vec<ManifestError>),
     Foreign,
+    /// Made through orlojctl or REST.
+    Runtime,
 }
 
 /// The resources of all files.
@@ -58,6 +60,7 @@ pub struct Merged {
     pub entries: HashMap<ResourceId, Entry>,
     pub problems: Vec<ManifestError>,
     pub foreign: usize,
+    pub runtime: usize,
     /// Something could not be read, and nobody knows which resources it holds.
     pub incomplete: bool,
 }
@@ -68,6 +71,10 @@ impl Merged {
         let (id, mut entry) = match item {
             Item::Foreign => {
                 self.foreign += 1;
+                return false;
+            }
+            Item::Runtime => {
+                self.runtime += 1;
                 return false;
             }
             Item::Resource(id, entry) => (id.clone(), entry.clone()),

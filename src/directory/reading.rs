@@ -32,6 +32,7 @@ pub fn read_file(admission: &Admission, file: &Arc<Path>, tell: &mut dyn FnMut(I
         let place = entry.place.clone();
         match admission.admit(entry, &mut maps) {
             Admitted::Foreign => tell(Item::Foreign, None),
+            Admitted::Runtime => tell(Item::Runtime, None),
             Admitted::Nameless(findings) => tell(Item::Errors(errors(findings)), None),
             Admitted::Resource(AdmittedResource { resource, findings }) => {
                 let findings = warnings.drain(..).chain(findings).collect();

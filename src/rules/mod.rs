@@ -81,4 +81,7 @@ pub enum Format {
     Regex,
     Number,
     Base64,
+    Timestamp,
+    Cron,
+    Timezone,
 }

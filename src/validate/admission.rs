@@ -15,7 +15,7 @@ use crate::desired::{DELETION_POLICY, SUSPEND};
 use crate::kube_schema::field_path::{FieldPath, field_path};
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
-use crate::source::manifest::{Entry, ManifestError, Reader, Trouble, uid};
+use crate::source::manifest::{Entry, ManifestError, Reader, Trouble, is_runtime, uid};
 
 /// Most bytes of a request to the API server (`MaxRequestBodyBytes`).
 const MAX_REQUEST: usize = 3 << 20;
@@ -41,6 +41,8 @@ pub struct Admission {
 pub enum Admitted {
     /// It is of a group that nobody here knows.
     Foreign,
+    /// It is made through orlojctl or REST.
+    Runtime,
     /// Nobody can know which resource it is.
     Nameless(Vec<Finding>),
     Resource(AdmittedResource),
@@ -108,6 +110,9 @@ impl Admission {
     pub fn admit(&self, mut entry: Entry<'_>, maps: &mut Maps) -> Admitted {
         let mut object = std::mem::take(&mut entry.value);
         let (kind, schema) = match identify(&self.registry, &object) {
+            Identity::Foreign { api_version, kind } if is_runtime(&self.registry, &api_version, &kind) => {
+                return Admitted::Runtime;
+            }
             Identity::Foreign { .. } => return Admitted::Foreign,
             Identity::Wrong(draft) => {
                 let map = || maps.of(&entry, Shown::Alone, &self.reader);

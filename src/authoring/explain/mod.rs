@@ -11,6 +11,7 @@ use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
 use crate::registry::problem::suggest;
 use crate::registry::schema::{Presence, Schema, SchemaType};
 use crate::registry::source::Source;
+use crate::registry::table::ColumnType;
 use crate::registry::{KindFiles, compile, format};
 use crate::resource::KindIndex;
 
@@ -56,6 +57,9 @@ pub struct Entry {
     /// Who checks a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked_by: Option<&'static str>,
+    /// Why the API server does not check all of a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A field below.
@@ -327,6 +331,7 @@ fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<Entry>
     for entry in &mut found {
         let known = coverage.iter().find(|rule| rule.number() == entry.number);
         entry.checked_by = known.map(|rule| rule.checked_by.told());
+        entry.why = known.and_then(|rule| rule.why.clone());
     }
     found
 }
@@ -353,7 +358,7 @@ fn block(rules: &[RuleSpec], number: &str, item: &str, around: &[String], wanted
         }
         if paths.iter().any(|path| touches(path, wanted)) {
             let text = words::rule(rule, item, &around);
-            found.push(Entry { number, text, message: rule.message.clone(), checked_by: None });
+            found.push(Entry { number, text, message: rule.message.clone(), checked_by: None, why: None });
         }
     }
 }
@@ -365,7 +370,11 @@ fn columns(file: &KindFile, wanted: &str) -> Vec<String> {
         if from.is_some_and(|from| touches(from, wanted)) {
             let from = from.unwrap_or_default();
             let apply: Vec<String> = column.apply.iter().map(|how| format!("{how:?}").to_lowercase()).collect();
-            let how = if apply.is_empty() { String::new() } else { format!(", {}", apply.join(" and ")) };
+            let how = match column.column_type {
+                ColumnType::Text if apply.is_empty() => String::new(),
+                ColumnType::Text => format!(", {}", apply.join(" and ")),
+                other => format!(", a column of type {}", other.told()),
+            };
             found.push(format!("{}.{name}: {from}{how}", file.store.table));
         } else if column.hash.is_some() {
             found.push(format!("{}.{name}: SHA-256 of the whole spec", file.store.table));

@@ -256,6 +256,9 @@ impl TestCompiler<'_, '_> {
                 file::Format::Regex => Format::Regex,
                 file::Format::Number => Format::Number,
                 file::Format::Base64 => Format::Base64,
+                file::Format::Timestamp => Format::Timestamp,
+                file::Format::Cron => Format::Cron,
+                file::Format::Timezone => Format::Timezone,
             }));
         }
         if let Some(prefix) = &spec.starts_with {

@@ -20,7 +20,7 @@ use crate::registry::Registry;
 use crate::resource::Resource;
 use documents::{Document, Documents};
 use locate::Last;
-pub use object::{misnamed, uid};
+pub use object::{is_runtime, misnamed, uid};
 pub use values::values;
 
 /// Name under which standard input is given on a command line.
