@@ -158,7 +158,7 @@ fn the_loader_takes_no_cases_for_kinds() {
 /// Kinds that are loaded where they are asked for: each lints clean, and its cases hold.
 #[test]
 fn every_kind_beside_ours_has_cases_and_they_hold() {
-    for (folder, kinds) in [("kinds/more", 5), ("examples/kinds", 3)] {
+    for (folder, kinds) in [("kinds/more", 5), ("kinds/examples", 3)] {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let files = files_of(&folder).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(files.len(), kinds);
@@ -167,6 +167,16 @@ fn every_kind_beside_ours_has_cases_and_they_hold() {
         assert_eq!(told, "");
         let registry = Registry::with_files(files.clone()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(registry.kinds().len(), 8 + kinds);
+        let page = std::fs::read_to_string(folder.join("../README.md")).unwrap_or_default();
+        for (kind, (name, _)) in registry.kinds().iter().rev().zip(files.iter().rev()).filter(|_| kinds == 5) {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            let since = kind.since.as_deref().unwrap_or("any");
+            let told = page.lines().any(|line| {
+                line.starts_with(&format!("| `{name}` | {}: ", kind.names.kind))
+                    && line.ends_with(&format!(" | {since} |"))
+            });
+            assert!(told, "kinds/README.md does not tell that {name} needs {since}");
+        }
         for (name, text) in fixtures_of(&folder).unwrap_or_else(|error| panic!("{error}")) {
             let file = format!("{}.yaml", stem(&name).unwrap_or_default());
             let source = files.iter().find(|(known, _)| known.ends_with(&file)).unwrap_or_else(|| panic!("{file}"));
