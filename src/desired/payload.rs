@@ -6,8 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Desired, Stored, Versions};
 use crate::go_compat::text;
+use crate::go_compat::time::{Timestamp, parse_rfc3339};
 use crate::normalize;
 use crate::orlojd::LAST_APPLIED;
+use crate::registry::table::{ColumnType, ColumnValue};
 use crate::registry::{ColumnSource, Kind, hex, sha256};
 use crate::resource::MASK;
 
@@ -69,13 +71,17 @@ impl Kind {
         payload.insert("kind".to_owned(), self.store.kind.clone().into());
         payload.insert("metadata".to_owned(), Value::Object(metadata));
         payload.insert("spec".to_owned(), desired.spec.clone());
-        payload.insert("status".to_owned(), self.normalized_status(status));
+        let mut status = self.normalized_status(status);
+        for field in &self.store.status {
+            status[field.name.as_str()] = field.value(&desired.namespace, &desired.name).into();
+        }
+        payload.insert("status".to_owned(), status);
         Value::Object(payload)
     }
 
     /// Derived columns of a payload, in the order of the table's.
     #[must_use]
-    pub fn columns(&self, payload: &Value) -> Vec<String> {
+    pub fn columns(&self, payload: &Value) -> Vec<ColumnValue> {
         self.program.columns.iter().map(|column| column.read(payload, &self.program.shape)).collect()
     }
 
@@ -130,13 +136,15 @@ impl Kind {
 }
 
 impl ColumnSource {
-    fn read(&self, payload: &Value, shape: &normalize::Shape) -> String {
-        match self {
+    fn read(&self, payload: &Value, shape: &normalize::Shape) -> ColumnValue {
+        let value =
+            |path: &[Box<str>]| path.iter().try_fold(payload, |value, name| value.get(&**name)).unwrap_or(&Value::Null);
+        ColumnValue::Text(match self {
+            Self::Typed { path, column_type } => return typed(value(path), *column_type),
             Self::Field { path, trim, lower } => {
-                let value = path.iter().try_fold(payload, |value, name| value.get(&**name));
-                let found = match value {
-                    Some(Value::String(text)) => text.clone(),
-                    Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+                let found = match value(path) {
+                    Value::String(text) => text.clone(),
+                    value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
                     _ => String::new(),
                 };
                 let trimmed = if *trim { text::trim(&found) } else { &found };
@@ -147,8 +155,22 @@ impl ColumnSource {
                 normalize::encode_ordered(&mut encoded, &payload["spec"], shape);
                 hex(&sha256(encoded.as_bytes()))
             }
-        }
+        })
     }
+}
+
+/// A value as a column of a type other than text holds it: Go's zero where it is missing, or of another type.
+fn typed(value: &Value, column_type: ColumnType) -> ColumnValue {
+    let found = match column_type {
+        ColumnType::Text => None,
+        ColumnType::Boolean => value.as_bool().map(ColumnValue::Boolean),
+        ColumnType::Integer => value.as_i64().map(ColumnValue::Integer),
+        ColumnType::Timestamp => {
+            let moment = value.as_str().and_then(|text| parse_rfc3339(text::trim(text)));
+            Some(ColumnValue::Timestamp(moment.map(Timestamp::micros)))
+        }
+    };
+    found.unwrap_or_else(|| column_type.zero())
 }
 
 fn strings(value: &Value) -> BTreeMap<String, String> {

@@ -50,6 +50,8 @@ pub enum DocumentResult {
     /// Nobody knows which resource it holds.
     Errors(Vec<ManifestError>),
     Foreign,
+    /// Made through orlojctl or REST.
+    Runtime,
 }
 
 /// The resources of all files.
@@ -58,6 +60,7 @@ pub struct Merged {
     pub entries: HashMap<ResourceId, DirectoryEntry>,
     pub problems: Vec<ManifestError>,
     pub foreign: usize,
+    pub runtime: usize,
     /// Something could not be read, and nobody knows which resources it holds.
     pub incomplete: bool,
 }
@@ -68,6 +71,10 @@ impl Merged {
         let (id, mut entry) = match item {
             DocumentResult::Foreign => {
                 self.foreign += 1;
+                return false;
+            }
+            DocumentResult::Runtime => {
+                self.runtime += 1;
                 return false;
             }
             DocumentResult::Resource(id, entry) => (id.clone(), entry.clone()),

@@ -53,6 +53,8 @@ pub struct Listed {
     pub resources: usize,
     /// Objects of other groups.
     pub foreign: usize,
+    /// Objects that are made through orlojctl or REST.
+    pub runtime: usize,
     /// Something could not be read, so nothing is pruned.
     pub incomplete: bool,
 }
@@ -299,6 +301,7 @@ impl Directory {
             files: self.files.len(),
             resources: merged.entries.len(),
             foreign: merged.foreign,
+            runtime: merged.runtime,
             incomplete: merged.incomplete,
         }));
         self.known.replace(merged.entries, merged.incomplete);

@@ -36,6 +36,7 @@ pub fn read_file(
         let place = entry.place.clone();
         match admission.admit(entry, &mut maps) {
             Admitted::Foreign => tell(DocumentResult::Foreign, None),
+            Admitted::Runtime => tell(DocumentResult::Runtime, None),
             Admitted::Nameless(findings) => tell(DocumentResult::Errors(errors(findings)), None),
             Admitted::Resource(AdmittedResource { resource, findings }) => {
                 let findings = warnings.drain(..).chain(findings).collect();

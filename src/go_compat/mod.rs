@@ -11,6 +11,7 @@
 //! of such tables to check longer ones.
 
 pub mod base64;
+pub mod cron;
 pub mod duration;
 pub mod float;
 pub mod json;
@@ -22,6 +23,7 @@ pub mod text;
 pub mod time;
 mod unicode;
 pub mod url;
+pub mod zone;
 
 #[cfg(test)]
 mod tables;

@@ -118,6 +118,19 @@ fn offset(text: &str) -> Option<i32> {
 }
 
 impl Timestamp {
+    /// A time in UTC, from microseconds since 1970.
+    #[must_use]
+    pub fn of_micros(micros: i64) -> Self {
+        let below = u32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default();
+        Self { seconds: micros.div_euclid(1_000_000), nanos: below * 1000, offset: 0 }
+    }
+
+    /// Microseconds since 1970; what is below is cut off.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        self.seconds.saturating_mul(1_000_000).saturating_add(i64::from(self.nanos / 1000))
+    }
+
     /// What is shown at an offset in seconds east of UTC.
     #[must_use]
     pub fn civil(self, offset: i64) -> Civil {

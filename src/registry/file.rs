@@ -12,6 +12,7 @@ use serde_json::Value;
 pub use super::schema::Schema;
 pub use crate::normalize::{Replaced, Unique};
 pub use crate::rules::Format;
+use super::table::ColumnType;
 
 /// A kind, whole: names, what `kubectl get` shows, where it lands in the store, what is done to a spec and what
 /// is refused.
@@ -42,6 +43,9 @@ pub struct KindFile {
     /// Whether orlojd reports on the kind's rows.
     #[serde(default)]
     pub runtime: Runtime,
+    /// First orlojd that has the kind's table, such as `0.12`; left out where every one has it, or none.
+    #[serde(default)]
+    pub since: Option<String>,
     /// The kind holds secret material.
     #[serde(default)]
     pub secret: Option<SecretSection>,
@@ -103,7 +107,7 @@ pub struct StoreSection {
     pub table: String,
     /// Who creates and migrates the table.
     pub owner: Owner,
-    /// Derived text columns, in order, besides `name`, `namespace`, `status_phase` and `payload`.
+    /// Derived columns, in order, besides `name`, `namespace`, `status_phase` and `payload`.
     #[serde(default)]
     pub columns: IndexMap<String, ColumnSpec>,
     /// Columns that have an index, besides `name` and `namespace`, in a table that we create.
@@ -114,6 +118,10 @@ pub struct StoreSection {
     /// Stored phases (any case, padded or blank) that count as none; where empty, only `""` does.
     #[serde(default)]
     pub initial_phase_instead_of: Vec<String>,
+    /// Fields of a row's status that follow from its key, besides the phase: `{namespace}`, `{name}` and `{key}` are
+    /// the row's, `{keyHash:24}` the first 24 hex digits of the key's SHA-256.
+    #[serde(default)]
+    pub status: IndexMap<String, String>,
 }
 
 /// Who creates and migrates a table.
@@ -133,15 +141,19 @@ pub struct ColumnSpec {
     /// Payload path that is copied, after normalisation: `spec.a.b`, `metadata.name`, `status.phase`.
     #[serde(default)]
     pub from: Option<String>,
+    /// Type of the column, and of the field that it copies; text takes any.
+    #[serde(default, rename = "type")]
+    pub column_type: ColumnType,
     /// Transforms of the text, in order.
     #[serde(default)]
     pub apply: Vec<Transform>,
     /// SHA-256 of this part of the payload, as Go prints it.
     #[serde(default)]
     pub hash: Option<HashOf>,
-    /// Default of the column in a table that we create; `''` where left out.
+    /// Default of the column in a table that we create, of its type; `''`, false or 0 where left out.
     #[serde(default)]
-    pub default: String,
+    #[schemars(extend("type" = ["string", "boolean", "integer"]))]
+    pub default: Option<Value>,
 }
 
 /// What a hash column hashes.

@@ -4,7 +4,7 @@ use ring::digest;
 
 use super::derive::RuleCoverage;
 use super::file::{ApiSection, PrinterColumn, ReservedLabel, Schema, Warning};
-use super::table::Table;
+use super::table::{ColumnType, Table};
 use crate::normalize::{PathPattern, Shape, Step};
 use crate::resource::KindIndex;
 use crate::rules::RuleEntry;
@@ -45,6 +45,45 @@ pub struct StoreMapping {
     pub initial_phase: String,
     /// Stored phases that count as none, lower case; where empty, only `""` does.
     pub initial_phase_instead_of: Vec<String>,
+    /// Fields of a row's status that follow from its key.
+    pub status: Vec<StatusField>,
+}
+
+/// Field of a row's status that follows from its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusField {
+    pub name: String,
+    pub(crate) pieces: Vec<StatusPiece>,
+}
+
+/// A part of such a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StatusPiece {
+    Text(String),
+    Namespace,
+    Name,
+    Key,
+    /// Hex digits of the key's SHA-256.
+    KeyHash(usize),
+}
+
+impl StatusField {
+    /// The value for a row, from the two parts of its key.
+    #[must_use]
+    pub fn value(&self, namespace: &str, name: &str) -> String {
+        let key = format!("{namespace}/{name}");
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                StatusPiece::Text(text) => out.push_str(text),
+                StatusPiece::Namespace => out.push_str(namespace),
+                StatusPiece::Name => out.push_str(name),
+                StatusPiece::Key => out.push_str(&key),
+                StatusPiece::KeyHash(digits) => out.extend(hex(&sha256(key.as_bytes())).chars().take(*digits)),
+            }
+        }
+        out
+    }
 }
 
 /// A kind.
@@ -63,6 +102,8 @@ pub struct Kind {
     pub store: StoreMapping,
     /// orlojd reports a phase on the kind's rows; where it never does, `Ready` follows `Synced`.
     pub runtime_reports: bool,
+    /// First orlojd that has the kind's table; `None` where every one has it, or none.
+    pub since: Option<String>,
     /// The kind holds secret material.
     pub sensitive: bool,
     /// The kind in the REST API; `None` where it has no collection there.
@@ -160,7 +201,16 @@ pub(crate) struct Program {
 /// Where a derived column's value comes from.
 #[derive(Debug)]
 pub(crate) enum ColumnSource {
-    Field { path: Vec<Box<str>>, trim: bool, lower: bool },
+    Field {
+        path: Vec<Box<str>>,
+        trim: bool,
+        lower: bool,
+    },
+    /// Of another type than text.
+    Typed {
+        path: Vec<Box<str>>,
+        column_type: ColumnType,
+    },
     SpecHash,
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::message::located;
 use super::scope::{RuleScope, Subject};
 use super::{Block, Format, Rule, RuleEntry, Test, When};
-use crate::go_compat::{base64, duration, float, json, regexp, text};
+use crate::go_compat::{base64, cron, duration, float, json, regexp, text, time, zone};
 use crate::kube_schema::field_path::FieldPath;
 use crate::normalize::{Node, PathPattern, Tree};
 
@@ -193,7 +193,7 @@ fn counts(scope: &RuleScope<'_>, item: Node<'_>, counted: Option<&When>) -> bool
 }
 
 impl Format {
-    /// What is wrong with a text, in Go's words.
+    /// What is wrong with a text, in Go's words where it has short ones.
     pub(crate) fn fault(self, value: &str) -> Option<String> {
         match self {
             Self::Duration => duration::parse(value).err(),
@@ -201,6 +201,12 @@ impl Format {
             Self::Number => float::parse(value).err(),
             Self::Base64 => {
                 base64::check(value).err().map(|offset| format!("illegal base64 data at input byte {offset}"))
+            }
+            Self::Cron => cron::check(value).err(),
+            Self::Timezone => zone::check(value).err(),
+            Self::Timestamp => {
+                let wanted = "expected a time in RFC 3339, such as 2026-01-02T15:04:05Z";
+                time::parse_rfc3339(value).is_none().then(|| wanted.to_owned())
             }
         }
     }

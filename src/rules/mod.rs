@@ -89,4 +89,10 @@ pub enum Format {
     Number,
     /// Padded standard base64.
     Base64,
+    /// Time in RFC 3339, such as `2026-01-02T15:04:05Z`.
+    Timestamp,
+    /// Cron schedule of five fields, numbers alone: `*/5 9-17 * * 1-5`.
+    Cron,
+    /// Name of a time zone as Go knows it, such as `Europe/Berlin`.
+    Timezone,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{SealedChanges, Snapshot, StoreError, Table};
+use super::{Column, ColumnValue, SealedChanges, Snapshot, StoreError, Table};
 
 fn rejected(detail: &str) -> StoreError {
     StoreError::Rejected { detail: detail.to_owned() }
@@ -21,6 +21,17 @@ pub(super) fn is_ours(table: &Table, has: impl Fn(&str) -> bool) -> Result<(), S
     Err(StoreError::Setup { detail })
 }
 
+/// A column that holds values of another type than a kind's.
+pub(super) fn misfit(table: &Table, column: &Column, stored: &str) -> String {
+    format!(
+        "column {} of table {} is of type {stored}, and its kind writes values of type {}: change `type` in the kind's \
+         file, or name another column there",
+        column.name,
+        table.name,
+        column.default.column_type().told()
+    )
+}
+
 /// A key is written once, only after it was read (`NoStolenRows`), and a row has a value for each derived column.
 pub(super) fn changes(
     table: &Table,
@@ -32,8 +43,9 @@ pub(super) fn changes(
     for (row, exists) in
         changes.insert.iter().map(|row| (row, false)).chain(changes.update.iter().map(|row| (row, true)))
     {
-        if row.columns.len() != table.columns.len() {
-            return Err(rejected("a row has not as many derived values as the table has columns"));
+        let types = row.columns.iter().map(ColumnValue::column_type);
+        if !types.eq(table.columns.iter().map(|column| column.default.column_type())) {
+            return Err(rejected("a row's derived values are not those of the table's columns"));
         }
         if !was_read(&row.key) || snapshot.rows.contains_key(&row.key) != exists {
             return Err(rejected("a batch inserts a row that is there, or updates one that is not"));

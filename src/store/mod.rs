@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use crate::crypto::Fingerprint;
-pub use crate::registry::table::{Column, Described, DescribedColumn, Table, TableOwner};
+pub use crate::registry::table::{Column, ColumnType, ColumnValue, Described, DescribedColumn, Table, TableOwner};
 use crate::resource::ObjectName;
 pub use clock::micros_now;
 
@@ -35,7 +35,7 @@ pub struct RowWrite {
     /// The payload as JSON text.
     pub payload: String,
     /// In the order of [`Table::columns`].
-    pub columns: Vec<String>,
+    pub columns: Vec<ColumnValue>,
 }
 
 /// Without payload and derived columns: without a key configured, secret values stand in the clear there.

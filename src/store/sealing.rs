@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::resource::{KindIndex, Resource, ResourceId};
-    use crate::store::{SealedChanges, StoredRow};
+    use crate::store::{ColumnValue, SealedChanges, StoredRow};
 
     /// `NoPlaintext`: whatever passes through the program with a payload in it, a `{:?}` in a log line tells none.
     #[test]
@@ -196,7 +196,7 @@ mod tests {
             namespace: "ns".to_owned(),
             status_phase: String::new(),
             payload: value.to_string(),
-            columns: vec![text()],
+            columns: vec![ColumnValue::Text(text())],
         };
         let snapshot = Snapshot { rows: [("ns/name".to_owned(), value.clone())].into(), ..Snapshot::default() };
         let row = OpenedRow { stored: stored.clone(), payload: value.clone(), sealed: false, unreadable: None };

@@ -16,7 +16,7 @@ use crate::kube_schema::field_path::FieldPath;
 use crate::orlojd::{DELETION_POLICY, SUSPEND};
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
-use crate::source::manifest::{ManifestError, ManifestObject, ManifestReader, Trouble, uid};
+use crate::source::manifest::{ManifestError, ManifestObject, ManifestReader, Trouble, is_runtime, uid};
 
 /// Most bytes of a request to the API server (`MaxRequestBodyBytes`).
 const MAX_REQUEST: usize = 3 << 20;
@@ -42,6 +42,8 @@ pub struct Admission {
 pub enum Admitted {
     /// It is of a group that nobody here knows.
     Foreign,
+    /// It is made through orlojctl or REST.
+    Runtime,
     /// Nobody can know which resource it is.
     Nameless(Vec<Finding>),
     Resource(AdmittedResource),
@@ -109,6 +111,9 @@ impl Admission {
     pub fn admit(&self, mut entry: ManifestObject<'_>, maps: &mut Maps) -> Admitted {
         let mut object = std::mem::take(&mut entry.value);
         let (kind, schema) = match identify(&self.registry, &object) {
+            Identity::Foreign { api_version, kind } if is_runtime(&self.registry, &api_version, &kind) => {
+                return Admitted::Runtime;
+            }
             Identity::Foreign { .. } => return Admitted::Foreign,
             Identity::Wrong(draft) => {
                 let map = || maps.of(&entry, Shown::Alone, &self.reader);

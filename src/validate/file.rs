@@ -21,7 +21,7 @@ use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::schema::UnsupportedConstraint;
 use crate::registry::{Kind, Registry};
 use crate::source::manifest::{
-    ManifestError, ManifestObject, ManifestPlace, ManifestReader, STDIN, StreamPart, Trouble,
+    ManifestError, ManifestObject, ManifestPlace, ManifestReader, STDIN, StreamPart, Trouble, is_runtime,
 };
 
 /// Most bytes of what can be read but once, and so is kept.
@@ -55,6 +55,7 @@ pub struct FileReport {
     pub facts: FileFacts,
     pub objects: usize,
     pub skipped: BTreeMap<String, usize>,
+    pub runtime: BTreeMap<String, usize>,
     pub unreadable: bool,
     /// What it held, where it cannot be read again.
     pub text: Option<Arc<[u8]>>,
@@ -101,6 +102,7 @@ impl FileReport {
             facts: FileFacts::default(),
             objects: 0,
             skipped: BTreeMap::new(),
+            runtime: BTreeMap::new(),
             unreadable: false,
             text: None,
             entries: 0,
@@ -248,6 +250,15 @@ impl Validator {
 
     /// An object of a group that is not known here.
     fn foreign(&self, api_version: &str, name: &str, report: &mut FileReport, found: &mut Vec<ObjectFinding>) {
+        if is_runtime(self.registry(), api_version, name) {
+            *report.runtime.entry(name.to_owned()).or_default() += 1;
+            if self.settings.strict {
+                let text = format!("unable to sync {name}: it is made through orlojctl or REST");
+                let help = "keep it apart from what the operator syncs, or leave --strict out".to_owned();
+                found.push(ObjectFinding::new(&rule::UNKNOWN_KIND, FieldPath::fields(&["kind"]), text).help(Some(help)));
+            }
+            return;
+        }
         *report.skipped.entry(group(api_version).to_owned()).or_default() += 1;
         if self.settings.strict {
             let text = format!("unable to check {name} of {api_version}: no kind file says what it is");

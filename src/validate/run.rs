@@ -30,6 +30,8 @@ pub struct ValidationSummary {
     pub objects: usize,
     /// Objects of other groups, by group; the core group is `v1`.
     pub skipped: BTreeMap<String, usize>,
+    /// Objects that are made through orlojctl or REST, by kind.
+    pub runtime: BTreeMap<String, usize>,
     pub errors: usize,
     pub warnings: usize,
     /// Files and folders that could not be read.
@@ -82,6 +84,9 @@ impl Run {
         self.summary.objects += report.objects;
         for (group, objects) in std::mem::take(&mut report.skipped) {
             *self.summary.skipped.entry(group).or_default() += objects;
+        }
+        for (kind, objects) in std::mem::take(&mut report.runtime) {
+            *self.summary.runtime.entry(kind).or_default() += objects;
         }
         self.summary.count(&report.findings);
     }

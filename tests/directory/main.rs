@@ -254,6 +254,13 @@ fn lists_streams_and_json_are_read() {
     let ran = desk.sync("").expect(0);
     assert_eq!(ran.fates(), ["inserted default/a", "inserted default/b", "inserted default/c"]);
     assert_eq!(ran.json_lines().last().unwrap()["summary"]["skipped"], 1);
+    // what runs is none of a sync's business
+    desk.write("run.yaml", "apiVersion: orloj.dev/v1\nkind: Task\nmetadata: {name: t}\nspec: {system: x}\n");
+    let ran = desk.sync("").expect(0);
+    let summary = ran.json_lines().last().unwrap()["summary"].clone();
+    assert!(summary["skipped"] == 1 && summary["runtime"] == 1 && summary["unreadable"] == 0, "{summary}");
+    let told = desk.run("sync m --store sqlite:o.db").expect(0).out;
+    assert!(told.contains("; 1 object left alone, made through orlojctl or REST"), "{told}");
     let piped = program::run_with_input(
         &mut desk.command("sync - --store sqlite:piped.db -o json"),
         &format!("{}---\r\n{}", memory("p", "vector"), memory("q", "vector").replace('\n', "\r\n")),

@@ -360,6 +360,43 @@ fn the_new_kind_is_proven_as_shown() {
     );
 }
 
+/// The names of an enum or the keys of a struct of a kind file, by the schema that editors use.
+fn words_of(name: &str) -> BTreeSet<String> {
+    let schema: Value = serde_json::from_str(&read("kinds/kind.schema.json")).unwrap_or_else(|error| panic!("{error}"));
+    let found = &schema["$defs"][name];
+    let keys = found["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone());
+    let plain = found["enum"].as_array().into_iter().flatten();
+    let described = found["oneOf"].as_array().into_iter().flatten();
+    let described = described.flat_map(|one| one["enum"].as_array().into_iter().flatten().chain([&one["const"]]));
+    let words = plain.chain(described).filter_map(|word| word.as_str().map(str::to_owned));
+    let all: BTreeSet<String> = keys.chain(words).collect();
+    assert!(!all.is_empty(), "no {name} in the schema");
+    all
+}
+
+/// The tables of the format's page are those of the format: each key and each word of it stands there, and each row is
+/// one of them.
+#[test]
+fn the_format_is_told() {
+    const PAGE: &str = "kinds/README.md";
+    for (heading, rows, told) in [
+        ("Normalise operations", &["StepSpec"][..], &["StepSpec", "Replaced", "Unique"][..]),
+        ("Rules", &["RuleSpec", "Format"], &["RuleSpec", "ConditionSpec", "State", "Format"]),
+        ("Columns of the table", &["ColumnType"], &["ColumnSpec", "ColumnType", "Transform", "HashOf"]),
+    ] {
+        let text = section(PAGE, heading);
+        let known: BTreeSet<String> = rows.iter().flat_map(|name| words_of(name)).collect();
+        let cells = find_all(r"(?m)^\| `([^`]+)`", &text);
+        assert!(cells.len() > 3 && cells.is_subset(&known), "{heading}: {cells:?} are not all of {known:?}");
+        for word in told.iter().flat_map(|name| words_of(name)) {
+            // `default` of a column is told above
+            let pattern = format!(r"(`|[\[ ]){word}(`|:|\b)");
+            let stands = Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(&text));
+            assert!(stands || word == "default", "{heading} does not tell of `{word}`");
+        }
+    }
+}
+
 /// Every check has an anchor, with what `--list` says of it below.
 #[test]
 fn every_check_is_told() {

@@ -35,8 +35,8 @@ fn postgres_tables_become_kinds() {
     assert_eq!((kind.names.kind.as_str(), kind.names.plural.as_str()), ("Widget", "widgets"));
     assert_eq!((kind.names.api_version().as_str(), kind.store.table.name.as_str()), ("w.example.com/v1", "widgets"));
     let columns: Vec<_> =
-        kind.store.table.columns.iter().map(|column| (column.name.as_str(), column.default.as_str())).collect();
-    assert_eq!(columns, [("spec_hash", ""), ("colour", "red"), ("later", "")]);
+        kind.store.table.columns.iter().map(|column| (column.name.as_str(), column.default.clone())).collect();
+    assert_eq!(columns, [("spec_hash", "".into()), ("colour", "red".into()), ("later", "".into())]);
     assert!(text.contains("from: spec.paint.colour\n      apply: [trim, lower]\n"), "{text}");
     assert!(text.contains("later:\n      from: spec.later\n"), "{text}");
     for told in [

@@ -47,7 +47,7 @@ fn as_the_original_left_it(world: &World, kind: &str, name: &str, version: u32) 
     let mut names = ["name", "namespace", "status_phase", "payload", "updated_at"].map(str::to_owned).to_vec();
     names.extend(table.columns.iter().map(|column| column.name.clone()));
     let mut values = vec![key, world.namespace.clone(), "pending".into(), payload.to_string(), "2026-01-01".into()];
-    values.extend(kind.columns(&payload));
+    values.extend(kind.columns(&payload).iter().filter_map(|value| value.json().as_str().map(str::to_owned)));
     let values: Vec<_> = values.into_iter().map(quoted).collect();
     world.database.psql(&format!("insert into {} ({}) values ({})", table.name, names.join(", "), values.join(", ")));
 }

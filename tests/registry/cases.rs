@@ -155,3 +155,39 @@ fn the_loader_takes_no_cases_for_kinds() {
     assert_eq!(files_of(root.path()).map(|files| files.len()).ok(), Some(1));
     assert_eq!(fixtures_of(root.path()).map(|files| files.len()).ok(), Some(2));
 }
+
+/// Kinds that are loaded where they are asked for: each lints clean, and its cases hold.
+#[test]
+fn every_kind_beside_ours_has_cases_and_they_hold() {
+    for (folder, kinds) in [("kinds/more", 5), ("kinds/examples", 3)] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = files_of(&folder).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(files.len(), kinds);
+        let findings = orloj_operator::authoring::lint::lint(files.clone(), Registry::embedded_files());
+        let told = findings.iter().fold(String::new(), |told, finding| told + &finding.to_string());
+        assert_eq!(told, "");
+        let registry = Registry::with_files(files.clone()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(registry.kinds().len(), 8 + kinds);
+        let page = std::fs::read_to_string(folder.join("../README.md")).unwrap_or_default();
+        for (kind, (name, _)) in registry.kinds().iter().rev().zip(files.iter().rev()).filter(|_| kinds == 5) {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            let since = kind.since.as_deref().unwrap_or("any");
+            let told = page.lines().any(|line| {
+                line.starts_with(&format!("| `{name}` | {}: ", kind.names.kind))
+                    && line.ends_with(&format!(" | {since} |"))
+            });
+            assert!(told, "kinds/README.md does not tell that {name} needs {since}");
+        }
+        for (name, text) in fixtures_of(&folder).unwrap_or_else(|error| panic!("{error}")) {
+            let file = format!("{}.yaml", stem(&name).unwrap_or_default());
+            let source = files.iter().find(|(known, _)| known.ends_with(&file)).unwrap_or_else(|| panic!("{file}"));
+            let kind =
+                registry.kinds().iter().find(|kind| source.1.contains(&format!("\nkind: {}\n", kind.names.kind)));
+            let outcomes = outcomes(kind.unwrap_or_else(|| panic!("{file}")), &text);
+            assert!(outcomes.len() >= 3, "{name} tells little");
+            for outcome in outcomes {
+                assert_eq!(outcome.diff, None, "{name}:{}: {}", outcome.line, outcome.name);
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
 mod cases;
+mod columns;
 mod derived;
 mod explain;
 mod lint;
@@ -97,7 +98,7 @@ fn a_ninth_kind_is_a_file() {
     let payload = kind.payload(&desired, None, &Value::Null);
     assert_eq!(payload["apiVersion"], "widgets.example.com/v1alpha1");
     assert_eq!(payload["status"], json!({"phase": "Pending"}));
-    assert_eq!(kind.columns(&payload), ["large", "red"]);
+    assert_eq!(kind.columns(&payload), ["large".into(), "red".into()]);
     let (class, text) = refused(kind, json!({"parts": {"lid": {"screws": [{"length": 1}, {}]}}}));
     assert_eq!((class, text.as_str()), (InvalidClass::Rule, "spec.parts.lid.screws[1].length is required"));
 }

@@ -60,6 +60,35 @@ const CASES: &[Case] = &[
     ("trim: [spec.paint.colour]", "trim: [spec.extra.x]", "spec.extra.x", "free-form", ""),
     ("{from: spec.paint.colour}", "{from: spec.paint.color}", "spec.paint.color}", "no field `color`", "`colour`"),
     ("{from: spec.paint.colour}", "{apply: [trim]}", "colour: {apply", "either `from` or `hash`", ""),
+    // columns
+    (
+        "{from: spec.paint.colour}",
+        "{from: spec.size, type: boolean}",
+        "spec.size, type",
+        "type boolean does not take",
+        "",
+    ),
+    ("{from: spec.paint.colour}", "{from: spec.size, type: integer}", "spec.size, type", "which is a string", ""),
+    ("{from: spec.paint.colour}", "{from: spec.weight, type: timestamp}", "spec.weight", "which is an integer", ""),
+    ("{from: spec.paint.colour}", "{from: spec.weight, type: int}", "int}", "expected one of text, boolean", ""),
+    ("{from: spec.paint.colour}", "{hash: spec, type: integer}", "type: integer", "a hash is text", ""),
+    (
+        "{from: spec.paint.colour}",
+        "{from: spec.weight, type: integer, apply: [trim]}",
+        "apply: [trim]}",
+        "of type text",
+        "",
+    ),
+    (
+        "{from: spec.paint.colour}",
+        "{from: spec.weight, type: integer, default: a}",
+        "a}\n",
+        "no default of a column",
+        "",
+    ),
+    ("{from: spec.paint.colour}", "{from: spec.weight, type: integer, default: 9e30}", "9e30", "must fit 64 bits", ""),
+    ("{from: spec.paint.colour}", "{from: spec.size, default: 3}", "3}", "expected a string", "write '3'"),
+    ("{from: spec.paint.colour}", "{from: spec.size, type: timestamp, default: x}", "default: x", "has no default", ""),
     // relations
     (
         "\nrules:\n",

@@ -41,6 +41,8 @@ on_both![
     a_missing_table_is_named_with_what_to_do,
     a_foreign_table_gets_no_column_of_ours,
     a_ninth_kind_has_its_table_and_derived_columns,
+    columns_hold_values_of_their_types,
+    a_column_of_another_type_is_named,
     a_ledger_of_the_first_version_is_upgraded_without_loss,
     a_newer_ledger_goes_on_being_written,
     an_update_leaves_created_at_and_spec_hash_alone,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
-use orloj_operator::store::{Fence, LedgerEntry, SealedChanges, StoreErrorClass, StoredRow};
+use orloj_operator::store::{
+    Column, ColumnValue, Fence, LedgerEntry, RowWrite, SealedChanges, StoreErrorClass, StoredRow, Table, TableOwner,
+};
 use serde_json::json;
 
 use crate::bed::{Bed, entry, key, mcp_servers, object, request_for, tool_row, tools, widgets};
@@ -371,7 +373,7 @@ pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
 
     // a kind file may gain a derived column
     let mut wider = widgets();
-    wider.columns.push(orloj_operator::store::Column { name: "size".into(), default: "m".into() });
+    wider.columns.push(Column { name: "size".into(), default: "m".into() });
     let missing = bed.store.missing(std::slice::from_ref(&wider)).await.unwrap();
     assert!(missing[0].text.contains("has no column size"), "{missing:?}");
     bed.store.migrate(std::slice::from_ref(&wider), false).await.unwrap();
@@ -485,6 +487,85 @@ pub async fn a_ninth_kind_has_its_table_and_derived_columns(bed: &Bed) {
     bed.sql(r#"INSERT INTO "order" (name, payload) VALUES ('a/3', '{}')"#).await;
     let columns = r#"SELECT namespace || ' ' || "select" || ' ' || colour FROM "order" WHERE name = 'a/3'"#;
     assert_eq!(bed.text(columns).await.unwrap(), "default it's red");
+}
+
+fn gauges() -> Table {
+    let column = |name: &str, default| Column { name: name.into(), default };
+    Table {
+        name: "gauges".into(),
+        owner: TableOwner::Operator,
+        columns: vec![
+            column("suspend", ColumnValue::Boolean(true)),
+            column("level", ColumnValue::Integer(-3)),
+            column("word", "none".into()),
+            column("due", ColumnValue::Timestamp(None)),
+        ],
+        indexed: vec!["due".into(), "suspend".into()],
+    }
+}
+
+/// As a client of the database sees them, not as this program does.
+pub async fn columns_hold_values_of_their_types(bed: &Bed) {
+    use ColumnValue::{Boolean, Integer, Timestamp};
+    let fence = lead(bed).await;
+    let (table, keys) = (gauges(), ["a/1", "a/2", "a/3"].map(key));
+    bed.store.migrate(std::slice::from_ref(&table), false).await.unwrap();
+    assert_eq!(bed.store.missing(std::slice::from_ref(&table)).await.unwrap(), Vec::<String>::new());
+    let row = |at: &str, columns: [ColumnValue; 4]| RowWrite { columns: columns.into(), ..tool_row(at, "x") };
+    let first = vec![
+        row("a/1", [Boolean(false), Integer(i64::MAX), "".into(), Timestamp(Some(1_700_000_000_123_457))]),
+        // year 0: beyond what a double holds to the microsecond
+        row("a/2", [Boolean(true), Integer(i64::MIN), "true".into(), Timestamp(Some(-62_167_219_199_999_999))]),
+        row("a/3", [Boolean(false), Integer(0), "0".into(), Timestamp(None)]),
+    ];
+    let insert = SealedChanges { insert: first, ..SealedChanges::default() };
+    bed.store.commit(&fence, &request_for(&table, &[], &keys), &mut |_| insert.clone()).await.unwrap();
+    let told = if bed.is_postgres() {
+        "SELECT string_agg(concat_ws(' ', suspend, level, word, \
+         coalesce((extract(epoch FROM due) * 1000000)::bigint::text, 'null'), pg_typeof(due)), ', ' ORDER BY name) FROM gauges"
+    } else {
+        "SELECT group_concat(t, ', ') FROM (SELECT iif(suspend, 't', 'f') || ' ' || level || ' ' || word || ' ' || \
+         coalesce(due, 'null') || ' timestamp with time zone' AS t FROM gauges ORDER BY name)"
+    };
+    let zone = "timestamp with time zone";
+    let want = format!(
+        "f 9223372036854775807  1700000000123457 {zone}, t -9223372036854775808 true -62167219199999999 {zone}, \
+         f 0 0 null {zone}"
+    );
+    assert_eq!(bed.text(told).await.unwrap(), want);
+
+    let second = vec![row("a/1", [Boolean(true), Integer(7), "w".into(), Timestamp(None)])];
+    let update = SealedChanges { update: second, ..SealedChanges::default() };
+    bed.store.commit(&fence, &request_for(&table, &[], &keys[..1]), &mut |_| update.clone()).await.unwrap();
+    assert!(bed.text(told).await.unwrap().starts_with(&format!("t 7 w null {zone}, ")));
+    bed.sql("DELETE FROM gauges; INSERT INTO gauges (name, payload) VALUES ('a/9', '{}')").await;
+    assert_eq!(bed.text(told).await.unwrap(), format!("t -3 none null {zone}"));
+
+    // one type in place of another is a mistake of the caller
+    let wrong = vec![row("a/1", [Integer(1), Integer(1), "".into(), Timestamp(None)])];
+    let insert = SealedChanges { insert: wrong, ..SealedChanges::default() };
+    let error = bed.store.commit(&fence, &request_for(&table, &[], &keys[..1]), &mut |_| insert.clone()).await;
+    assert_eq!(error.unwrap_err().class(), StoreErrorClass::Rejected);
+}
+
+/// A table that is there, with a column that has not the type that a kind's file says.
+pub async fn a_column_of_another_type_is_named(bed: &Bed) {
+    let mut table = gauges();
+    table.columns.truncate(1);
+    table.indexed.clear();
+    bed.store.migrate(std::slice::from_ref(&table), false).await.unwrap();
+    for (default, wanted) in
+        [("no".into(), "text"), (ColumnValue::Timestamp(None), "timestamp"), (ColumnValue::Integer(0), "integer")]
+    {
+        table.columns[0].default = default;
+        let missing = bed.store.missing(std::slice::from_ref(&table)).await.unwrap();
+        // SQLite has one type for both
+        if wanted == "text" || bed.is_postgres() {
+            assert_eq!(missing.len(), 1, "{wanted}: {missing:?}");
+            assert!(missing[0].starts_with("column suspend of table gauges is of type "), "{missing:?}");
+            assert!(missing[0].contains(&format!("writes values of type {wanted}: change `type`")), "{missing:?}");
+        }
+    }
 }
 
 /// `kinds/ORLOJD.md` 1.1: `created_at` and, but for one kind, `spec_hash` are never written.

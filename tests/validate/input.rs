@@ -406,3 +406,22 @@ fn the_guide_shows_what_is_said() {
     fs::write(folder.path().join("manifests/search.yaml"), tool).unwrap();
     assert_eq!(validate(folder.path(), &["manifests/"]).expect(1).out, shown);
 }
+
+/// A repository that orlojctl applies holds more than configuration.
+#[test]
+fn runtime_kinds_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let object = |kind: &str| format!("apiVersion: orloj.dev/v1\nkind: {kind}\nmetadata: {{name: one}}\nspec: {{}}\n");
+    let text = ["Task", "Worker", "Task", "Memory"].map(object).join("---\n");
+    std::fs::write(folder.path().join("m.yaml"), text).unwrap();
+    let ran = validate(folder.path(), &["m.yaml"]).expect(0);
+    assert!(ran.out.contains("1 object in 1 file: 0 errors"), "{ran:?}");
+    assert!(ran.out.contains("left 3 objects alone, made through orlojctl or REST: Task 2, Worker 1\n"), "{ran:?}");
+    let strict = validate(folder.path(), &["m.yaml", "--strict"]).expect(1);
+    assert_eq!(strict.out.matches("error[unknown-kind]: unable to sync ").count(), 3, "{strict:?}");
+    // a slip of the pen is none of them
+    std::fs::write(folder.path().join("m.yaml"), object("Taks")).unwrap();
+    assert!(
+        validate(folder.path(), &["m.yaml"]).expect(1).out.contains("error[unknown-kind]: unable to use kind Taks")
+    );
+}

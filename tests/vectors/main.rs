@@ -94,7 +94,7 @@ fn every_vector_is_met() {
                 }
                 if let Some(hash) = vector.get("spec_hash").and_then(Value::as_str) {
                     let columns = kind.columns(&payload);
-                    if columns != [hash] {
+                    if columns != [hash.into()] {
                         failures.push(format!("{line}: spec_hash\n  want {hash}\n  got  {columns:?}"));
                     }
                 }

@@ -87,9 +87,12 @@ pub struct Row {
     /// `spec` of the payload, whole. Of a kind with secrets: before it is encrypted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<Value>,
-    /// All derived columns.
+    /// All derived columns: texts, switches and numbers by their types, a time in RFC 3339, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub columns: Option<IndexMap<String, String>>,
+    pub columns: Option<IndexMap<String, Value>>,
+    /// `status` of a new row, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Value>,
     /// Labels of the payload, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
@@ -224,7 +227,7 @@ fn found(kind: &Kind, given: &Given, asked: &Expect) -> Expect {
     };
     let payload = kind.payload(&desired, None, &Value::Null);
     let columns = kind.store.table.columns.iter().map(|column| column.name.clone()).zip(kind.columns(&payload));
-    let columns: IndexMap<String, String> = columns.collect();
+    let columns: IndexMap<String, Value> = columns.map(|(name, value)| (name, value.json())).collect();
     let every = Row { spec: Some(Value::Null), columns: Some(IndexMap::new()), ..Row::default() };
     let wanted = asked.row.as_ref().unwrap_or(&every);
     // a kind without columns need not say so
@@ -235,6 +238,7 @@ fn found(kind: &Kind, given: &Given, asked: &Expect) -> Expect {
             key: wanted.key.as_ref().map(|_| desired.key.clone()),
             spec: wanted.spec.as_ref().map(|_| desired.spec.clone()),
             columns,
+            status: wanted.status.as_ref().map(|_| payload["status"].clone()),
             labels: wanted.labels.as_ref().map(|_| desired.labels.clone()),
             annotations: wanted.annotations.as_ref().map(|_| desired.annotations.clone()),
         }),

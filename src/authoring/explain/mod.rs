@@ -11,6 +11,7 @@ use crate::kube_schema::suggest::suggest;
 use crate::registry::derive::RuleCoverage;
 use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
 use crate::registry::schema::{Presence, Schema, SchemaType};
+use crate::registry::table::ColumnType;
 use crate::registry::{KindFiles, compile, format};
 use crate::resource::KindIndex;
 
@@ -56,6 +57,9 @@ pub struct ExplainedEntry {
     /// Who checks a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked_by: Option<&'static str>,
+    /// Why the API server does not check all of a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A field below.
@@ -327,6 +331,7 @@ fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<Explai
     for entry in &mut found {
         let known = coverage.iter().find(|rule| rule.number() == entry.number);
         entry.checked_by = known.map(|rule| rule.checked_by.told());
+        entry.why = known.and_then(|rule| rule.why.clone());
     }
     found
 }
@@ -360,7 +365,7 @@ fn block(
         }
         if paths.iter().any(|path| touches(path, wanted)) {
             let text = words::rule(rule, item, &around);
-            found.push(ExplainedEntry { number, text, message: rule.message.clone(), checked_by: None });
+            found.push(ExplainedEntry { number, text, message: rule.message.clone(), checked_by: None, why: None });
         }
     }
 }
@@ -372,7 +377,11 @@ fn columns(file: &KindFile, wanted: &str) -> Vec<String> {
         if from.is_some_and(|from| touches(from, wanted)) {
             let from = from.unwrap_or_default();
             let apply: Vec<String> = column.apply.iter().map(|how| format!("{how:?}").to_lowercase()).collect();
-            let how = if apply.is_empty() { String::new() } else { format!(", {}", apply.join(" and ")) };
+            let how = match column.column_type {
+                ColumnType::Text if apply.is_empty() => String::new(),
+                ColumnType::Text => format!(", {}", apply.join(" and ")),
+                other => format!(", a column of type {}", other.told()),
+            };
             found.push(format!("{}.{name}: {from}{how}", file.store.table));
         } else if column.hash.is_some() {
             found.push(format!("{}.{name}: SHA-256 of the whole spec", file.store.table));

@@ -21,7 +21,7 @@ pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<ExplainedEntry> {
         if !touched.is_empty() {
             let when = step.when.as_ref().map(|when| format!(", when {}", condition(when, "spec"))).unwrap_or_default();
             let text = format!("{}: {what}{when}", touched.join(", "));
-            found.push(ExplainedEntry { number: (index + 1).to_string(), text, message: None, checked_by: None });
+            found.push(ExplainedEntry { number: (index + 1).to_string(), text, message: None, checked_by: None, why: None });
         }
     }
     found
@@ -169,6 +169,9 @@ pub(super) fn rule(rule: &RuleSpec, item: &str, around: &[String]) -> String {
             Format::Regex => "a regular expression of Go",
             Format::Number => "a number",
             Format::Base64 => "padded standard base64",
+            Format::Timestamp => "a time in RFC 3339",
+            Format::Cron => "a cron schedule of five fields",
+            Format::Timezone => "the name of a time zone, such as Europe/Berlin",
         };
         format!("{subject} must be {form}")
     } else if let Some(prefix) = &rule.starts_with {

@@ -4,6 +4,8 @@ use super::Desk;
 use crate::kube_schema::suggest::suggest;
 use crate::normalize::{PathError, PathPattern, Shape};
 use crate::registry::file::{KindFile, PrinterColumn};
+use crate::registry::table::ColumnType;
+use crate::rules::Format;
 
 /// Columns that every kind has.
 const BUILT_IN: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];
@@ -33,9 +35,23 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape) {
     }
     for (name, column) in &file.store.columns {
         if let Some(from) = &column.from {
-            stored(desk, from, &format!("/store/columns/{name}/from"), shape);
+            let at = format!("/store/columns/{name}/from");
+            stored(desk, from, &at, shape);
+            if column.column_type == ColumnType::Timestamp && from.starts_with("spec.") && !is_time(file, from) {
+                let message = format!("`{from}` may hold what is no time: the column is null then, and nobody is told");
+                let help = format!("add a rule: {{path: {from}, format: timestamp, message: ...}}");
+                desk.value("column-unchecked", &at, message, Some(help));
+            }
         }
     }
+}
+
+/// Whether a rule or the schema asks for a time.
+fn is_time(file: &KindFile, path: &str) -> bool {
+    let fields = path.split('.').skip(1);
+    let schema = fields.fold(Some(&file.schema), |schema, name| schema?.properties.get(name));
+    schema.and_then(|schema| schema.format.as_deref()) == Some("date-time")
+        || file.rules.iter().any(|rule| rule.path.as_deref() == Some(path) && rule.format == Some(Format::Timestamp))
 }
 
 fn printer(desk: &mut Desk<'_>, column: &PrinterColumn, pointer: &str, shape: &Shape) {

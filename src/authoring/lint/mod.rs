@@ -57,7 +57,7 @@ const fn warning(id: &'static str, finds: &'static str) -> Lint {
 }
 
 /// All checks.
-pub const LINTS: [Lint; 37] = [
+pub const LINTS: [Lint; 39] = [
     error(REFUSED, "whatever else the loader refuses: keys, names, paths, patterns, messages"),
     error(UNREADABLE, "a file or a folder that cannot be read"),
     error("empty-file", "a file without a kind"),
@@ -76,6 +76,7 @@ pub const LINTS: [Lint; 37] = [
     warning("no-printer-column", "a kind of which `kubectl get` shows nothing of its own"),
     warning("no-description", "a kind or a field without a description"),
     error("column-source", "a table column that is always empty: from an object, a list or a name that no payload has"),
+    warning("column-unchecked", "a column of type timestamp whose field may hold what is no time"),
     warning("ambiguous-name", "a name that means a kind of another group too, so that kubectl takes the wrong one"),
     error("schema-stricter", "an `enum`, a bound, a pattern or a `required` that refuses what `normalize` would mend"),
     warning("schema-repeats-rule", "an `enum` or a pattern of a field of which a rule says what may stand there"),
@@ -86,7 +87,10 @@ pub const LINTS: [Lint; 37] = [
     error("condition-constant", "a condition that always holds or never does"),
     error("rule-never-fails", "a rule that refuses nothing"),
     error("rule-always-fails", "a rule that refuses everything"),
-    error("word-unreachable", "a word that the steps before leave no way to match, such as upper case after `lower`"),
+    error(
+        "word-unreachable",
+        "a word that steps or rules before leave no way to match, such as upper case after `lower`",
+    ),
     error("rule-shadowed", "a rule that an earlier one leaves nothing to refuse"),
     error("reference-kind", "a reference to a kind that no file describes, so that `validate` never looks for it"),
     error(
@@ -96,6 +100,7 @@ pub const LINTS: [Lint; 37] = [
     warning("relation-twice", "an entry of `references`, `graph` or `outdated` that another one makes needless"),
     warning("outdated-mended", "an outdated value that a step replaces, so that orlojd never sees it"),
     warning("outdated-unclear", "an outdated value without a sound version, or with nothing to do instead"),
+    warning("message-cut", "a message that ends in the middle of a sentence where the API server leaves values out"),
     warning("message-without-help", "a message that does not say what to do"),
     warning("lint-allow", "a `lint-allow` comment without a reason, of no known id, or with nothing to allow"),
 ];

@@ -47,19 +47,35 @@ const HELP: [&str; 29] = [
 ];
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape, facts: &Facts) {
-    let mut walk = Walk { desk, spec: shape, facts };
-    walk.rules(&file.rules, "/rules", "spec", true);
+    let mut walk = Walk { desk, spec: shape, facts, choices: Vec::new() };
+    walk.rules(&file.rules, "/rules", "spec", Reach { always: true, all_items: true });
+}
+
+/// Whom a rule is asked of.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Whatever the resource.
+    always: bool,
+    /// Each value that its path leads to.
+    all_items: bool,
+}
+
+/// What an earlier rule has left of a field, wherever there is one.
+pub(super) struct Choice {
+    path: String,
+    words: Vec<String>,
+    ignore_case: bool,
 }
 
 struct Walk<'w, 's> {
     desk: &'w mut Desk<'s>,
     spec: &'w Shape,
     facts: &'w Facts,
+    choices: Vec<Choice>,
 }
 
 impl Walk<'_, '_> {
-    /// `always`: whatever the resource, these rules are asked.
-    fn rules(&mut self, rules: &[RuleSpec], pointer: &str, item: &str, always: bool) {
+    fn rules(&mut self, rules: &[RuleSpec], pointer: &str, item: &str, reach: Reach) {
         for (index, rule) in rules.iter().enumerate() {
             let pointer = format!("{pointer}/{index}");
             let own = match &rule.each {
@@ -71,8 +87,14 @@ impl Walk<'_, '_> {
                     .or_else(|| (item != "spec").then(|| item.to_owned())),
             };
             let holds = rule.when.as_ref().map(|when| {
-                let mut conditions =
-                    Conditions { desk: self.desk, spec: self.spec, item, own: own.as_deref(), facts: Some(self.facts) };
+                let mut conditions = Conditions {
+                    desk: self.desk,
+                    spec: self.spec,
+                    item,
+                    own: own.as_deref(),
+                    facts: Some(self.facts),
+                    choices: &self.choices,
+                };
                 conditions.check(when, &format!("{pointer}/when"))
             });
             if holds == Some(Some(false)) {
@@ -84,12 +106,17 @@ impl Walk<'_, '_> {
                 if rules.is_empty() {
                     self.desk.value(PASSES, &pointer, "a block of no rules refuses nothing", None);
                 }
-                self.rules(rules, &format!("{pointer}/rules"), &inner, false);
+                let reach = Reach { always: false, all_items: reach.all_items && rule.when.is_none() };
+                self.rules(rules, &format!("{pointer}/rules"), &inner, reach);
                 continue;
             }
-            let always = always && rule.when.is_none();
+            let always = reach.always && rule.when.is_none();
             if let Some(path) = own {
                 self.subject(rule, &pointer, &path, always);
+                if let Some(words) = rule.one_of.as_ref().filter(|_| reach.all_items && rule.when.is_none()) {
+                    let ignore_case = rule.ignore_case == Some(true);
+                    self.choices.push(Choice { path, words: words.clone(), ignore_case });
+                }
             }
             self.lists(rule, &pointer);
             self.message(rule, &pointer);
@@ -187,7 +214,34 @@ impl Walk<'_, '_> {
             let text = "the message says that something is wrong, not what to do about it";
             self.desk.value("message-without-help", &format!("{pointer}/message"), text, Some(help));
         }
+        if let Some(word) = cut_after(message) {
+            let text = format!("the API server's text of this rule ends in `{word}`: it has no values");
+            let help = "end the message in words of its own, or put the value behind `: ` or `, got `".to_owned();
+            self.desk.value("message-cut", &format!("{pointer}/message"), text, Some(help));
+        }
     }
+}
+
+/// Words that leave a sentence open.
+const OPEN: [&str; 28] = [
+    "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "have", "in", "is", "named", "not", "of",
+    "on", "or", "than", "that", "the", "to", "was", "which", "with", "called", "must",
+];
+
+/// The word that a message ends in where the values at its end are left out, if a sentence cannot end so.
+fn cut_after(message: &str) -> Option<&str> {
+    let mut rest = message.trim_end_matches(['.', ' ']);
+    let whole = rest;
+    while let Some(start) = rest.strip_suffix('}').and_then(|inner| inner.rfind('{')) {
+        // what tells which item it is stays, as `*`
+        let piece = rest[start + 1..rest.len() - 1].split('|').next().unwrap_or_default();
+        if !["value", "raw", "detail", "count", "first", "size", "depth"].contains(&piece) {
+            return None;
+        }
+        rest = rest[..start].trim_end();
+    }
+    let word = rest.rsplit(' ').next().filter(|_| rest.len() < whole.len())?;
+    OPEN.contains(&word).then_some(word)
 }
 
 /// Whether a step leaves no value in this state.
@@ -257,6 +311,15 @@ fn shadows(earlier: &RuleSpec, rule: &RuleSpec) -> bool {
     wider && refuses && words
 }
 
+impl Choice {
+    /// Whether a value can be this word after the rule; there may be none, which is the empty word.
+    fn leaves(&self, word: &str, ignore_case: bool) -> bool {
+        let plain = |word: &str| text::lower(text::trim(word));
+        let fold = self.ignore_case || ignore_case;
+        word.is_empty() || self.words.iter().any(|known| known == word || fold && plain(known) == plain(word))
+    }
+}
+
 /// Conditions: states that do not fit, lists of nothing.
 pub(super) struct Conditions<'w, 's> {
     pub desk: &'w mut Desk<'s>,
@@ -267,6 +330,8 @@ pub(super) struct Conditions<'w, 's> {
     pub own: Option<&'w str>,
     /// What the steps have made of the fields, where all of them have been taken.
     pub facts: Option<&'w Facts>,
+    /// What the rules before have left of them.
+    pub choices: &'w [Choice],
 }
 
 impl Conditions<'_, '_> {
@@ -318,9 +383,17 @@ impl Conditions<'_, '_> {
             return Some(words.iter().any(String::is_empty));
         }
         let fact = self.facts.map(|facts| facts.get(&path)).unwrap_or_default();
-        let mut reached = spec.ignore_case == Some(true);
-        for (index, word) in words.iter().enumerate().filter(|_| spec.ignore_case != Some(true)) {
-            if fact.reaches(word) {
+        let ignore_case = spec.ignore_case == Some(true);
+        let choice = self.choices.iter().find(|choice| choice.path == path);
+        let mut reached = false;
+        for (index, word) in words.iter().enumerate() {
+            if choice.is_some_and(|choice| !choice.leaves(word, ignore_case)) {
+                let message = format!("`{path}` is never `{word}`: a rule before refuses it");
+                let help = "add the word to that rule's `oneOf`, or take it out here".to_owned();
+                self.desk.value(UNREACHABLE, &format!("{pointer}/in/{index}"), message, Some(help));
+                continue;
+            }
+            if ignore_case || fact.reaches(word) {
                 reached = true;
                 continue;
             }

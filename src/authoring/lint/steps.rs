@@ -19,7 +19,7 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape) {
     for (index, step) in file.normalize.iter().enumerate() {
         let pointer = format!("/normalize/{index}");
         if let Some(when) = &step.when {
-            let mut conditions = Conditions { desk, spec: shape, item: "spec", own: None, facts: None };
+            let mut conditions = Conditions { desk, spec: shape, item: "spec", own: None, facts: None, choices: &[] };
             if conditions.check(when, &format!("{pointer}/when")) == Some(false) {
                 desk.value(NEVER, &pointer, "the step is never taken: its guard never holds", None);
             }

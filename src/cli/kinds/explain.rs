@@ -56,7 +56,8 @@ fn text(explanation: &Explanation) -> String {
 
 fn entry(entry: &ExplainedEntry) -> String {
     let message = entry.message.as_ref().map(|message| format!("\n{message}")).unwrap_or_default();
-    let checked = entry.checked_by.map(|who| format!("\nchecked by {who}")).unwrap_or_default();
+    let why = entry.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let checked = entry.checked_by.map(|who| format!("\nchecked by {who}{why}")).unwrap_or_default();
     format!("{}. {}{message}{checked}", entry.number, entry.text)
 }
 

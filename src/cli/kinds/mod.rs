@@ -115,7 +115,7 @@ fn list(registry: &Registry, format: OutputFormat) -> std::io::Result<()> {
         OutputFormat::Json => output::json(&described()),
         OutputFormat::Yaml => output::yaml(&described()),
         OutputFormat::Table => {
-            let header = ["KIND", "PLURAL", "SHORT NAMES", "API VERSION", "TABLE", "OWNER", "SECRETS"];
+            let header = ["KIND", "PLURAL", "SHORT NAMES", "API VERSION", "TABLE", "OWNER", "SECRETS", "ORLOJD"];
             let row = |kind: &Kind| {
                 let names = &kind.names;
                 vec![
@@ -126,10 +126,20 @@ fn list(registry: &Registry, format: OutputFormat) -> std::io::Result<()> {
                     kind.store.table.name.clone(),
                     owner(kind).to_owned(),
                     if kind.sensitive { "yes" } else { "no" }.to_owned(),
+                    needs(kind),
                 ]
             };
             output::text(&output::table(&header, registry.kinds().iter().map(row)))
         }
+    }
+}
+
+/// The first orlojd that has the kind's table.
+fn needs(kind: &Kind) -> String {
+    match (&kind.since, kind.store.table.owner) {
+        (Some(version), _) => format!("{version} or newer"),
+        (None, TableOwner::Orlojd) => "any".to_owned(),
+        (None, TableOwner::Operator) => "none".to_owned(),
     }
 }
 
@@ -140,6 +150,7 @@ fn describe(kind: &Kind) -> Value {
         "apiVersion": names.api_version(),
         "plural": names.plural,
         "singular": names.singular,
+        "since": kind.since,
         "shortNames": names.short_names,
         "description": kind.description,
         "table": kind.store.table.name,

@@ -184,6 +184,7 @@ fn tell_sum(
             ("files", listed.files),
             ("resources", listed.resources),
             ("skipped", listed.foreign),
+            ("runtime", listed.runtime),
             ("unreadable", problems),
         ] {
             sum.insert(name.to_owned(), json!(count));
@@ -202,6 +203,9 @@ fn tell_sum(
     let mut text = vec![format!("{}: {}", many(listed.resources, "resource"), parts.join(", "))];
     if listed.foreign > 0 {
         text.push(format!("{} of other groups skipped", many(listed.foreign, "object")));
+    }
+    if listed.runtime > 0 {
+        text.push(format!("{} left alone, made through orlojctl or REST", many(listed.runtime, "object")));
     }
     if problems > 0 {
         text.push(many(problems, "unreadable manifest"));

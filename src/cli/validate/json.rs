@@ -43,6 +43,7 @@ impl<W: Write> Report for Json<W> {
                 "files": summary.files,
                 "objects": summary.objects,
                 "skipped": summary.skipped,
+                "runtime": summary.runtime,
                 "errors": summary.errors,
                 "warnings": summary.warnings,
                 "unreadable": summary.unreadable,

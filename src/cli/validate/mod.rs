@@ -64,7 +64,7 @@ fn ended(args: &ValidateArgs, summary: &ValidationSummary) -> Result<CommandStat
         let what = if summary.unreadable == 1 { "path" } else { "paths" };
         return Err(CliError::Usage(format!("unable to read {} {what}", summary.unreadable)));
     }
-    if summary.objects == 0 && summary.skipped.is_empty() && summary.errors == 0 {
+    if summary.objects == 0 && summary.skipped.is_empty() && summary.runtime.is_empty() && summary.errors == 0 {
         let paths = args.paths.iter().map(|path| file_name(path)).collect::<Vec<_>>().join(", ");
         return Err(CliError::Usage(format!("unable to validate anything: there is no manifest in {paths}")));
     }

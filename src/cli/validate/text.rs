@@ -87,6 +87,12 @@ impl<W: Write> Report for TextReport<W> {
                 text += "their kind files, where there are any, are given with --kinds\n";
             }
         }
+        if !summary.runtime.is_empty() {
+            let kinds = summary.runtime.iter().map(|(kind, objects)| format!("{kind} {objects}"));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            let all: usize = summary.runtime.values().sum();
+            let _ = writeln!(text, "left {} alone, made through orlojctl or REST: {kinds}", count(all, "object"));
+        }
         finish(&mut self.out, &text)
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod names;
 mod relations;
 mod rules;
 mod schema;
+mod status;
 mod steps;
 
 use std::ops::Range;
@@ -17,7 +18,7 @@ use super::derive::derive;
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
-use super::table::{Column, Table, TableOwner};
+use super::table::{Column, ColumnType, ColumnValue, Table, TableOwner};
 use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
 use crate::kube_schema::suggest::suggest;
 use crate::normalize::{PathError, PathPattern, Shape};
@@ -84,6 +85,14 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     let steps = steps::compile(&file.normalize, &shape, &mut faults);
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
     let relations = relations::compile(&file, &shape, &mut faults);
+    if let Some(version) = file.since.as_deref() {
+        let numbers = version.split('.').filter(|part| part.parse::<u16>().is_ok()).count();
+        if numbers < 2 || numbers != version.split('.').count() {
+            faults.value("/since", format!("`{version}` is no version of orlojd: expected something like `'0.12'`"));
+        } else if file.store.owner == Owner::Operator {
+            faults.key("/since", "a table of the operator needs no orlojd");
+        }
+    }
     let (store, columns) = store(&file, &shape, &mut faults);
     check_admin_where(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
@@ -101,6 +110,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         coverage: derived.coverage,
         store,
         runtime_reports: file.runtime == Runtime::Reports,
+        since: file.since,
         sensitive,
         api: file.api,
         digest: super::kind::sha256(source.text.as_bytes()),
@@ -160,10 +170,8 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
     for (name, column) in &section.columns {
         let pointer = format!("/store/columns/{name}");
         names::column(name, &pointer, faults);
-        if column.default.contains(['\0', '\'', '\\']) {
-            faults.value(&format!("{pointer}/default"), "a column's default must be a plain word");
-        }
-        columns.push(Column { name: name.clone(), default: column.default.clone() });
+        let default = column_default(column, &pointer, faults);
+        columns.push(Column { name: name.clone(), default });
         if let Some(source) = column_source(column, &pointer, shape, faults) {
             sources.push(source);
         }
@@ -189,18 +197,55 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
         table: Table { name: section.table.clone(), owner, columns, indexed: section.indexes.clone() },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
+        status: status::compile(&section.status, faults),
     };
     (mapping, sources)
 }
 
-fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<ColumnSource> {
+fn column_default(spec: &ColumnSpec, pointer: &str, faults: &mut Faults<'_>) -> ColumnValue {
+    let pointer = format!("{pointer}/default");
+    let zero = spec.column_type.zero();
+    match (&spec.default, spec.column_type) {
+        (None, _) => return zero,
+        (Some(Value::String(word)), ColumnType::Text) => {
+            if word.contains(['\0', '\'', '\\']) {
+                faults.value(&pointer, "a column's default must be a plain word");
+            }
+            return ColumnValue::Text(word.clone());
+        }
+        (Some(Value::Bool(flag)), ColumnType::Boolean) => return ColumnValue::Boolean(*flag),
+        (Some(Value::Number(number)), ColumnType::Integer) => match number.as_i64() {
+            Some(number) => return ColumnValue::Integer(number),
+            None => faults.value(&pointer, "a column's default must fit 64 bits"),
+        },
+        (Some(_), ColumnType::Timestamp) => {
+            faults.key(&pointer, "a column of type timestamp has no default: it is null where there is no time");
+        }
+        (Some(value), ColumnType::Text) => {
+            faults.literal(&pointer, format!("expected a string, found {value}"), value, &Shape::String);
+        }
+        (Some(value), other) => {
+            faults.value(&pointer, format!("`{value}` is no default of a column of type {}", other.told()));
+        }
+    }
+    zero
+}
+
+fn column_source(spec: &ColumnSpec, parent: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<ColumnSource> {
     match (&spec.from, spec.hash) {
         (Some(from), None) => {
-            let pointer = format!("{pointer}/from");
+            let pointer = format!("{parent}/from");
             if from.starts_with("spec") {
                 match PathPattern::compile(from, shape, None) {
                     Ok(target) if target.path.is_many() => {
                         faults.value(&pointer, format!("`{from}` leads to more than one value"));
+                    }
+                    Ok(target) if !column_takes(spec.column_type, target.shape) => {
+                        let (kind, found) = (spec.column_type.told(), target.shape.expected());
+                        faults.value(
+                            &pointer,
+                            format!("a column of type {kind} does not take `{from}`, which is {found}"),
+                        );
                     }
                     Ok(_) => {}
                     Err(error) => faults.path(&pointer, &error),
@@ -208,19 +253,40 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
             } else if !from.starts_with("metadata.") && !from.starts_with("status.") {
                 faults.value(&pointer, format!("`{from}` must start with `spec.`, `metadata.` or `status.`"));
             }
+            if spec.column_type != ColumnType::Text && !spec.apply.is_empty() {
+                faults.key(&format!("{parent}/apply"), "a transform goes with a column of type text");
+            }
             let trim = spec.apply.iter().any(|transform| matches!(transform, Transform::Trim));
             let lower = spec.apply.iter().any(|transform| matches!(transform, Transform::Lower));
-            Some(ColumnSource::Field { path: from.split('.').map(Into::into).collect(), trim, lower })
+            let path = from.split('.').map(Into::into).collect();
+            Some(match spec.column_type {
+                ColumnType::Text => ColumnSource::Field { path, trim, lower },
+                column_type => ColumnSource::Typed { path, column_type },
+            })
+        }
+        (None, Some(_)) if spec.column_type != ColumnType::Text => {
+            faults.key(&format!("{parent}/type"), "a hash is text");
+            None
         }
         (None, Some(_)) if spec.apply.is_empty() => Some(ColumnSource::SpecHash),
         (None, Some(_)) => {
-            faults.key(&format!("{pointer}/apply"), "a hash takes no transform");
+            faults.key(&format!("{parent}/apply"), "a hash takes no transform");
             None
         }
         _ => {
-            faults.key(pointer, "a column needs either `from` or `hash`");
+            faults.key(parent, "a column needs either `from` or `hash`");
             None
         }
+    }
+}
+
+/// Whether a field has a column's type; text takes the text of anything.
+fn column_takes(column: ColumnType, field: &Shape) -> bool {
+    match column {
+        ColumnType::Text => true,
+        ColumnType::Boolean => matches!(field, Shape::Boolean),
+        ColumnType::Integer => matches!(field, Shape::Integer { .. }),
+        ColumnType::Timestamp => matches!(field, Shape::String),
     }
 }
 

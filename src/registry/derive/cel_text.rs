@@ -198,7 +198,43 @@ impl<'s> RuleWriter<'s> {
             Effort::PlainItems => found.within,
             Effort::Plain => true,
         };
-        if plain { plain_test(atom, value, over) } else { exact_test(atom, value, over) }
+        match &atom.test {
+            // of what is repeated or is a key, less may be told, but not more
+            AtomTest::IsKey(_) | AtomTest::Repeated { .. } if over || plain => None,
+            AtomTest::IsKey(entry) if !atom.reading.lower => {
+                let (read, key) = (read_text(atom, value), self.key(entry)?.text);
+                Some(Text::leaf(format!("{read} == {key}"), format!("{read} != {key}")))
+            }
+            AtomTest::IsKey(_) => None,
+            AtomTest::Repeated { over, ignore_case } => self.repeated(atom, over, *ignore_case, value),
+            _ if plain => plain_test(atom, value, over),
+            _ => exact_test(atom, value, over),
+        }
+    }
+
+    /// That a text is not the only one of its list or map. ASCII letters are folded at most: less is told then.
+    fn repeated(&self, atom: &Atom, over: &[Segment], ignore_case: bool, value: &str) -> Option<Text> {
+        let (end, list) = over.split_last()?;
+        let found = self.find(list)?;
+        let depth = self.values.len();
+        let (item, schema) = match end {
+            Segment::Items => (format!("other{depth}"), found.schema.items.as_deref()?),
+            Segment::Values => {
+                (format!("{}[other{depth}]", found.text), found.schema.additional_properties.as_deref()?)
+            }
+            Segment::Field { .. } => return None,
+        };
+        let mut values = self.values.clone();
+        values.push((over.to_vec(), item, schema));
+        let other = RuleWriter { effort: self.effort, values }.find(&atom.at)?;
+        let read = |text: &str| {
+            let read = read_text(atom, text);
+            if ignore_case && !atom.reading.lower { format!("{read}.lowerAscii()") } else { read }
+        };
+        let same = Text::leaf(format!("{} == {}", read(&other.text), read(value)), String::new());
+        let same = Text::And(other.has.into_iter().chain([same]).collect()).print(false);
+        let once = format!("{}.exists_one(other{depth}, {same})", found.text);
+        Some(Text::leaf(format!("!{once}"), once))
     }
 
     fn count(&mut self, many: &Many, positive: bool, wide: bool) -> Option<Text> {
@@ -249,13 +285,18 @@ impl<'s> RuleWriter<'s> {
     }
 }
 
-/// As much as CEL can say of a string.
-fn exact_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
-    let read = match atom.reading {
+/// A text as it is read before it is tested.
+fn read_text(atom: &Atom, value: &str) -> String {
+    match atom.reading {
         reading if reading.lower => format!("{value}.trim().lowerAscii()"),
         reading if reading.trim => format!("{value}.trim()"),
         _ => value.to_owned(),
-    };
+    }
+}
+
+/// As much as CEL can say of a string.
+fn exact_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
+    let read = read_text(atom, value);
     Some(match &atom.test {
         AtomTest::Blank => Text::leaf(format!("{value}.trim() == ''"), format!("{value}.trim() != ''")),
         AtomTest::Empty => Text::leaf(format!("{value} == ''"), format!("{value} != ''")),
@@ -288,7 +329,9 @@ fn exact_test(atom: &Atom, value: &str, over: bool) -> Option<Text> {
             let test = format!("{read}.matches({})", quoted(&format!("^(?:{})$", form(*format)?)));
             Text::leaf(format!("!{test}"), test)
         }
-        AtomTest::Misformed(_) | AtomTest::Absent | AtomTest::True => return None,
+        AtomTest::Misformed(_) | AtomTest::Absent | AtomTest::True | AtomTest::IsKey(_) | AtomTest::Repeated { .. } => {
+            return None;
+        }
     })
 }
 

@@ -71,6 +71,23 @@ pub(super) enum AtomTest {
     LongerThan(usize),
     /// It does not have the form.
     Misformed(Format),
+    /// It is the key of the map's entry that the value is in; the path leads to the entry.
+    IsKey(Vec<Segment>),
+    /// Another item of the list, or entry of the map, has the same at its place; the path leads to the item.
+    Repeated {
+        over: Vec<Segment>,
+        ignore_case: bool,
+    },
+}
+
+impl AtomTest {
+    /// The item or entry that a value is compared with, or with whose like.
+    pub fn compared(&self) -> Option<&[Segment]> {
+        match self {
+            Self::IsKey(over) | Self::Repeated { over, .. } => Some(over),
+            _ => None,
+        }
+    }
 }
 
 impl Reading {
@@ -114,8 +131,12 @@ impl Atom {
                 _ => false,
             });
         };
+        if self.test.compared().is_some() {
+            return Formula::Unknown;
+        }
         let read = self.reading.read(given);
         Formula::known(match &self.test {
+            AtomTest::IsKey(_) | AtomTest::Repeated { .. } => false,
             AtomTest::Absent | AtomTest::True => false,
             AtomTest::Blank => text::is_blank(&read),
             AtomTest::Empty => read.is_empty(),
@@ -271,7 +292,12 @@ impl Formula {
     pub fn visit(&self, see: &mut dyn FnMut(&[Segment])) {
         match self {
             Self::True | Self::False | Self::Unknown => {}
-            Self::Atom(atom) | Self::Not(atom) => see(&atom.at),
+            Self::Atom(atom) | Self::Not(atom) => {
+                see(&atom.at);
+                if let Some(over) = atom.test.compared() {
+                    see(over);
+                }
+            }
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(see)),
             Self::Many(many) | Self::Few(many) => {
                 see(&many.over);

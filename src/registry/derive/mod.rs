@@ -60,6 +60,8 @@ pub struct RuleCoverage {
     /// JSON pointer of the rule in its file.
     pub pointer: String,
     pub checked_by: CheckedBy,
+    /// Why the API server does not check all of it.
+    pub why: Option<String>,
 }
 
 /// A schema with derived constraints.
@@ -78,10 +80,11 @@ pub(crate) fn derive(
     sensitive: bool,
 ) -> DerivedSchema {
     let spent = rule_costs(schema).into_iter().flatten().fold(0, u64::saturating_add);
-    let mut deriver = Deriver { schema: schema.clone(), spent, sensitive, nonblank: Vec::new() };
+    let mut deriver = Deriver { schema: schema.clone(), spent, sensitive, nonblank: Vec::new(), costly: None };
     let mut coverage = Vec::new();
     for refusal in refusal::refusals(rules, shape) {
         let mut in_part = false;
+        deriver.costly = None;
         let formula = precondition::submitted(refusal.formula.clone(), steps, shape).narrowed(&mut in_part);
         let formula = deriver.nonblank.iter().fold(formula, |formula, at| formula.never_blank(at));
         let said = deriver.refuse(&refusal, formula);
@@ -91,7 +94,8 @@ pub(crate) fn derive(
             Said::Part => CheckedBy::InPart,
             Said::Nothing => CheckedBy::Operator,
         };
-        coverage.push(RuleCoverage { pointer: refusal.pointer, checked_by });
+        let why = (checked_by != CheckedBy::Both).then(|| deriver.why(&refusal, in_part));
+        coverage.push(RuleCoverage { pointer: refusal.pointer, checked_by, why });
     }
     DerivedSchema { schema: deriver.schema, coverage }
 }
@@ -145,9 +149,37 @@ struct Deriver {
     sensitive: bool,
     /// Strings of which a pattern refuses blank ones, so that no rule sees any.
     nonblank: Vec<Vec<Segment>>,
+    /// Where a rule would have cost more than the API server allows.
+    costly: Option<Vec<Segment>>,
 }
 
 impl Deriver {
+    /// Why not all of a refusal is said. `unknown`: a part of its formula was.
+    fn why(&self, refusal: &Refusal<'_>, unknown: bool) -> String {
+        let mut before = false;
+        refusal.formula.clone().narrowed(&mut before);
+        if let Some(unsaid) = refusal.unsaid.filter(|_| before) {
+            return unsaid.to_owned();
+        }
+        if let Some(at) = &self.costly {
+            let subject = refusal.subject.as_deref().filter(|subject| subject.starts_with(at)).unwrap_or(at);
+            let lacking = unbounded(&self.schema, subject);
+            return match lacking.as_slice() {
+                [] => "a rule would cost more than the API server allows".to_owned(),
+                lacking => {
+                    format!("a rule would cost more than the API server allows: {}", lacking.join(", "))
+                }
+            };
+        }
+        if self.sensitive {
+            return "the API server's texts would show a secret value".to_owned();
+        }
+        if unknown && !before {
+            return "a step changes the value before, in a way that CEL cannot say".to_owned();
+        }
+        "neither a pattern nor CEL can say it".to_owned()
+    }
+
     fn refuse(&mut self, refusal: &Refusal<'_>, formula: Formula) -> Said {
         if formula == Formula::False {
             return Said::Nothing;
@@ -234,11 +266,15 @@ impl Deriver {
     }
 
     /// The cost of a rule that the API server would take.
-    fn affordable(&self, at: &[Segment], validation: &Validation) -> Option<u64> {
+    fn affordable(&mut self, at: &[Segment], validation: &Validation) -> Option<u64> {
         let mut alone = narrowed(&self.schema, at)?;
         node_mut(&mut alone, at)?.validations.push(validation.clone());
         let cost = rule_costs(&alone).into_iter().next()??;
-        (cost <= RULE_LIMIT && self.spent.saturating_add(cost) <= CRD_LIMIT).then_some(cost)
+        let fits = cost <= RULE_LIMIT && self.spent.saturating_add(cost) <= CRD_LIMIT;
+        if !fits {
+            self.costly = Some(at.to_vec());
+        }
+        fits.then_some(cost)
     }
 }
 
@@ -265,6 +301,35 @@ fn narrowed(schema: &Schema, path: &[Segment]) -> Option<Schema> {
         Segment::Items => node.items = Some(Box::new(narrowed(schema.items.as_deref()?, rest)?)),
     }
     Some(node)
+}
+
+/// What has no bound on the way to a field, and how it would get one: `spec.parts needs maxProperties`.
+fn unbounded(schema: &Schema, subject: &[Segment]) -> Vec<String> {
+    let (mut node, mut path, mut found) = (schema, "spec".to_owned(), Vec::new());
+    for segment in subject {
+        let next = match segment {
+            Segment::Field { name, .. } => {
+                path = format!("{path}.{name}");
+                node.properties.get(&**name)
+            }
+            Segment::Values => {
+                found.extend(node.max_properties.is_none().then(|| format!("{path} needs maxProperties")));
+                path.push_str(".*");
+                node.additional_properties.as_deref()
+            }
+            Segment::Items => {
+                found.extend(node.max_items.is_none().then(|| format!("{path} needs maxItems")));
+                path.push_str("[]");
+                node.items.as_deref()
+            }
+        };
+        let Some(next) = next else { return found };
+        node = next;
+    }
+    let endless = node.schema_type == Some(SchemaType::String) && node.max_length.is_none() && node.values.is_empty();
+    found.extend(endless.then(|| format!("{path} needs maxLength")));
+    found.extend((node.items.is_some() && node.max_items.is_none()).then(|| format!("{path} needs maxItems")));
+    found
 }
 
 /// Takes all rules out.
@@ -357,7 +422,9 @@ fn common_step(placed: &Placed) -> Option<Segment> {
 
 fn mentions_key(formula: &Formula, over: &[Segment]) -> bool {
     match formula {
-        Formula::Atom(atom) | Formula::Not(atom) => atom.key && atom.at == over,
+        Formula::Atom(atom) | Formula::Not(atom) => {
+            atom.key && atom.at == over || atom.test.compared().is_some_and(|compared| compared == over)
+        }
         Formula::All(parts) | Formula::Any(parts) => parts.iter().any(|part| mentions_key(part, over)),
         Formula::Many(many) | Formula::Few(many) => mentions_key(&many.body, over),
         Formula::True | Formula::False | Formula::Unknown => false,

@@ -16,6 +16,15 @@ const NUMBER: &str = r"[-+]?(?i:inf|infinity|nan|0x[0-9a-f_.]+(?:p[-+]?[0-9_]+)?
 /// Padded standard base64. Go passes over line ends.
 const BASE64: &str = r"[\r\n]*(?:(?:[A-Za-z0-9+/][\r\n]*){4})*(?:(?:[A-Za-z0-9+/][\r\n]*){2}=[\r\n]*=[\r\n]*|(?:[A-Za-z0-9+/][\r\n]*){3}=[\r\n]*)?";
 
+/// A time in RFC 3339 as Go reads it; that the day is one of its month is more than a pattern can say.
+const TIMESTAMP: &str = r"[0-9]{4}-(?:0[1-9]|1[0-2])-[0-9]{2}T(?:2[0-3]|[01]?[0-9]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?(?:Z|[-+][0-9]{2}:[0-9]{2})";
+
+/// Five fields of a cron schedule; the numbers that each may hold are more than is said here.
+const CRON: &str = r"[\s\x0b\x{85}\pZ]*(?:[-+0-9*,/]+[\s\x0b\x{85}\pZ]+){4}[-+0-9*,/]+[\s\x0b\x{85}\pZ]*";
+
+/// What a time zone's name is made of.
+const ZONE: &str = r"[-+_/A-Za-z0-9]*";
+
 /// A constraint of a string in a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StringConstraint {
@@ -161,6 +170,9 @@ pub(super) fn form(format: Format) -> Option<&'static str> {
         Format::Duration => Some(DURATION),
         Format::Number => Some(NUMBER),
         Format::Base64 => Some(BASE64),
+        Format::Timestamp => Some(TIMESTAMP),
+        Format::Cron => Some(CRON),
+        Format::Timezone => Some(ZONE),
         Format::Regex => None,
     }
 }

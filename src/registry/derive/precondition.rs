@@ -95,6 +95,9 @@ impl<'s> StepChange<'s> {
             );
             return (renamed || self.encodes_into(&atom.at)).then_some(Formula::Unknown);
         }
+        if let Some(over) = atom.test.compared().map(<[Segment]>::to_vec) {
+            return self.compared(atom, &over);
+        }
         match self.operation {
             Operation::Trim(paths) if named(paths, &atom.at) => {
                 Some(Formula::read(atom, Reading { trim: true, lower: false }))
@@ -124,6 +127,26 @@ impl<'s> StepChange<'s> {
             // a step that changes the value in a way that is not told above leaves nothing known of it
             _ => named(self.paths(), &atom.at).then_some(Formula::Unknown),
         }
+    }
+
+    /// A value that is compared with its entry's key, or with other items: their texts may be mended, and nothing else.
+    fn compared(&self, atom: Atom, over: &[Segment]) -> Option<Formula> {
+        let touched = |path: &Path| over.starts_with(&path.segments) || atom.at.starts_with(&path.segments);
+        if !self.paths().iter().any(touched) {
+            return None;
+        }
+        let reading = match self.operation {
+            Operation::Trim(paths) if named(paths, &atom.at) => Reading { trim: true, lower: false },
+            Operation::Lower(paths) if named(paths, &atom.at) => Reading::LOWER,
+            // of the items that are left, the count around says which these are; a key stays what it is
+            Operation::DropItems { paths, .. }
+                if matches!(atom.test, AtomTest::IsKey(_)) && !paths.iter().any(|path| over == path.segments) =>
+            {
+                return None;
+            }
+            _ => return Some(Formula::Unknown),
+        };
+        Some(Formula::read(atom, reading))
     }
 
     fn encodes_into(&self, at: &[Segment]) -> bool {

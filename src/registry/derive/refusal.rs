@@ -16,6 +16,8 @@ pub(super) struct Refusal<'r> {
     pub message: &'r Message,
     /// How the blocks around name their items, the innermost first.
     pub located: Option<&'r Message>,
+    /// What of the rule's test no constraint can say.
+    pub unsaid: Option<&'static str>,
 }
 
 /// The refusals of all rules, in order.
@@ -27,10 +29,40 @@ pub(super) fn refusals<'r>(entries: &'r [RuleEntry], shape: &'r Shape) -> Vec<Re
         submitted: false,
         names: Vec::new(),
         located: None,
+        conditioned: false,
+        words: &unique_words(entries),
         around: &|body| body,
     };
     root.walk(entries, "/rules", &mut found);
     found
+}
+
+/// The words of all `unique` rules, as often as they are used.
+fn unique_words(entries: &[Entry]) -> Vec<&str> {
+    let mut words = Vec::new();
+    for entry in entries {
+        match entry {
+            Entry::Block(block) => words.extend(unique_words(&block.entries)),
+            Entry::Rule(Rule { test: Test::Unique { among, .. }, .. }) => words.push(&**among),
+            Entry::Rule(_) => {}
+        }
+    }
+    words
+}
+
+/// What of a test the API server has no means to say, for those who ask why.
+fn unsaid(test: &Test) -> Option<&'static str> {
+    match test {
+        Test::Format(Format::Regex) => Some("CEL has nothing that judges a regular expression"),
+        Test::HasKey(_) | Test::MaxJsonBytes(_) | Test::MaxDepth(_) => {
+            Some("the API server does not look into a free-form object")
+        }
+        Test::Unique { .. } => {
+            Some("of items under a condition, or in more lists than one, CEL cannot tell which are the same")
+        }
+        Test::DiffersFrom(_) => Some("CEL has no name for a list's index"),
+        _ => None,
+    }
 }
 
 /// A block of rules, while its rules are turned into formulas.
@@ -42,6 +74,10 @@ struct BlockScope<'b, 'r> {
     /// Names given by `as`, with what they are the key of.
     names: Vec<(&'r str, Vec<Segment>)>,
     located: Option<&'r Message>,
+    /// Below the innermost list or map, not all items get here.
+    conditioned: bool,
+    /// Of all `unique` rules.
+    words: &'b [&'r str],
     /// What the blocks around make of a rule's formula.
     around: &'b dyn Fn(Formula) -> Formula,
 }
@@ -57,6 +93,7 @@ impl<'r> BlockScope<'_, 'r> {
                     subject: rule.path.as_ref().map(|path| self.absolute(path).0).or_else(|| self.own_item()),
                     message: &rule.message,
                     located: self.located,
+                    unsaid: unsaid(&rule.test),
                 }),
                 RuleEntry::Block(block) => self.block(block, &pointer, found),
             }
@@ -96,6 +133,8 @@ impl<'r> BlockScope<'_, 'r> {
             submitted,
             names,
             located: block.at.as_ref().or(self.located),
+            conditioned: !block.path.is_many() && (self.conditioned || block.when.is_some()),
+            words: self.words,
             around: &around,
         };
         inner.walk(&block.entries, &format!("{pointer}/rules"), found);
@@ -119,7 +158,23 @@ impl<'r> BlockScope<'_, 'r> {
         let when = rule.when.as_ref().map_or(Formula::True, |when| self.when(when));
         let subject =
             rule.path.as_ref().map_or_else(|| (self.item.clone(), self.submitted), |path| self.absolute(path));
+        if let Test::Unique { among, ignore_case } = &rule.test {
+            let conditioned = self.conditioned || rule.when.is_some();
+            return if conditioned { Formula::Unknown } else { self.repeated(among, *ignore_case, &subject) };
+        }
         Formula::all([when, self.test(&rule.test, &subject)])
+    }
+
+    /// A text that occurs twice in the innermost list or map around.
+    fn repeated(&self, among: &str, ignore_case: bool, (path, submitted): &(Vec<Segment>, bool)) -> Formula {
+        let field = |segment: &Segment| matches!(segment, Segment::Field { .. });
+        let Some(end) = path.iter().rposition(|segment| !field(segment)) else { return Formula::Unknown };
+        let over = path[..=end].to_vec();
+        let twice = Atom { submitted: *submitted, ..Atom::new(path, AtomTest::Repeated { over, ignore_case }) };
+        // elsewhere it may occur once more
+        let elsewhere = !path[..end].iter().all(field) || self.words.iter().filter(|word| **word == among).count() > 1;
+        let rest = if elsewhere { Formula::Unknown } else { Formula::False };
+        Formula::all([self.present(path, *submitted), Formula::any([Formula::Atom(twice), rest])])
     }
 
     fn test(&self, test: &Test, (path, submitted): &(Vec<Segment>, bool)) -> Formula {
@@ -141,6 +196,8 @@ impl<'r> BlockScope<'_, 'r> {
                     submitted: *submitted,
                     names: self.names.clone(),
                     located: None,
+                    conditioned: false,
+                    words: self.words,
                     around: &|body| body,
                 };
                 let body = counted.as_ref().map_or(Formula::True, |when| inner.when(when));
@@ -154,12 +211,15 @@ impl<'r> BlockScope<'_, 'r> {
             Test::Format(format) if *format != Format::Regex => Formula::Atom(atom(AtomTest::Misformed(*format))),
             Test::StartsWith(prefix) => Formula::Not(atom(AtomTest::StartsWith(prefix.clone()))),
             Test::MaxBytes(most) => Formula::Atom(atom(AtomTest::LongerThan(*most))),
-            Test::Format(_)
-            | Test::Unique { .. }
-            | Test::DiffersFrom(_)
-            | Test::HasKey(_)
-            | Test::MaxJsonBytes(_)
-            | Test::MaxDepth(_) => Formula::Unknown,
+            Test::DiffersFrom(name) => match self.names.iter().rev().find(|(known, _)| **known == **name) {
+                Some((_, over)) if over.last() == Some(&Segment::Values) => {
+                    Formula::Atom(atom(AtomTest::IsKey(over.clone())))
+                }
+                _ => Formula::Unknown,
+            },
+            Test::Format(_) | Test::Unique { .. } | Test::HasKey(_) | Test::MaxJsonBytes(_) | Test::MaxDepth(_) => {
+                Formula::Unknown
+            }
         };
         Formula::all([self.present(path, *submitted), fails])
     }

@@ -21,7 +21,7 @@ use crate::registry::Registry;
 use crate::resource::Resource;
 use documents::{Document, Documents};
 use locate::Last;
-pub use object::{misnamed, resource, uid};
+pub use object::{is_runtime, misnamed, resource, uid};
 pub use values::{value, values};
 
 /// Name under which standard input is given on a command line.

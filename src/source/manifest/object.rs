@@ -167,11 +167,24 @@ pub fn misnamed(registry: &Registry, api_version: &str, kind_name: &str) -> Opti
     Some((field, refusal.text))
 }
 
+/// Kinds of orlojd's own API that its runtime makes, or that start something: nothing to keep equal to a manifest, unless
+/// a kind file says so. orlojctl applies manifests of them from the same folders.
+const RUNTIME_KINDS: [&str; 8] =
+    ["Task", "TaskSchedule", "TaskWebhook", "Worker", "Session", "EvalRun", "ToolApproval", "TaskApproval"];
+
+/// Whether an object is of a kind that is made through orlojctl or REST, and that no kind file describes.
+#[must_use]
+pub fn is_runtime(registry: &Registry, api_version: &str, kind_name: &str) -> bool {
+    api_version.starts_with("orloj.dev/")
+        && RUNTIME_KINDS.contains(&kind_name)
+        && registry.find(api_version, kind_name).is_none()
+}
+
 /// What is wrong with a kind that the registry does not have; `None` where its group is not ours.
 fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<ObjectError> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let ours: Vec<_> = registry.kinds().iter().filter(|kind| kind.names.group == group).collect();
-    if ours.is_empty() {
+    if ours.is_empty() || is_runtime(registry, api_version, kind_name) {
         return None;
     }
     if let Some(kind) = ours.iter().find(|kind| kind.names.kind == kind_name) {

@@ -12,7 +12,9 @@ use std::collections::{HashMap, HashSet};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::super::{Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, check};
+use super::super::{
+    ColumnType, ColumnValue, Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, check,
+};
 use super::statements::{LEDGER, LEDGER_REMOVE, PgStatements};
 use super::{classify, connect, read};
 use crate::resource::ObjectName;
@@ -193,8 +195,18 @@ async fn write(
         }
         let mut query = sqlx::query(text.sql());
         let sorted = sorted(rows, |row| &row.key);
-        for column in 0..4 + request.table.columns.len() {
-            query = query.bind(sorted.iter().map(|row| field(row, column)).collect::<Vec<&str>>());
+        let texts: [fn(&RowWrite) -> &str; 4] =
+            [|row| &row.key, |row| &row.namespace, |row| &row.status_phase, |row| &row.payload];
+        for text in texts {
+            query = query.bind(sorted.iter().map(|row| text(row)).collect::<Vec<&str>>());
+        }
+        for (at, column) in request.table.columns.iter().enumerate() {
+            let values = sorted.iter().map(|row| row.columns.get(at).unwrap_or(&column.default));
+            query = match column.default.column_type() {
+                ColumnType::Text => query.bind(values.map(as_text).collect::<Vec<_>>()),
+                ColumnType::Boolean => query.bind(values.map(as_flag).collect::<Vec<_>>()),
+                ColumnType::Integer | ColumnType::Timestamp => query.bind(values.map(as_number).collect::<Vec<_>>()),
+            };
         }
         let written = query.execute(&mut *connection).await?.rows_affected();
         if written != rows.len() as u64 {
@@ -214,14 +226,21 @@ async fn write(
     Ok(put_entries(connection, &changes.ledger_put).await? == i64::try_from(expected).unwrap_or(i64::MAX))
 }
 
-/// The row's value for the n-th array of a batch.
-fn field(row: &RowWrite, column: usize) -> &str {
-    match column {
-        0 => &row.key,
-        1 => &row.namespace,
-        2 => &row.status_phase,
-        3 => &row.payload,
-        n => row.columns.get(n - 4).map_or("", String::as_str),
+// Of the values of one column, which are all of its type.
+
+fn as_text(value: &ColumnValue) -> &str {
+    if let ColumnValue::Text(text) = value { text } else { "" }
+}
+
+fn as_flag(value: &ColumnValue) -> bool {
+    matches!(value, ColumnValue::Boolean(true))
+}
+
+fn as_number(value: &ColumnValue) -> Option<i64> {
+    match value {
+        ColumnValue::Integer(number) => Some(*number),
+        ColumnValue::Timestamp(micros) => *micros,
+        ColumnValue::Text(_) | ColumnValue::Boolean(_) => None,
     }
 }
 

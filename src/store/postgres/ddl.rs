@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::sql::quoted;
-use super::super::{Table, TableOwner};
+use super::super::{ColumnType, ColumnValue, Table, TableOwner};
 use super::statements::{SCHEMA, literal};
 
 /// One step of the ledger's schema.
@@ -60,7 +60,39 @@ const COMMON: [(&str, &str); 7] = [
 fn derived(table: &Table) -> impl Iterator<Item = (&str, String)> {
     let is_common = |name: &str| COMMON.iter().any(|(common, _)| *common == name);
     let columns = table.columns.iter().filter(move |column| !is_common(&column.name));
-    columns.map(|column| (column.name.as_str(), format!("text NOT NULL DEFAULT {}", literal(&column.default))))
+    columns.map(|column| (column.name.as_str(), definition(&column.default)))
+}
+
+fn definition(default: &ColumnValue) -> String {
+    let sql_type = sql_type(default.column_type());
+    match default {
+        ColumnValue::Text(text) => format!("{sql_type} NOT NULL DEFAULT {}", literal(text)),
+        ColumnValue::Boolean(flag) => format!("{sql_type} NOT NULL DEFAULT {flag}"),
+        ColumnValue::Integer(number) => format!("{sql_type} NOT NULL DEFAULT {number}"),
+        ColumnValue::Timestamp(_) => sql_type.to_owned(),
+    }
+}
+
+/// The type of a derived column in a table that we create.
+pub(super) fn sql_type(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Text => "text",
+        ColumnType::Boolean => "boolean",
+        ColumnType::Integer => "bigint",
+        ColumnType::Timestamp => "timestamp with time zone",
+    }
+}
+
+/// Whether a column that is there takes values of a type; `found` is its type as the database names it.
+pub(super) fn takes(column_type: ColumnType, found: &str) -> bool {
+    match column_type {
+        ColumnType::Text => {
+            found.starts_with("character") || ["text", "bpchar", "name", "citext", "\"char\""].contains(&found)
+        }
+        ColumnType::Boolean => found == "boolean",
+        ColumnType::Integer => ["smallint", "integer", "bigint", "numeric"].contains(&found),
+        ColumnType::Timestamp => found == "timestamp with time zone",
+    }
 }
 
 /// Columns that the operator reads or writes; `created_at` and `spec_hash` are orlojd's business unless they are

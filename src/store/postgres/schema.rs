@@ -1,6 +1,6 @@
 //! What is there, what is missing, and how it comes about.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
@@ -15,7 +15,9 @@ const READ: &str = "SELECT";
 
 /// A null schema means wherever the search path leads. Never fails for want of a privilege.
 const INSPECT: &str = "SELECT c.oid IS NOT NULL, \
-     coalesce((SELECT array_agg(a.attname::text) FROM pg_attribute a \
+     coalesce((SELECT array_agg(a.attname::text || E'\\n' || \
+         format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END, NULL)) \
+         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '{}'), \
      coalesce((SELECT array_agg(p) FROM unnest(string_to_array(w.privileges, ',')) p \
          WHERE NOT (has_table_privilege(c.oid, p) AND has_schema_privilege(c.relnamespace, 'USAGE'))), '{}') \
@@ -29,14 +31,15 @@ const INSPECT: &str = "SELECT c.oid IS NOT NULL, \
 #[derive(Debug, Default)]
 struct InspectedTable {
     present: bool,
-    columns: HashSet<String>,
+    /// Name to type, a domain's being the one it is made of.
+    columns: HashMap<String, String>,
     /// Privileges asked for and not held.
     denied: Vec<String>,
 }
 
 impl InspectedTable {
     fn lacks_column(&self, table: &Table) -> bool {
-        ddl::needed_columns(table).any(|column| !self.columns.contains(column))
+        ddl::needed_columns(table).any(|column| !self.columns.contains_key(column))
     }
 }
 
@@ -63,7 +66,9 @@ async fn inspect(connection: &mut PgConnection, tables: &[Table], privileges: &s
         .await?;
     let found = rows.iter().map(|row| {
         let columns: Vec<String> = row.try_get(1)?;
-        Ok(InspectedTable { present: row.try_get(0)?, columns: columns.into_iter().collect(), denied: row.try_get(2)? })
+        let columns = columns.iter().filter_map(|column| column.rsplit_once('\n'));
+        let columns = columns.map(|(name, data_type)| (name.to_owned(), data_type.to_owned())).collect();
+        Ok(InspectedTable { present: row.try_get(0)?, columns, denied: row.try_get(2)? })
     });
     let found: Vec<InspectedTable> = found.collect::<Result<_, sqlx::Error>>()?;
     let schema_exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)")
@@ -109,7 +114,7 @@ pub(super) async fn preview_migrations(
     for (table, found) in tables.iter().zip(&mut seen.tables) {
         let ours = table.owner == TableOwner::Operator;
         if ours && found.present {
-            let foreign = check::is_ours(table, |column| found.columns.contains(column));
+            let foreign = check::is_ours(table, |column| found.columns.contains_key(column));
             if let Err(foreign) = foreign {
                 return Ok((preview, Some(foreign)));
             }
@@ -122,7 +127,12 @@ pub(super) async fn preview_migrations(
         }
         // the migration sees to the table and its columns
         found.present = true;
-        found.columns.extend(ddl::needed_columns(table).map(str::to_owned));
+        let (created, derived) = (ddl::needed_columns(table), &table.columns);
+        for column in created {
+            let wanted = derived.iter().find(|known| known.name == column).map(|known| known.default.column_type());
+            let data_type = || wanted.map_or("", ddl::sql_type).to_owned();
+            found.columns.entry(column.to_owned()).or_insert_with(data_type);
+        }
     }
     preview.missing = missing_tables(connection, tables, &seen).await?;
     if seen.migrations.present || seen.ledger.iter().any(|found| found.present) {
@@ -181,9 +191,15 @@ async fn missing_tables(
             missing.push(Missing::of_table(table, format!("table {} is not there: {remedy}", table.name)));
             continue;
         }
-        for column in ddl::needed_columns(table).filter(|column| !found.columns.contains(*column)) {
+        for column in ddl::needed_columns(table).filter(|column| !found.columns.contains_key(*column)) {
             let text = format!("table {} has no column {column}: {remedy}", table.name);
             missing.push(Missing::of_table(table, text));
+        }
+        for column in &table.columns {
+            let wanted = column.default.column_type();
+            if let Some(stored) = found.columns.get(&column.name).filter(|stored| !ddl::takes(wanted, stored)) {
+                missing.push(Missing::of_table(table, check::misfit(table, column, stored)));
+            }
         }
         if !found.denied.is_empty() {
             missing.push(Missing::of_table(table, denial(&table.name, &found.denied.join(", "))));
@@ -245,7 +261,7 @@ pub(super) async fn migrate(
 
     for (table, found) in tables.iter().zip(&seen.tables) {
         if table.owner == TableOwner::Operator && found.present {
-            check::is_ours(table, |column| found.columns.contains(column))?;
+            check::is_ours(table, |column| found.columns.contains_key(column))?;
         }
     }
     // where an orlojd lives, its tables are for it to create

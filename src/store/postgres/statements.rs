@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::super::Table;
 use super::super::sql::{SqlText, ledger_assignments, ledger_columns, ledger_list, quoted};
+use super::super::{ColumnType, Table};
+use super::ddl::sql_type;
 
 /// The schema that is ours.
 pub(super) const SCHEMA: &str = "orloj_operator";
@@ -79,7 +80,6 @@ pub(super) struct PgStatements {
 impl PgStatements {
     pub(super) fn new(table: &Table) -> Self {
         let name = quoted(&table.name);
-        let derived: Vec<String> = table.columns.iter().map(|column| quoted(&column.name)).collect();
 
         let mut columns = String::from("name, namespace, status_phase, payload, updated_at");
         let mut values = String::from("u.k, u.n, u.s, u.p::jsonb, NOW()");
@@ -87,12 +87,14 @@ impl PgStatements {
             String::from("namespace = u.n, status_phase = u.s, payload = u.p::jsonb, updated_at = NOW()");
         let mut arrays = String::from("$1::text[], $2::text[], $3::text[], $4::text[]");
         let mut aliases = String::from("k, n, s, p");
-        for (i, column) in derived.iter().enumerate() {
+        for (i, column) in table.columns.iter().enumerate() {
+            let name = quoted(&column.name);
+            let (of, value) = bound(column.default.column_type(), i);
             // writing to a String cannot fail
-            let _ = write!(columns, ", {column}");
-            let _ = write!(values, ", u.c{i}");
-            let _ = write!(assignments, ", {column} = u.c{i}");
-            let _ = write!(arrays, ", ${}::text[]", i + 5);
+            let _ = write!(columns, ", {name}");
+            let _ = write!(values, ", {value}");
+            let _ = write!(assignments, ", {name} = {value}");
+            let _ = write!(arrays, ", ${}::{of}[]", i + 5);
             let _ = write!(aliases, ", c{i}");
         }
         let batch = format!("unnest({arrays}) AS u({aliases})");
@@ -156,6 +158,19 @@ impl PgStatements {
             )
             .into(),
             rows_of: format!("SELECT {stored} FROM {name} WHERE name = ANY($1::text[])").into(),
+        }
+    }
+}
+
+/// Type of a derived column's array, and its value in the n-th: microseconds are added to a time in two parts, since
+/// an interval is multiplied as a double.
+fn bound(column_type: ColumnType, n: usize) -> (&'static str, String) {
+    match column_type {
+        ColumnType::Text | ColumnType::Boolean | ColumnType::Integer => (sql_type(column_type), format!("u.c{n}")),
+        ColumnType::Timestamp => {
+            let seconds = format!("u.c{n} / 1000000 * interval '1 second'");
+            let rest = format!("u.c{n} % 1000000 * interval '1 microsecond'");
+            ("bigint", format!("timestamptz 'epoch' + {seconds} + {rest}"))
         }
     }
 }

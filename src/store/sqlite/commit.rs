@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::super::sql::quoted;
 use super::super::{
-    Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check, micros_now,
+    ColumnValue, Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check,
+    micros_now,
 };
 use super::classify::store_error;
 use super::read;
@@ -93,7 +94,11 @@ async fn look(
 fn as_strict_as_postgres(changes: &SealedChanges) -> Result<(), StoreError> {
     let refused = |what: &str| Err(StoreError::Rejected { detail: what.to_owned() });
     for row in changes.insert.iter().chain(&changes.update) {
-        let mut texts = [&row.key, &row.namespace, &row.status_phase].into_iter().chain(&row.columns);
+        let columns = row.columns.iter().filter_map(|value| match value {
+            ColumnValue::Text(text) => Some(text),
+            ColumnValue::Boolean(_) | ColumnValue::Integer(_) | ColumnValue::Timestamp(_) => None,
+        });
+        let mut texts = [&row.key, &row.namespace, &row.status_phase].into_iter().chain(columns);
         if texts.any(|text| text.contains('\0')) {
             return refused("a text holds U+0000");
         }
@@ -181,7 +186,12 @@ async fn write_rows(connection: &mut SqliteConnection, text: String, rows: &[Row
     for row in rows {
         query = query.bind(&row.key).bind(&row.namespace).bind(&row.status_phase).bind(&row.payload).bind(now);
         for value in &row.columns {
-            query = query.bind(value);
+            query = match value {
+                ColumnValue::Text(text) => query.bind(text),
+                ColumnValue::Boolean(flag) => query.bind(flag),
+                ColumnValue::Integer(number) => query.bind(number),
+                ColumnValue::Timestamp(micros) => query.bind(micros),
+            };
         }
     }
     query.execute(connection).await?;

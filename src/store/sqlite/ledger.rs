@@ -66,7 +66,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sql
     sqlx::raw_sql(CREATE_APPLIED).execute(&mut *connection).await?;
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > version) {
         let columns = present(connection, LEDGER_TABLE).await?;
-        if !migration.column.is_some_and(|column| columns.iter().any(|present| present == column)) {
+        if !migration.column.is_some_and(|column| columns.contains_key(column)) {
             sqlx::raw_sql(migration.sql).execute(&mut *connection).await?;
         }
         sqlx::query("INSERT INTO orloj_operator_migrations VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING")

@@ -1,5 +1,7 @@
 //! Everything that only reads, and the two small writes that need no batch: salt and epoch.
 
+use std::collections::HashMap;
+
 use futures::TryStreamExt as _;
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
@@ -38,7 +40,11 @@ pub(super) async fn take_leadership(
     Ok(Fence::of(term, epoch, holder))
 }
 
-/// The columns of a table; none where there is no table.
-pub(super) async fn present(connection: &mut SqliteConnection, table: &str) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(connection).await
+/// The columns of a table, name to type; none where there is no table.
+pub(super) async fn present(
+    connection: &mut SqliteConnection,
+    table: &str,
+) -> Result<HashMap<String, String>, sqlx::Error> {
+    let columns = sqlx::query_as("SELECT name, upper(type) FROM pragma_table_info($1)");
+    Ok(columns.bind(table).fetch_all(connection).await?.into_iter().collect())
 }

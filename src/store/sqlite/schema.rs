@@ -3,12 +3,13 @@
 //! The same names and columns as in Postgres, with two types of SQLite's own: `payload` is JSON as text, and times
 //! are integers, microseconds since the Unix epoch, which order and compare as they are.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::super::sql::quoted;
-use super::super::{MigrationPreview, Missing, StoreError, Table, check};
+use super::super::{Column, ColumnValue, MigrationPreview, Missing, StoreError, Table, check};
 use super::classify::store_error;
 use super::ledger;
 use super::read::{self, present};
@@ -31,10 +32,22 @@ fn common() -> [(&'static str, String); 7] {
 fn columns(table: &Table) -> Vec<(String, String)> {
     let common = common().map(|(name, definition)| (name.to_owned(), definition));
     let derived = table.columns.iter().filter(|column| !common.iter().any(|(name, _)| *name == column.name));
-    let derived: Vec<_> = derived
-        .map(|c| (c.name.clone(), format!("TEXT NOT NULL DEFAULT '{}'", c.default.replace('\'', "''"))))
-        .collect();
+    let derived: Vec<_> = derived.map(|column| (column.name.clone(), definition(&column.default))).collect();
     common.into_iter().chain(derived).collect()
+}
+
+fn definition(default: &ColumnValue) -> String {
+    match default {
+        ColumnValue::Text(text) => format!("TEXT NOT NULL DEFAULT '{}'", text.replace('\'', "''")),
+        ColumnValue::Boolean(flag) => format!("INTEGER NOT NULL DEFAULT {}", u8::from(*flag)),
+        ColumnValue::Integer(number) => format!("INTEGER NOT NULL DEFAULT {number}"),
+        ColumnValue::Timestamp(_) => "INTEGER".to_owned(),
+    }
+}
+
+/// Whether a column that is there takes the values of a kind; tables are strict.
+fn takes(column: &Column, found: &str) -> bool {
+    definition(&column.default).starts_with(found)
 }
 
 /// One sentence for each table or column that is not there.
@@ -47,9 +60,14 @@ pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table])
             missing.push(Missing::of_table(table, text));
             continue;
         }
-        for (column, _) in columns(table).iter().filter(|(column, _)| !present.contains(column)) {
+        for (column, _) in columns(table).iter().filter(|(column, _)| !present.contains_key(column)) {
             let text = format!("table {} has no column {column}: the operator's migration adds it", table.name);
             missing.push(Missing::of_table(table, text));
+        }
+        for column in &table.columns {
+            if let Some(stored) = present.get(&column.name).filter(|stored| !takes(column, stored)) {
+                missing.push(Missing::of_table(table, check::misfit(table, column, stored)));
+            }
         }
     }
     missing.extend(ledger::missing(connection).await?.map(Missing::of_store));
@@ -68,7 +86,7 @@ pub(super) async fn preview_migrations(
         if present.is_empty() {
             preview.absent.push(table.name.clone());
         } else {
-            check::is_ours(table, |column| present.iter().any(|name| name == column))?;
+            check::is_ours(table, |column| present.contains_key(column))?;
         }
     }
     if ledger::is_there(connection).await.map_err(failed)? {
@@ -89,7 +107,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, tables: &[Table])
     for table in tables {
         let present = present(connection, &table.name).await.map_err(failed)?;
         if !present.is_empty() {
-            check::is_ours(table, |column| present.iter().any(|name| name == column))?;
+            check::is_ours(table, |column| present.contains_key(column))?;
         }
     }
     make(connection, tables).await.map_err(failed)
@@ -105,7 +123,7 @@ async fn make(connection: &mut SqliteConnection, tables: &[Table]) -> Result<(),
     transaction.commit().await
 }
 
-fn create_table(table: &Table, present: &[String]) -> String {
+fn create_table(table: &Table, present: &HashMap<String, String>) -> String {
     let name = quoted(&table.name);
     let columns = columns(table);
     let mut sql = String::new();
@@ -114,7 +132,7 @@ fn create_table(table: &Table, present: &[String]) -> String {
         let definitions: Vec<_> = columns.iter().map(|(column, how)| format!("{} {how}", quoted(column))).collect();
         let _ = writeln!(sql, "CREATE TABLE {name} ({}) STRICT;", definitions.join(", "));
     } else {
-        for (column, definition) in columns.iter().filter(|(column, _)| !present.contains(column)) {
+        for (column, definition) in columns.iter().filter(|(column, _)| !present.contains_key(column)) {
             let _ = writeln!(sql, "ALTER TABLE {name} ADD COLUMN {} {definition};", quoted(column));
         }
     }
