@@ -253,7 +253,6 @@ fn clip(note: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use kube::client::Body;
 

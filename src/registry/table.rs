@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::go_compat::time::Moment;
+use crate::go_compat::time::Timestamp;
 
 /// Who creates and migrates a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +109,7 @@ impl ColumnValue {
             Self::Text(text) => text.as_str().into(),
             Self::Boolean(flag) => (*flag).into(),
             Self::Integer(number) => (*number).into(),
-            Self::Timestamp(micros) => micros.map(|micros| Moment::of_micros(micros).text()).into(),
+            Self::Timestamp(micros) => micros.map(|micros| Timestamp::of_micros(micros).text()).into(),
         }
     }
 }

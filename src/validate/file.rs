@@ -255,7 +255,7 @@ impl Validator {
             if self.settings.strict {
                 let text = format!("unable to sync {name}: it is made through orlojctl or REST");
                 let help = "keep it apart from what the operator syncs, or leave --strict out".to_owned();
-                found.push(ObjectFinding::new(&rule::UNKNOWN_KIND, FieldPath::fields(&["kind"]), text).help(Some(help)));
+                found.push(ObjectFinding::new(&rule::UNKNOWN_KIND, FieldPath::of(&["kind"]), text).help(Some(help)));
             }
             return;
         }

@@ -131,7 +131,7 @@ impl<'s> StepChange<'s> {
 
     /// A value that is compared with its entry's key, or with other items: their texts may be mended, and nothing else.
     fn compared(&self, atom: Atom, over: &[Segment]) -> Option<Formula> {
-        let touched = |path: &Path| over.starts_with(&path.segments) || atom.at.starts_with(&path.segments);
+        let touched = |path: &PathPattern| over.starts_with(&path.segments) || atom.at.starts_with(&path.segments);
         if !self.paths().iter().any(touched) {
             return None;
         }

@@ -38,13 +38,13 @@ pub(super) fn refusals<'r>(entries: &'r [RuleEntry], shape: &'r Shape) -> Vec<Re
 }
 
 /// The words of all `unique` rules, as often as they are used.
-fn unique_words(entries: &[Entry]) -> Vec<&str> {
+fn unique_words(entries: &[RuleEntry]) -> Vec<&str> {
     let mut words = Vec::new();
     for entry in entries {
         match entry {
-            Entry::Block(block) => words.extend(unique_words(&block.entries)),
-            Entry::Rule(Rule { test: Test::Unique { among, .. }, .. }) => words.push(&**among),
-            Entry::Rule(_) => {}
+            RuleEntry::Block(block) => words.extend(unique_words(&block.entries)),
+            RuleEntry::Rule(Rule { test: Test::Unique { among, .. }, .. }) => words.push(&**among),
+            RuleEntry::Rule(_) => {}
         }
     }
     words
