@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::api;
 use super::seen::WatchedObject;
+use super::{api, error};
 use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
@@ -159,8 +159,11 @@ fn describe(error: &watcher::Error) -> String {
     };
     match code {
         404 => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
-        403 => format!("not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({error})"),
+        403 => format!(
+            "not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({})",
+            error::describe(error)
+        ),
         410 => "the watch is too old; listing again".to_owned(),
-        _ => error.to_string(),
+        _ => error::describe(error),
     }
 }

@@ -124,7 +124,7 @@ impl Operator {
     async fn serve(&self, stop: &CancellationToken) -> Result<(), RunError> {
         let metrics = self.metrics.clone();
         let count: Count = Arc::new(move |method, code| metrics.api_request(method, code));
-        let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
+        let client = client::connect(self.config.kubeconfig.as_deref(), count)?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
         let realm = LeaderContext { client, store: Arc::clone(&store), cluster };
