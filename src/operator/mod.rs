@@ -6,6 +6,7 @@ mod health;
 mod kinds;
 mod lead;
 mod observe;
+mod probe;
 mod wait;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::telemetry::server::{self, Admin, ServerError};
 
 use kinds::Kinds;
 use lead::LeaderContext;
+use probe::ApiServerProbe;
 use wait::{pause, within_grace};
 
 /// Kept back from `--shutdown-timeout` for the end of the process.
@@ -83,6 +85,7 @@ struct Operator {
     liveness: Liveness,
     store_ready: ReadyHandle,
     leader_ready: ReadyHandle,
+    probe: ApiServerProbe,
 }
 
 impl Operator {
@@ -98,6 +101,7 @@ impl Operator {
             liveness: Liveness::default(),
             store_ready: readiness.register("store", "the first connection to the store"),
             leader_ready: readiness.register("leader", "the store"),
+            probe: ApiServerProbe::new(&readiness),
             kinds: Kinds::new(registry, config.kinds_dir.as_deref(), &readiness),
             readiness,
             config,
@@ -132,10 +136,12 @@ impl Operator {
             self.follow_kinds(store.as_ref(), stop).await;
             std::future::pending().await
         };
+        let probing = self.probe.run(&realm.client);
         tokio::select! {
             biased;
             result = self.stand(&realm, stop) => result,
             never = following => never,
+            () = probing => Ok(()),
         }
     }
 
