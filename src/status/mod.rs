@@ -47,6 +47,11 @@ pub enum Verdict {
     Unavailable,
     /// `orloj.dev/suspend: "true"`.
     Suspended,
+    /// It is being deleted, and the operator is done with it.
+    Removed {
+        /// Its row was left.
+        retained: bool,
+    },
 }
 
 /// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.

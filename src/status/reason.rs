@@ -35,11 +35,13 @@ pub enum Reason {
     StoreUnavailable,
     Contested,
     Suspended,
+    /// The resource is being deleted, and nothing of it is left but what others hold.
+    Removed,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Synced,
         Self::AwaitingRuntime,
         Self::NotYetSynced,
@@ -57,6 +59,7 @@ impl Reason {
         Self::StoreUnavailable,
         Self::Contested,
         Self::Suspended,
+        Self::Removed,
     ];
 
     /// The word.
@@ -80,6 +83,7 @@ impl Reason {
             Self::StoreUnavailable => "StoreUnavailable",
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
+            Self::Removed => "Removed",
         }
     }
 }
