@@ -53,28 +53,29 @@ impl ApiServerProbe {
                     Some(format!("no answer within {} s", self.longest.as_secs()))
                 }
             };
-            match why {
-                Some(why) => {
-                    failures = failures.saturating_add(1);
-                    if failures == FAILURES {
-                        tracing::warn!("the API server does not answer: {why}");
-                    }
-                    if failures >= FAILURES {
-                        self.ready.waiting(format!("the API server: {why}"));
-                    }
+            if let Some(why) = why {
+                failures = failures.saturating_add(1);
+                if failures == FAILURES {
+                    tracing::warn!("the API server does not answer: {why}");
                 }
-                None => {
-                    if failures >= FAILURES {
-                        tracing::info!("the API server answers again");
-                        self.ready.ready();
-                        if silent {
-                            self.returns.send_modify(|count| *count += 1);
-                        }
-                    }
-                    (failures, silent) = (0, false);
+                if failures >= FAILURES {
+                    self.ready.waiting(format!("the API server: {why}"));
                 }
+            } else {
+                if failures >= FAILURES {
+                    self.answers_again(silent);
+                }
+                (failures, silent) = (0, false);
             }
             tokio::time::sleep(self.every).await;
+        }
+    }
+
+    fn answers_again(&self, after_silence: bool) {
+        tracing::info!("the API server answers again");
+        self.ready.ready();
+        if after_silence {
+            self.returns.send_modify(|count| *count += 1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Kubeconfig files, found, read and merged as kubectl does it.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -19,7 +19,8 @@ const IN_POD: &str = "KUBERNETES_SERVICE_HOST";
 /// The configuration that kubectl would use: of the given file; of the files in `KUBECONFIG`, those that are there, or of
 /// `~/.kube/config`; of the pod's own account where these say nothing.
 pub fn infer(given: Option<&Path>) -> Result<Config, ClientError> {
-    let paths = given.map_or_else(|| candidates(std::env::var_os("KUBECONFIG")), |path| vec![path.to_owned()]);
+    let paths =
+        given.map_or_else(|| candidates(std::env::var_os("KUBECONFIG").as_deref()), |path| vec![path.to_owned()]);
     let mut merged = Kubeconfig::default();
     for path in &paths {
         let failed = |detail| ClientError::Kubeconfig { path: path.display().to_string(), detail };
@@ -39,7 +40,7 @@ pub fn infer(given: Option<&Path>) -> Result<Config, ClientError> {
     config(merged).map_err(|detail| ClientError::Kubeconfig { path: names, detail })
 }
 
-fn candidates(listed: Option<OsString>) -> Vec<PathBuf> {
+fn candidates(listed: Option<&OsStr>) -> Vec<PathBuf> {
     let listed: Vec<_> = listed.iter().flat_map(std::env::split_paths).filter(|p| !p.as_os_str().is_empty()).collect();
     if !listed.is_empty() {
         return listed;
@@ -190,9 +191,10 @@ fn chosen(kubeconfig: Kubeconfig) -> Result<Parts, String> {
 /// A server may be `host:port` alone: HTTPS where something is said of certificates, else HTTP.
 fn server_url(server: &str, secure: bool) -> Result<Uri, String> {
     let server = server.trim();
-    let url = match server.contains("://") {
-        true => server.to_owned(),
-        false => format!("{}://{server}", if secure { "https" } else { "http" }),
+    let url = if server.contains("://") {
+        server.to_owned()
+    } else {
+        format!("{}://{server}", if secure { "https" } else { "http" })
     };
     let wrong = |why: &str| format!("its server {server:?} is not a URL, as https://host:port is one: {why}");
     let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;

@@ -290,7 +290,7 @@ impl Elector {
         match tokio::time::timeout(Duration::from_secs(2), released).await {
             Ok(Ok(_)) => tracing::info!(lease = LEASE_NAME, "released the lease"),
             Ok(Err(error)) => {
-                tracing::warn!(error = describe(&error), lease = LEASE_NAME, "unable to release the lease")
+                tracing::warn!(error = describe(&error), lease = LEASE_NAME, "unable to release the lease");
             }
             Err(_) => tracing::warn!(lease = LEASE_NAME, "unable to release the lease in time"),
         }
