@@ -33,6 +33,7 @@ pub enum Reason {
     SecretUnreadable,
     EncryptionRequired,
     StoreUnavailable,
+    KindUnavailable,
     Contested,
     Suspended,
     /// The resource is being deleted, and nothing of it is left but what others hold.
@@ -41,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Synced,
         Self::AwaitingRuntime,
         Self::NotYetSynced,
@@ -57,6 +58,7 @@ impl Reason {
         Self::SecretUnreadable,
         Self::EncryptionRequired,
         Self::StoreUnavailable,
+        Self::KindUnavailable,
         Self::Contested,
         Self::Suspended,
         Self::Removed,
@@ -81,6 +83,7 @@ impl Reason {
             Self::SecretUnreadable => "SecretUnreadable",
             Self::EncryptionRequired => "EncryptionRequired",
             Self::StoreUnavailable => "StoreUnavailable",
+            Self::KindUnavailable => "KindUnavailable",
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
             Self::Removed => "Removed",
