@@ -108,6 +108,12 @@ impl<K: Clone + Eq + Hash> Retries<K> {
         Some(key)
     }
 
+    /// How many tries have failed in a row.
+    #[must_use]
+    pub fn failures(&self, key: &K) -> u32 {
+        self.attempts.get(key).map_or(0, |attempt| attempt.count)
+    }
+
     /// Whether a timer runs for the key.
     #[must_use]
     pub fn waits(&self, key: &K) -> bool {

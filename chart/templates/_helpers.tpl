@@ -227,6 +227,9 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- if and $operator.uninstall.enabled (le (int $operator.uninstall.timeoutSeconds) (int $waits)) }}
 {{- fail (printf "operator.uninstall.timeoutSeconds: must be more than %d: storeTimeoutSeconds, terminationGracePeriodSeconds and 30 s" $waits) }}
 {{- end }}
+{{- if and $operator.networkPolicy.enabled $operator.networkPolicy.metricsFrom (eq (int $operator.healthzPort) (int $operator.metricsPort)) }}
+{{- fail "operator.networkPolicy.metricsFrom: probes need a port of their own, so that those can be kept from metrics alone; set operator.healthzPort to another than operator.metricsPort" }}
+{{- end }}
 {{- if and (not $operator.leaderElection) (gt (int $operator.replicaCount) 1) }}
 {{- fail "operator.leaderElection: without it only one replica may run; set operator.replicaCount to 1" }}
 {{- end }}

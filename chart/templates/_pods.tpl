@@ -114,14 +114,18 @@ spec:
       {{- end }}
       automountServiceAccountToken: false
       enableServiceLinks: false
+      {{- with $operator.podSecurityContext }}
       securityContext:
-        {{- toYaml $operator.podSecurityContext | nindent 8 }}
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ .component }}
           image: {{ include "orloj-operator.image" $root | quote }}
           imagePullPolicy: {{ $operator.image.pullPolicy }}
+          {{- with $operator.securityContext }}
           securityContext:
-            {{- toYaml $operator.securityContext | nindent 12 }}
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           args:
             {{- toYaml .args | nindent 12 }}
           {{- if or .postgres $operator.extraEnv }}
@@ -134,8 +138,10 @@ spec:
             {{- toYaml . | nindent 12 }}
             {{- end }}
           {{- end }}
+          {{- with $operator.resources }}
           resources:
-            {{- toYaml $operator.resources | nindent 12 }}
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           volumeMounts:
             {{- if .postgres }}
             - name: postgres

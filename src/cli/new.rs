@@ -11,6 +11,7 @@ use super::args::NewArgs;
 use super::{CliError, CommandStatus, check_paths, output, store};
 use crate::authoring::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
 use crate::cluster;
+use crate::cluster::error::describe;
 use crate::config::Config;
 use crate::registry::{Registry, files_of};
 use crate::source::manifest::{files, values};
@@ -125,11 +126,13 @@ fn the_crd(all: Vec<Value>, kind: Option<&str>, path: &Path) -> Result<Value, Cl
 }
 
 async fn installed(name: &str, config: &Config) -> Result<Value, CliError> {
-    let client = cluster::client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
+    let client = cluster::client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {}))?;
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", CRD));
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
-    let found =
-        api.get(name).await.map_err(|error| CliError::Usage(format!("unable to get the CRD {name}: {error}")))?;
+    let found = api
+        .get(name)
+        .await
+        .map_err(|error| CliError::Usage(format!("unable to get the CRD {name}: {}", describe(&error))))?;
     serde_json::to_value(found).map_err(|error| CliError::Usage(format!("unable to read the CRD {name}: {error}")))
 }
 

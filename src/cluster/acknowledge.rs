@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::client::CALL_TIMEOUT;
+use super::error::describe;
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
@@ -231,11 +232,16 @@ fn classify(error: &kube::Error) -> ResourceClientError {
             422 if names_resource(status) => ResourceClientError::Refused(status.message.clone()),
             // 409 is a lost race
             409 | 422 => ResourceClientError::Stale(status.message.clone()),
-            400 | 401 | 403 | 405 | 413 | 415 => ResourceClientError::Refused(status.message.clone()),
+            413 => ResourceClientError::TooLarge(status.message.clone()),
+            // etcd's limit is lower than the API server's own, which passes its words on
+            500 if status.message.contains("request is too large") => {
+                ResourceClientError::TooLarge(status.message.clone())
+            }
+            400 | 401 | 403 | 405 | 415 => ResourceClientError::Refused(status.message.clone()),
             502..=504 => ResourceClientError::Unreachable(status.message.clone()),
             _ => ResourceClientError::Transient(status.message.clone()),
         },
-        other => ResourceClientError::Unreachable(other.to_string()),
+        other => ResourceClientError::Unreachable(describe(other)),
     }
 }
 
@@ -313,6 +319,8 @@ mod tests {
         assert_eq!(class(r#"{"code": 422, "reason": "Invalid", "details": {"name": "x"}}"#), "refused");
         assert_eq!(class(r#"{"code": 422, "reason": "Invalid", "details": {}}"#), "stale");
         assert_eq!(class(r#"{"code": 503}"#), "unreachable");
+        assert_eq!(class(r#"{"code": 500, "message": "etcdserver: request is too large"}"#), "too-large");
+        assert_eq!(class(r#"{"code": 500, "message": "etcdserver: no leader"}"#), "transient");
     }
 
     #[test]

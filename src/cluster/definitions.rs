@@ -9,6 +9,7 @@ use kube::core::Status;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::client::CALL_TIMEOUT;
+use super::error::describe;
 use crate::registry::Kind;
 
 /// Who owns the fields of what is applied.
@@ -56,7 +57,7 @@ pub async fn establish(client: &Client, kind: &Kind, force: bool, longest: Durat
                 }
             }
             Ok(Err(kube::Error::Api(status))) if is_refusal(&status) => return Err(refusal(name, &status)),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => describe(&error),
             Err(_) => "no answer in time".to_owned(),
         };
         if Instant::now() + PAUSE >= until {

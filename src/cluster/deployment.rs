@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::client::CALL_TIMEOUT;
+use super::error::describe;
 
 /// Between two looks at the pods.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -36,8 +37,7 @@ pub async fn stop(client: &Client, namespace: &str, name: &str, longest: Duratio
             Ok(Ok(None)) => return Stopped::NotThere,
             Ok(Ok(Some(0))) => return Stopped::Gone,
             Ok(Ok(Some(pods))) => format!("{pods} of its pods still run"),
-            Ok(Err(kube::Error::Api(status))) => status.message,
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => describe(&error),
             Err(_) => "the API server does not answer".to_owned(),
         };
         if Instant::now() + PAUSE >= until {

@@ -6,6 +6,7 @@ use kube::api::{Api, ListParams, ObjectList};
 use kube::core::Request;
 
 use super::acknowledge::within_time;
+use super::error::describe;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
 use crate::registry::Kind;
@@ -46,7 +47,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
         params = params.continue_token(from);
     }
     let request = Request::new(api.resource_url()).list_metadata(&params);
-    let request = request.map_err(|error| ListError::Refused(error.to_string()))?;
+    let request = request.map_err(|error| ListError::Refused(describe(&error)))?;
     let answer = async {
         match client.request::<ObjectList<WatchedObject>>(request).await {
             // of the path, not of a resource

@@ -5,6 +5,7 @@ pub mod client;
 pub mod count;
 pub mod definitions;
 pub mod deployment;
+pub mod error;
 pub mod lease;
 pub mod list;
 pub mod seen;

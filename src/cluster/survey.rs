@@ -6,9 +6,9 @@ use kube::Client;
 use kube::api::ListParams;
 use tokio::sync::mpsc;
 
-use super::api;
 use super::client::PAGE_TIMEOUT;
 use super::seen::WatchedObject;
+use super::{api, error};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::{Scope, SourceEvent};
@@ -92,8 +92,11 @@ fn describe(registry: &Registry, kind: KindIndex, scope: &Scope, error: &kube::E
     let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
     let why = match code {
         404 => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
-        403 => format!("not allowed to list it; `orloj-operator kinds rbac` prints what is needed ({error})"),
-        _ => error.to_string(),
+        403 => format!(
+            "not allowed to list it; `orloj-operator kinds rbac` prints what is needed ({})",
+            error::describe(error)
+        ),
+        _ => error::describe(error),
     };
     let place = match scope {
         Scope::All => String::new(),

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::api;
 use super::seen::WatchedObject;
+use super::{api, error};
 use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
@@ -249,8 +249,11 @@ fn describe(error: &kube::Error) -> (Obstacle, String) {
         ),
         403 => (
             Obstacle::Rights,
-            format!("not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({error})"),
+            format!(
+                "not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({})",
+                error::describe(error)
+            ),
         ),
-        _ => (Obstacle::Watch, error.to_string()),
+        _ => (Obstacle::Watch, error::describe(error)),
     }
 }

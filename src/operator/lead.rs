@@ -104,7 +104,7 @@ impl Operator {
         }
     }
 
-    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the
+    /// Syncs by the kinds that there are, and begins anew when they change, or when the API server was silent: what is under way is committed, and the
     /// lists that follow tell what came meanwhile.
     #[tracing::instrument(level = "debug", skip_all, fields(cluster = realm.cluster))]
     async fn lead(
@@ -114,6 +114,7 @@ impl Operator {
         stop: CancellationToken,
     ) -> Result<(), RunError> {
         let mut kinds = self.kinds.subscribe();
+        let mut returns = self.probe.returns();
         while !stop.is_cancelled() {
             let registry = Arc::clone(&kinds.borrow_and_update());
             // anew each time: a commit that hangs while the kinds change must not come after those that follow
@@ -130,6 +131,11 @@ impl Operator {
                 biased;
                 ended = &mut work => ended,
                 Ok(()) = kinds.changed() => {
+                    turn.cancel();
+                    work.await
+                }
+                // its watches may hear nothing for ever
+                Ok(()) = returns.changed() => {
                     turn.cancel();
                     work.await
                 }

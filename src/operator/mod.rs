@@ -6,6 +6,7 @@ mod health;
 mod kinds;
 mod lead;
 mod observe;
+mod probe;
 mod tables;
 mod wait;
 
@@ -30,6 +31,7 @@ use crate::telemetry::server::{self, Admin, ServerError};
 
 use kinds::Kinds;
 use lead::LeaderContext;
+use probe::ApiServerProbe;
 use tables::Tables;
 use wait::{pause, within_grace};
 
@@ -85,6 +87,7 @@ struct Operator {
     liveness: Liveness,
     store_ready: ReadyHandle,
     leader_ready: ReadyHandle,
+    probe: ApiServerProbe,
 }
 
 impl Operator {
@@ -100,6 +103,7 @@ impl Operator {
             liveness: Liveness::default(),
             store_ready: readiness.register("store", "the first connection to the store"),
             leader_ready: readiness.register("leader", "the store"),
+            probe: ApiServerProbe::new(&readiness),
             kinds: Kinds::new(registry, config.kinds_dir.as_deref(), &readiness),
             readiness,
             config,
@@ -126,7 +130,7 @@ impl Operator {
     async fn serve(&self, stop: &CancellationToken) -> Result<(), RunError> {
         let metrics = self.metrics.clone();
         let count: Count = Arc::new(move |method, code| metrics.api_request(method, code));
-        let client = client::connect(self.config.kubeconfig.as_deref(), count).await?;
+        let client = client::connect(self.config.kubeconfig.as_deref(), count)?;
         let Some(store) = self.open_store(stop).await? else { return Ok(()) };
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
         let realm = LeaderContext { client, store: Arc::clone(&store), cluster };
@@ -134,10 +138,12 @@ impl Operator {
             self.follow_kinds(&store, stop).await;
             std::future::pending().await
         };
+        let probing = self.probe.run(&realm.client);
         tokio::select! {
             biased;
             result = self.stand(&realm, stop) => result,
             never = following => never,
+            () = probing => Ok(()),
         }
     }
 

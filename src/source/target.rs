@@ -15,6 +15,12 @@ pub struct Finalizers {
 }
 
 impl Finalizers {
+    /// Whether somebody else holds the resource, too.
+    #[must_use]
+    pub fn of_others(self) -> bool {
+        self.count > u16::from(self.ours.is_some())
+    }
+
     /// Of these, in their order.
     #[must_use]
     pub fn of(names: &[String]) -> Self {
@@ -94,6 +100,9 @@ pub enum ResourceClientError {
     Transient(String),
     #[error("refused by the source: {0}")]
     Refused(String),
+    /// With what would be written it is larger than the source takes.
+    #[error("too large for the source: {0}")]
+    TooLarge(String),
 }
 
 impl ResourceClientError {
@@ -106,6 +115,7 @@ impl ResourceClientError {
             Self::Unreachable(_) => "unreachable",
             Self::Transient(_) => "transient",
             Self::Refused(_) => "refused",
+            Self::TooLarge(_) => "too-large",
         }
     }
 }

@@ -51,6 +51,11 @@ pub enum Verdict {
     },
     /// `orloj.dev/suspend: "true"`.
     Suspended,
+    /// It is being deleted, and the operator is done with it.
+    Removed {
+        /// Its row was left.
+        retained: bool,
+    },
 }
 
 /// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.

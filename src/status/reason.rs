@@ -36,11 +36,13 @@ pub enum Reason {
     KindUnavailable,
     Contested,
     Suspended,
+    /// The resource is being deleted, and nothing of it is left but what others hold.
+    Removed,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Synced,
         Self::AwaitingRuntime,
         Self::NotYetSynced,
@@ -59,6 +61,7 @@ impl Reason {
         Self::KindUnavailable,
         Self::Contested,
         Self::Suspended,
+        Self::Removed,
     ];
 
     /// The word.
@@ -83,6 +86,7 @@ impl Reason {
             Self::KindUnavailable => "KindUnavailable",
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
+            Self::Removed => "Removed",
         }
     }
 }

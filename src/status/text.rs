@@ -102,6 +102,17 @@ pub(super) fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
             let text = "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing";
             waiting(old, Reason::Suspended, text)
         }
+        Verdict::Removed { retained } => {
+            let row = if *retained { "was left, and is no longer owned" } else { "has been removed" };
+            let text = format!("the resource is being deleted and its row {row}; others hold it by their finalizers");
+            let condition = StatusCondition::new("False", Reason::Removed.as_str(), &text);
+            StatusText {
+                phase: old.phase.clone(),
+                sync_error: Box::default(),
+                synced: condition.clone(),
+                ready: condition,
+            }
+        }
     }
 }
 

@@ -144,7 +144,11 @@ impl Admission {
             },
         };
         let mut errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-        if let Some(first) = errors.clone().next().filter(|_| errors.any(|error| error.rule.stage == Stage::Server)) {
+        if let Some(first) = errors
+            .clone()
+            .next()
+            .filter(|_| errors.any(|error| matches!(error.rule.stage, Stage::Read | Stage::Server)))
+        {
             resource.annotations.remove(SUSPEND);
             resource.unreadable = (!own_verdict).then(|| first.text.as_str().into());
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::encrypted;
 use super::finding::ObjectFinding;
 use super::rule;
 use crate::kube_schema::field_path::FieldPath;
@@ -27,8 +28,12 @@ pub enum Identity {
 pub fn identify(registry: &Registry, object: &Value) -> Identity {
     let (api_version, kind) = match words(object) {
         Ok(words) => words,
-        Err(draft) => return Identity::Wrong(draft),
+        Err(draft) => return Identity::Wrong(encrypted::check(object).map_or(draft, Box::new)),
     };
+    // the whole of it, so that nobody knows what it is
+    if let Some(draft) = encrypted::check(&Value::String(api_version.clone())) {
+        return Identity::Wrong(Box::new(ObjectFinding { way: FieldPath::of(&["apiVersion"]), ..draft }));
+    }
     if let Some(index) = registry.find(&api_version, &kind) {
         return Identity::KnownRow(index);
     }

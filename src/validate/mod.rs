@@ -9,6 +9,7 @@
 pub mod across;
 pub mod admission;
 pub mod advice;
+pub mod encrypted;
 pub mod facts;
 pub mod file;
 pub mod finding;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::FieldValidation;
+use super::encrypted;
 use super::finding::ObjectFinding;
 use super::rule::{self, ValidationRule};
 use crate::desired::{Desired, Invalid, InvalidClass};
@@ -59,6 +60,10 @@ impl ObjectSchema {
         metadata::check(object.get("metadata").unwrap_or(&null), &mut mismatches);
         found.extend(mismatches.into_iter().map(of_metadata));
         self.check_fields(object, &mut found);
+        if let Some(draft) = encrypted::check(object) {
+            found.retain(|other| other.way != draft.way);
+            found.push(draft);
+        }
         if fields != FieldValidation::Strict {
             found.retain(|draft| *draft.rule != rule::UNKNOWN_FIELD || fields == FieldValidation::Warn);
             let unknown = found.iter_mut().filter(|draft| *draft.rule == rule::UNKNOWN_FIELD);

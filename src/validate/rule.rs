@@ -68,6 +68,7 @@ rules! {
     DUPLICATE_KEY: "duplicate-key", Error, Read, "A mapping has the same key twice.";
     TOO_DEEP: "too-deep", Error, Read, "Nested too deeply, or aliases unfold to too much.";
     NOT_AN_OBJECT: "not-an-object", Error, Read, "The document is no Kubernetes object.";
+    ENCRYPTED: "encrypted", Error, Read, "The manifest is encrypted, and nobody has decrypted it.";
     UNKNOWN_KIND: "unknown-kind", Error, Server, "The group has no such kind.";
     UNKNOWN_VERSION: "unknown-version", Error, Server, "The group has the kind in another version.";
     UNKNOWN_GROUP: "unknown-group", Error, Advice, "An object of another group (only with --strict).";

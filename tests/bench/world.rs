@@ -54,7 +54,7 @@ impl World {
         cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], &rbac_yaml(&registry, &rights)).expect_ok();
         // the operator's own transport: kube's default stalls each request for up to 40 ms
         let count = std::sync::Arc::new(|_: &str, _: &str| ());
-        let client = connect(Some(&cluster.admin_kubeconfig()), count).await.expect("the API server is there");
+        let client = connect(Some(&cluster.admin_kubeconfig()), count).expect("the API server is there");
         let pool = PgPool::connect(&database.dsn()).await.expect("Postgres takes connections");
         Self { operator: None, cluster, database, client, pool, _postgres: postgres }
     }

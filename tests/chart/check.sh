@@ -82,6 +82,7 @@ refused=(
     "operator.extraArgs[0]=--postgres-dsn=postgres://db/orloj|--postgres-dsn|externalPostgres"
     "operator.extraEnv[0].value=x|extraEnv|name"
     "operator.leaderElection=false,operator.replicaCount=2|leaderElection|replicaCount"
+    "operator.healthzPort=8080,operator.networkPolicy.metricsFrom[0].podSelector.matchLabels.app=prometheus|metricsFrom|healthzPort"
     "operator.livenessProbe.httpGet.path=/|httpGet"
     "imagePullSecrets=registry|imagePullSecrets|array"
     "externalPostgres.dsn=somewhere|externalPostgres.dsn|postgres://"
@@ -120,6 +121,15 @@ absent=(
     "$tool,operator.rbac.create=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
     "$tool,operator.installCRDs=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
     "operator.rbac.create=false|kind: Role|kind: ClusterRoleBinding"
+    "operator.healthzPort=8080|- name: health|- port: health|port: health"
+    "operator.pdb=null|kind: PodDisruptionBudget"
+    "operator.networkPolicy=null|kind: NetworkPolicy"
+    "operator.uninstall=null|helm.sh/hook: pre-delete"
+    "operator.startupProbe=null|startupProbe:"
+    "operator.readinessProbe=null|readinessProbe:"
+    "operator.livenessProbe=null|livenessProbe:"
+    "operator.resources.limits.cpu=null|cpu: 500m"
+    "operator.podSecurityContext.runAsUser=null|runAsUser: 65532"
 )
 
 # Values that NOTES.txt has to speak of, and words that it must hold.
@@ -175,6 +185,27 @@ for helm in "${helms[@]}"; do
         done
     done
 done
+
+# Any value may be null, which is the default then, or leaves away what a pod can do without. Fits a person's values file that
+# empties what others have set.
+away="resources|[a-z]*[sS]ecurityContext|[a-z]*Probe|pdb|networkPolicy|serviceMonitor|uninstall|finalizerAtCreation"
+mkdir "$work/null"
+for helm in "${helms[@]}"; do
+    "$helm" template orloj-operator chart --set operator.enabled=true >"$work/default.yaml"
+    while read -r path; do
+        "$helm" template orloj-operator chart --set operator.enabled=true --set "$path=null" >"$work/null/$path.yaml" || die "$path=null"
+        [[ $path =~ ^operator(\.($away)(\..*)?|\.enabled)?$ ]] || diff "$work/default.yaml" "$work/null/$path.yaml" ||
+            die "$path=null is not the default"
+        # notes are rendered by helm 4 only, where no cluster is asked
+        [[ $helm != "${helms[1]}" ]] || "$helm" install orloj-operator chart --dry-run=client --set operator.enabled=true --set "$path=null" \
+            >/dev/null || die "notes for $path=null"
+    done < <(python3 tests/chart/values_table.py --paths)
+done
+nulls=()
+for file in "$work"/null/*; do
+    ! grep --quiet "^kind: " "$file" || nulls+=("$file")
+done
+"$tools/kubernetes-validate" --strict --quiet "${nulls[@]}" >"$work/validate" 2>&1 || { cat "$work/validate"; die "a value that is null"; }
 
 # Helm 3 asks a cluster before it shows notes, so helm 4 alone.
 for entry in "${notes[@]}"; do

@@ -22,6 +22,8 @@ run() { env --ignore-environment PATH="$PATH" "$program" "$@"; }
 
 run kinds crds --out "$new/crds" 2>/dev/null
 run kinds list --output json >"$new/kinds.json"
+# What a value is that somebody sets to null: a chart cannot read its own values.yaml.
+cp chart/values.yaml "$new/values.yaml"
 # templates/_helpers.tpl knows by these names where a rule belongs: to the whole cluster, to each watched namespace, or to
 # the namespace of the release.
 {

@@ -2,6 +2,7 @@
 """Writes the table of values in chart/README.md, out of the comments and defaults in chart/values.yaml.
 
     values_table.py            writes it
+    values_table.py --paths    prints the path of every value, and of every map of them
     values_table.py --check    writes nothing; fails where it is stale, or where schema and values have not the same keys
 
 Only Python's own library: `make generate` has nothing else. So this reads no YAML but that of values.yaml: maps indented
@@ -71,6 +72,10 @@ def schema_paths(schema, documented, path=()):
 
 def main():
     found = values((CHART / "values.yaml").read_text())
+    if sys.argv[1:] == ["--paths"]:
+        parts = [path.split(".") for path, _, _ in found]
+        print(*sorted({".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}), sep="\n")
+        return
     readme = CHART / "README.md"
     text = readme.read_text()
     before, rest = text.split(BEGIN)

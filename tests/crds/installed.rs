@@ -144,6 +144,7 @@ fn every_status_is_taken_and_shown() {
     let verdicts = [
         Verdict::Unavailable,
         Verdict::Suspended,
+        Verdict::Removed { retained: false },
         Verdict::Synced(RuntimeReport::Silent),
         Verdict::Synced(RuntimeReport::Awaiting),
         phase("Ready", ""),

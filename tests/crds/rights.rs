@@ -46,7 +46,7 @@ async fn account(plane: &ControlPlane, options: &RbacOptions) -> Client {
     let kubeconfig = plane.service_account_kubeconfig(&options.namespace, &options.service_account);
     let text = rbac_yaml(&registry(), options);
     plane.kubectl_stdin(["apply", "--server-side", "--field-manager=test", "-f", "-"], &text).expect_ok();
-    let client = connect(Some(&kubeconfig), Arc::new(|_: &str, _: &str| {})).await.unwrap();
+    let client = connect(Some(&kubeconfig), Arc::new(|_: &str, _: &str| {})).unwrap();
     eventually_async(SOON, "the bindings take effect", async || {
         let may = may(&client, "update", "coordination.k8s.io", "leases", &options.namespace, LEASE_NAME).await;
         if may && cluster_id(&client).await.is_ok() { Ok(()) } else { Err("not yet") }

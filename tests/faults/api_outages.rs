@@ -127,3 +127,29 @@ fn a_slow_api_server() {
     assert_eq!(crowd::rows(&world), 80);
     assert!(world.operator().process().exited().is_none(), "the lease is kept");
 }
+
+/// A balancer that holds every connection open while nobody answers behind it. Nothing else would tell: there is no lease
+/// to lose, and a watch that hears nothing has nothing to say.
+#[test]
+fn silence_is_noticed() {
+    let mut world = World::named("silence").arg("--leader-elect=false").prepare();
+    let proxy = TcpProxy::start(world.cluster.port());
+    crowd::create(&world, 20);
+    let (dsn, url) = (world.database.dsn(), format!("https://127.0.0.1:{}", proxy.port()));
+    world.start_operator_by(&dsn, Some(&url));
+    world.wait_settled();
+    proxy.freeze(true);
+    eventually(Duration::from_mins(1), "the silence is noticed", || {
+        let answer = world.operator().health("/readyz")?;
+        let told = answer.status == 503 && answer.body.contains("api-server: waiting for the API server: no answer");
+        if told { Ok(()) } else { Err(answer.body) }
+    });
+    crowd::change(&world, 0..5);
+    proxy.freeze(false);
+    eventually(Duration::from_mins(1), "the operator is ready again", || {
+        let answer = world.operator().health("/readyz")?;
+        if answer.status == 200 { Ok(()) } else { Err(answer.body) }
+    });
+    world.wait_settled();
+    assert_eq!(crowd::rows(&world), 20);
+}

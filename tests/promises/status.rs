@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::{World, condition};
+use crate::bed::eventually;
+use crate::world::{PATIENCE, World, condition};
 
 #[test]
 fn a_runtime_phase_comes_back() {
@@ -67,4 +68,62 @@ fn a_suspended_resource_is_left_alone() {
     world.kubectl(&["annotate", "memory", "notes", "orloj.dev/suspend-"]).expect_ok();
     world.wait_row("Memory", "notes", |row| row["spec"]["type"] == "vector");
     world.wait_synced("Memory", "notes");
+}
+
+/// Whoever looks why it does not go must not read that all is well.
+#[test]
+fn a_deleted_resource_that_others_hold_says_that_its_row_is_gone() {
+    let world = World::start("held");
+    let metadata = json!({"name": "notes", "namespace": world.namespace, "finalizers": ["example.org/hold"]});
+    world.apply_with("Memory", &metadata, &json!({"type": "kv"}));
+    world.wait_synced("Memory", "notes");
+    world.delete_later("Memory", "notes");
+    world.wait_no_row("Memory", "notes");
+    let object = world.wait_failed("Memory", "notes", "Removed");
+    let ready = condition(&object["status"], "Ready");
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("False"), &json!("Removed")));
+    assert_eq!(object["metadata"]["finalizers"], json!(["example.org/hold"]));
+    world.wait_quiet();
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    world.kubectl(&["patch", "memory", "notes", "--type=merge", "-p", free]).expect_ok();
+    world.wait_converged();
+}
+
+/// A resource just below etcd's limit has no room for a status: somebody has to hear of it, and nobody has to wait.
+#[test]
+fn a_status_that_does_not_fit_is_told() {
+    let world = World::start("full");
+    let mut room = 1_572_864;
+    loop {
+        let spec = json!({"prompt": "p".repeat(room), "model_ref": "m"});
+        let agent = json!({
+            "apiVersion": "orloj.dev/v1", "kind": "Agent", "spec": spec,
+            "metadata": {"name": "full", "namespace": world.namespace},
+        });
+        let created = world.cluster.kubectl_stdin(["create", "-f", "-"], &agent.to_string());
+        if created.ok {
+            break;
+        }
+        assert!(created.stderr.contains("too large"), "{}", created.stderr);
+        room -= 50;
+    }
+    let counted = |what: &str| {
+        let labels = [("kind", "Agent"), ("what", what), ("outcome", "too-large")];
+        world.operator().metric("orloj_operator_api_writes_total", &labels).unwrap()
+    };
+    eventually(PATIENCE, "the status is told to be too large", || {
+        let events = world.kubectl(&["get", "events", "-o", "json"]).json();
+        let told = events["items"].as_array().unwrap().iter().any(|event| {
+            event["reason"] == "StatusNotWritten" && event["message"].as_str().unwrap().contains("too large")
+        });
+        if told && counted("status") > 0.0 { Ok(()) } else { Err(format!("{events}; {}", world.log_tail())) }
+    });
+    assert!(world.row("Agent", "full").is_some(), "the row is written all the same");
+    world.apply("Memory", "notes", &json!({"type": "kv"}));
+    world.wait_synced("Memory", "notes");
+    assert!(world.operator().log().contains("too large for the source"));
+    // it backs off: far fewer tries than seconds
+    let before = counted("status");
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    assert!(counted("status") - before < 6.0, "{before} and then {}", counted("status"));
 }

@@ -85,7 +85,7 @@ fn crds(args: &CrdsArgs, config: &Config, registry: &Registry) -> Result<(), Cli
 
 /// One that is refused does not keep the others out.
 async fn apply(args: &CrdsArgs, config: &Config, kinds: &[&Kind]) -> Result<(), CliError> {
-    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
+    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {}))?;
     let mut failed = None;
     for kind in kinds {
         match definitions::establish(&client, kind, args.force_conflicts, args.timeout).await {

@@ -19,7 +19,7 @@ use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClien
 /// What the operator would see, and how it would go about it.
 pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<PlanSource, CliError> {
     let failed = |error| CliError::Run(RunError::Client(error));
-    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await.map_err(failed)?;
+    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).map_err(failed)?;
     let owner = match &config.cluster_id {
         Some(id) => id.clone(),
         None => client::cluster_id(&client).await.map_err(failed)?,

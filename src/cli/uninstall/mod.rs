@@ -97,7 +97,7 @@ pub async fn run(args: UninstallArgs, config: Config, registry: Arc<Registry>) -
     }
     let stop = stop_on_signals()?;
     let until = Instant::now() + args.timeout;
-    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await?;
+    let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {}))?;
     let session = UninstallSession {
         args,
         config,

@@ -10,6 +10,7 @@ use super::rows::Removed;
 use super::{UninstallOutcome, UninstallSession, warn};
 use crate::cli::{CliError, CommandStatus, output};
 use crate::cluster::deployment;
+use crate::cluster::error::describe;
 use crate::config::duration;
 use crate::registry::Kind;
 use crate::resource::{KindIndex, ObjectName};
@@ -94,7 +95,7 @@ impl UninstallSession {
         let recorder = Recorder::new(self.client.clone(), reporter);
         match timeout(EVENT_TIMEOUT, recorder.publish(&event, &reference)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(describe(&error)),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }

@@ -15,6 +15,8 @@ use kube::api::{Api, PostParams};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::error::describe;
+
 /// The Lease's name, as upstream's.
 pub const LEASE_NAME: &str = "orloj-operator-leader";
 
@@ -130,9 +132,13 @@ impl Elector {
                 Ok(LeaseAttempt::Theirs) => standing_by(Ok(&format!("{} leads", self.holder()))),
                 Ok(LeaseAttempt::Raced) => standing_by(Ok("somebody else was faster")),
                 Err(error) => {
-                    let why = format!("unable to reach the lease {LEASE_NAME}: {error}");
+                    let why = format!("unable to reach the lease {LEASE_NAME}: {}", describe(&error));
                     standing_by(if is_refusal(&error) { Err(&why) } else { Ok(&why) });
-                    tracing::warn!(%error, lease = LEASE_NAME, "unable to reach the lease; will try again");
+                    tracing::warn!(
+                        error = describe(&error),
+                        lease = LEASE_NAME,
+                        "unable to reach the lease; will try again"
+                    );
                 }
             }
             let pause = self.timing.retry.mul_f64(1.0 + 0.2 * rand::random::<f64>());
@@ -152,7 +158,7 @@ impl Elector {
                 Ok(LeaseAttempt::Ours) => return Ok(()),
                 Ok(LeaseAttempt::Theirs) => format!("{} holds it, and renews it", self.holder()),
                 Ok(LeaseAttempt::Raced) => "others write it".to_owned(),
-                Err(error) => error.to_string(),
+                Err(error) => describe(&error),
             };
             // renewed for the last time just before it was due, and then run out
             if started.elapsed() > self.lasts() * 2 + self.timing.retry {
@@ -195,7 +201,11 @@ impl Elector {
                 Ok(LeaseAttempt::Theirs) => return Lost::Taken(format!("taken over by {}", self.holder())),
                 // an annotation by somebody will do; whoever took it over shows at the next look, which is soon
                 Ok(LeaseAttempt::Raced) => pause = self.timing.retry / 10,
-                Err(error) => tracing::warn!(%error, lease = LEASE_NAME, "unable to renew the lease; will try again"),
+                Err(error) => tracing::warn!(
+                    error = describe(&error),
+                    lease = LEASE_NAME,
+                    "unable to renew the lease; will try again"
+                ),
             }
         }
     }
@@ -279,7 +289,9 @@ impl Elector {
         let released = self.api.replace(LEASE_NAME, &params, &lease);
         match tokio::time::timeout(Duration::from_secs(2), released).await {
             Ok(Ok(_)) => tracing::info!(lease = LEASE_NAME, "released the lease"),
-            Ok(Err(error)) => tracing::warn!(%error, lease = LEASE_NAME, "unable to release the lease"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = describe(&error), lease = LEASE_NAME, "unable to release the lease");
+            }
             Err(_) => tracing::warn!(lease = LEASE_NAME, "unable to release the lease in time"),
         }
     }

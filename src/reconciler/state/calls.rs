@@ -152,7 +152,8 @@ impl ReconcilerState {
         let status = entry
             .verdict
             .as_deref()
-            .filter(|_| !entry.flags.deleting() && !self.contests.waits(id, ContestedPart::Status))
+            .filter(|_| !entry.flags.deleting() || entry.flags.released() && entry.finalizers.of_others())
+            .filter(|_| !self.contests.waits(id, ContestedPart::Status))
             .map(|verdict| entry.observed.next(verdict, entry.generation, entry.synced_at, now.unix))
             .filter(|status| !status.says_the_same(&entry.observed));
         (finalizer != FinalizerChange::Keep || status.is_some()).then(|| Ack {
@@ -186,6 +187,9 @@ impl ReconcilerState {
         now: Moment,
     ) {
         self.call_ended(id, result.as_ref().err(), now);
+        if let Err(error) = result {
+            self.notice_unwritten(id, &ack, error);
+        }
         if let Ok(version) = result {
             self.calls.retries.succeeded(id);
             if ack.finalizer != FinalizerChange::Keep {
@@ -200,6 +204,14 @@ impl ReconcilerState {
             }
         }
         self.after_call(id, now);
+    }
+
+    /// A status that is refused tells nobody of it, and will be refused again.
+    fn notice_unwritten(&mut self, id: &ResourceId, ack: &Ack, error: &ResourceClientError) {
+        let refused = matches!(error, ResourceClientError::TooLarge(_) | ResourceClientError::Refused(_));
+        if refused && ack.status.is_some() && self.calls.retries.failures(id) == 1 {
+            self.notice(id, true, "StatusNotWritten", "Acknowledge", format!("unable to write the status: {error}"));
+        }
     }
 
     /// Takes up what a patch has made true; false where the watch told of a later version already.

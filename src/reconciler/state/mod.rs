@@ -248,7 +248,10 @@ impl ReconcilerState {
                     Some(Verdict::Failed { .. }) => counts.failed += 1,
                     Some(Verdict::Suspended) => counts.suspended += 1,
                     Some(Verdict::Contested { .. }) => counts.contested += 1,
-                    Some(Verdict::Unavailable | Verdict::Parked { .. }) | None => counts.pending += 1,
+                    // neither synced nor failed, and about to go
+                    Some(Verdict::Unavailable | Verdict::Parked { .. } | Verdict::Removed { .. }) | None => {
+                        counts.pending += 1;
+                    }
                 }
             }
             counts

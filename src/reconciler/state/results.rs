@@ -137,6 +137,8 @@ impl ReconcilerState {
         entry.flags.set_released(entry.flags.gone() || entry.flags.deleting());
         if entry.flags.gone() {
             self.forget(id);
+        } else if entry.flags.released() {
+            self.set_verdict(id, Verdict::Removed { retained });
         }
     }
 

@@ -87,7 +87,7 @@ impl ReconcilerState {
             }
             Some(Verdict::Synced(runtime) | Verdict::Contested { runtime, .. }) => runtime.clone(),
             // a suspended or invalid resource keeps its last row, whatever happens to it
-            Some(Verdict::Failed { .. } | Verdict::Suspended) => return,
+            Some(Verdict::Failed { .. } | Verdict::Suspended | Verdict::Removed { .. }) => return,
         };
         match self.contests.undone(id, ContestedPart::Row, now) {
             UndoneAnswer::Repair => self.look_again(id, Lane::Backlog),

@@ -1,7 +1,10 @@
 //! The client for the API server.
 
-use std::error::Error as _;
-use std::path::Path;
+mod kubeconfig;
+mod proxy;
+mod token;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper_util::client::legacy::Client as HttpClient;
@@ -10,11 +13,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::client::{Body, ClientBuilder, ConfigExt};
-use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use tower::util::option_layer;
 use tower::{BoxError, ServiceBuilder};
 
+use self::token::TokenFile;
 use super::count::{Count, Counting};
+use super::error::describe;
 
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,56 +53,47 @@ pub enum ClientError {
     #[error("unable to set up the client: {0}")]
     Client(String),
     #[error(
-        "unable to find out which cluster this is (namespace kube-system: {0}); \
+        "unable to find out which cluster this is: not allowed to read the namespace kube-system ({0}); \
          grant `get` on that namespace or give --cluster-id"
     )]
+    Forbidden(String),
+    #[error("unable to find out which cluster this is (namespace kube-system): {0}")]
     Identity(String),
 }
 
 /// A client from a kubeconfig file, or from the environment: `KUBECONFIG`, `~/.kube/config`, or the pod's own account.
 /// `count` hears of each request.
-pub async fn connect(kubeconfig: Option<&Path>, count: Count) -> Result<Client, ClientError> {
+pub fn connect(kubeconfig: Option<&Path>, count: Count) -> Result<Client, ClientError> {
     // two providers may be linked one day; naming ours keeps the client from guessing
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let failed = |error: KubeconfigError| ClientError::Kubeconfig {
-                path: path.display().to_string(),
-                detail: describe(&error),
-            };
-            let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
-            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
-        }
-        None => Config::infer().await.map_err(|error| ClientError::NoCluster(describe_search(&error)))?,
-    };
+    let mut config = kubeconfig::infer(kubeconfig)?;
+    if kubeconfig.is_none() {
+        config.apply_debug_overrides();
+    }
     // the reconciler retries by itself, knowing which change is still wanted; a retry below it would only delay that
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let client = if config.proxy_url.is_some() { through_proxy(config, count) } else { direct(&config, count) };
-    client.map_err(|error| ClientError::Client(error.to_string()))
+    let token = token_file(&mut config).map_err(ClientError::Client)?;
+    let client =
+        if config.proxy_url.is_some() { through_proxy(config, token, count) } else { direct(&config, token, count) };
+    client.map_err(|error| ClientError::Client(describe(&error)))
 }
 
-/// The parser's own text quotes the file, and with it a token or a key: only the place is told, and a reason of ours.
-fn describe(error: &KubeconfigError) -> String {
-    let KubeconfigError::Parse(fault) = error else { return error.to_string() };
-    let (line, column) = fault.location().map_or((1, 1), |at| (at.line(), at.column()));
-    format!("line {line}, column {column}: this is not valid YAML, or not a kubeconfig")
+/// The token file of a configuration, taken out of it: ours is read as client-go reads it, which prefers it to a token.
+fn token_file(config: &mut Config) -> Result<Option<TokenFile>, String> {
+    let user = &mut config.auth_info;
+    let Some(path) = user.token_file.take() else { return Ok(None) };
+    let token = user.token.take();
+    TokenFile::open(PathBuf::from(path), token.as_ref()).map(Some)
 }
 
-/// As [`describe`], for whichever file was found.
-fn describe_search(error: &InferConfigError) -> String {
-    match error.source().and_then(|source| source.downcast_ref::<KubeconfigError>()) {
-        Some(fault @ KubeconfigError::Parse(_)) => format!("the kubeconfig cannot be read: {}", describe(fault)),
-        _ => error.to_string(),
-    }
-}
-
-fn through_proxy(config: Config, count: Count) -> kube::Result<Client> {
-    Ok(ClientBuilder::try_from(config)?.with_layer(&Counting(count)).build())
+fn through_proxy(config: Config, token: Option<TokenFile>, count: Count) -> kube::Result<Client> {
+    let token = option_layer(token.map(TokenFile::layer));
+    Ok(ClientBuilder::try_from(config)?.with_layer(&token).with_layer(&Counting(count)).build())
 }
 
 /// kube's stack of layers on a transport of our own.
-fn direct(config: &Config, count: Count) -> kube::Result<Client> {
+fn direct(config: &Config, token: Option<TokenFile>, count: Count) -> kube::Result<Client> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     // A request goes out as two segments; without this the second waits for the first one's acknowledgement, which
@@ -116,6 +112,7 @@ fn direct(config: &Config, count: Count) -> kube::Result<Client> {
     let service = ServiceBuilder::new()
         .layer(Counting(count))
         .layer(config.base_uri_layer())
+        .option_layer(token.map(TokenFile::layer))
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
@@ -129,6 +126,9 @@ pub async fn cluster_id(client: &Client) -> Result<String, ClientError> {
     let found = tokio::time::timeout(CALL_TIMEOUT, namespaces.get("kube-system"))
         .await
         .map_err(|_| ClientError::Identity(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))?
-        .map_err(|error| ClientError::Identity(error.to_string()))?;
+        .map_err(|error| match &error {
+            kube::Error::Api(status) if status.code == 403 => ClientError::Forbidden(describe(&error)),
+            _ => ClientError::Identity(describe(&error)),
+        })?;
     found.metadata.uid.ok_or_else(|| ClientError::Identity("it has no uid".to_owned()))
 }

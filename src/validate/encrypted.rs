@@ -1,0 +1,44 @@
+//! Manifests that are encrypted: what stands in them is no value of anybody's, and is never stored as one.
+
+use serde_json::Value;
+
+use super::finding::ObjectFinding;
+use super::rule;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
+
+/// How a value begins that a tool has encrypted, and the tool.
+const MARKS: &[(&str, &str)] = &[("ENC[AES256_GCM,", "SOPS"), ("$ANSIBLE_VAULT;", "ansible-vault")];
+
+/// What SOPS writes beside what it has encrypted.
+const SOPS: &str = "sops";
+
+/// What is said of an object, or of a whole document, that is encrypted in part or as a whole; at the first place.
+#[must_use]
+pub fn check(document: &Value) -> Option<ObjectFinding> {
+    if document.get(SOPS).is_some_and(Value::is_object) {
+        return Some(refused(FieldPath::of(&[SOPS]), "SOPS").key());
+    }
+    let (way, tool) = find(document, FieldPath::new())?;
+    Some(refused(way, tool))
+}
+
+fn refused(way: FieldPath, tool: &str) -> ObjectFinding {
+    let text = format!("encrypted by {tool}: what stands here would be stored in place of the values");
+    let help = "decrypt it on the way, as Flux does by itself, or sync from a folder of decrypted files".to_owned();
+    ObjectFinding::new(&rule::ENCRYPTED, way, text).help(Some(help))
+}
+
+fn find(value: &Value, way: FieldPath) -> Option<(FieldPath, &'static str)> {
+    let below = |segment: PathSegment| way.iter().cloned().chain([segment]).collect::<FieldPath>();
+    match value {
+        Value::String(text) => {
+            let (_, tool) = MARKS.iter().find(|(mark, _)| text.starts_with(mark))?;
+            Some((way, tool))
+        }
+        Value::Object(map) => map.iter().find_map(|(key, value)| find(value, below(PathSegment::Key(key.clone())))),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(at, value)| find(value, below(PathSegment::Index(at))))
+        }
+        _ => None,
+    }
+}
