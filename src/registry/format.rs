@@ -153,8 +153,7 @@ fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems:
                     "default" => Some("values are filled in by a `set` step in `normalize`".to_owned()),
                     _ => suggest(name, known.iter().map(String::as_str)),
                 };
-                let id = if &**name == "default" { "default-in-schema" } else { REFUSED };
-                problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help).known_as(id));
+                problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help));
             }
         }
         ValidationErrorKind::Required { property } => {

@@ -121,6 +121,7 @@ impl Schema {
         for (name, value) in map {
             if let Some(node) = self.root.property(name).filter(|_| name != "metadata") {
                 node.drop_nulls(value);
+                node.fill_defaults(value);
             }
         }
     }

@@ -3,9 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::defaults::Defaults;
 use super::openapi::Reader;
-use super::{Draft, DraftError, Notes, Wishes, names, table, tell_known};
+use super::{Draft, DraftError, Notes, Wishes, defaults, names, table, tell_known};
 use crate::registry::Registry;
 use crate::registry::crd::{CATEGORY, RESERVED_RULE, SPEC_RULE, status_schema};
 use crate::registry::file::PrinterColumn;
@@ -38,9 +37,8 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
     let Some(spec) = root.get("properties").and_then(|fields| fields.get("spec")).and_then(Value::as_object) else {
         return Err(DraftError::Unfit(format!("{kind} of {group} has no spec, and only that is stored")));
     };
-    let mut reader = Reader { notes: &mut notes, defaults: Defaults::default() };
-    let schema = reader.spec(spec);
-    let defaults = reader.defaults.0;
+    let mut schema = Reader { notes: &mut notes }.spec(spec);
+    let defaults = defaults::settle(&mut schema, &mut notes);
     let spec_optional = !beside_spec(root, &mut notes);
     if spec_optional && !schema.required.is_empty() {
         notes.add("spec may be left out, so what is required of it is checked by the API server alone");

@@ -186,6 +186,8 @@ fn schema(schema: &Schema) -> Vec<Entry> {
         let rules = schema.validations.iter().map(validation).collect();
         all.push(Entry::new("x-kubernetes-validations", Item::List(rules)));
     }
+    all.extend(schema.int_or_string.map(|on| Entry::scalar("x-kubernetes-int-or-string", on)));
+    all.extend(schema.default.clone().map(|value| Entry::new("default", Item::Json(value))));
     all.extend(schema.preserve_unknown_fields.map(|on| Entry::scalar("x-kubernetes-preserve-unknown-fields", on)));
     for (key, inner) in [("items", &schema.items), ("additionalProperties", &schema.additional_properties)] {
         all.extend(inner.as_deref().map(|inner| Entry::new(key, Item::Map(self::schema(inner)))));

@@ -215,7 +215,7 @@ impl SchemaNode {
             }
             DeclaredType::Object => {
                 let required = self.required.iter().filter_map(|name| Some((name, self.properties.get(name)?)));
-                let required = required.filter(|(_, node)| !node.has_default && CelType::of(node).is_some());
+                let required = required.filter(|(_, node)| node.default.is_none() && CelType::of(node).is_some());
                 required.map(|(name, node)| name.len() as u64 + node.min_bytes() + 4).sum::<u64>() + 2
             }
             _ => 1,

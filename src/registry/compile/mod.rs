@@ -2,6 +2,7 @@
 //! where it stands.
 
 pub(crate) mod cel;
+mod defaults;
 mod messages;
 pub(crate) mod names;
 mod relations;
@@ -47,6 +48,11 @@ impl<'s> Faults<'s> {
         self.add(self.source.key(pointer), message.into(), None);
     }
 
+    /// A fault of a key that has a name of its own in `kinds lint`.
+    pub fn key_known(&mut self, pointer: &str, id: &'static str, message: String, help: Option<String>) {
+        self.problems.push(Problem::at(self.source, self.source.key(pointer), message, help).known_as(id));
+    }
+
     pub fn hinted(&mut self, pointer: &str, message: impl Into<String>, help: Option<String>) {
         self.add(self.source.value(pointer), message.into(), help);
     }
@@ -81,7 +87,8 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     if let Some(path) = &secret {
         schema::refuse_secret_constraints(&file.schema, path, &mut faults);
     }
-    let steps = steps::compile(&file.normalize, &shape, &mut faults);
+    let mut steps = defaults::steps(&file.schema, &shape, &mut faults);
+    steps.append(&mut steps::compile(&file.normalize, &shape, &mut faults));
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
     let relations = relations::compile(&file, &shape, &mut faults);
     let (store, columns) = store(&file, &shape, &mut faults);
