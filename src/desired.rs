@@ -248,8 +248,8 @@ impl Kind {
         Ok(desired)
     }
 
-    /// All that the kind's rules refuse of the spec of a resource of that name, where [`Kind::desired`] stops at the first; nothing where the spec
-    /// cannot be read.
+    /// All that the kind's rules refuse of the spec of a resource of that name, where [`Kind::desired`] stops at the
+    /// first; nothing where the spec cannot be read.
     #[must_use]
     pub fn violations(&self, name: &str, spec: &Value) -> Vec<rules::Violation> {
         let program = &self.program;

@@ -1,7 +1,7 @@
 //! orloj-operator keeps the rows that orlojd reads equal to the custom resources in a cluster.
 //!
-//! The modules, from the inside out; each uses only those above it, which `tests/layers.rs` checks. `ARCHITECTURE.md`
-//! describes each:
+//! The modules, from the inside out; each uses only those above it, which `tests/layers/main.rs` checks.
+//! `ARCHITECTURE.md` describes each:
 //!
 //! - [`go_compat`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj

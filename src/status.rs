@@ -20,7 +20,8 @@ pub mod conditions {
     pub const STALLED: &str = "Stalled";
 }
 
-/// A condition's reason: one word, stable, told in `docs/reference/status.md`. `Ready` may have others: phases of orlojd.
+/// A condition's reason: one word, stable, told in `docs/reference/status.md`. `Ready` may have others: phases of
+/// orlojd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     Synced,

@@ -1,13 +1,13 @@
 //! A cluster as a source that is read once: for whoever looks and does not stay.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::Client;
 use kube::api::ListParams;
 use tokio::sync::mpsc;
 
 use super::api;
+use super::client::PAGE_TIMEOUT;
 use super::seen::WatchedObject;
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
@@ -15,9 +15,6 @@ use crate::source::{Scope, SourceEvent};
 
 /// Objects in one page of a list.
 const PAGE: u32 = 250;
-
-/// No page may take longer.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A resource of a source that nobody watches: there is no order of versions, since no later ones come.
 #[must_use]
@@ -75,7 +72,7 @@ async fn pages(
     let api = api::<WatchedObject>(client, registry.kind(kind), namespace);
     let mut params = ListParams::default().limit(PAGE);
     loop {
-        let page = tokio::time::timeout(TIMEOUT, api.list(&params)).await;
+        let page = tokio::time::timeout(PAGE_TIMEOUT, api.list(&params)).await;
         let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
         for seen in page.items {
             let resource = Box::new(unversioned(seen.into_resource(kind)));

@@ -1,8 +1,8 @@
 //! Manifests in files and folders as a source: the same reconciler with no cluster.
 //!
 //! The directory is an API server without a server: what a cluster would refuse is refused here, with the same text
-//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot be
-//! read, nothing counts as gone, since what cannot be read may be what is missing.
+//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot
+//! be read, nothing counts as gone, since what cannot be read may be what is missing.
 
 mod merged;
 mod reading;

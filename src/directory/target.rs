@@ -1,8 +1,9 @@
 //! What the reconciler may ask of a directory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use super::merged::Entry;
@@ -30,7 +31,7 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(super) fn replace(&self, entries: HashMap<ResourceId, Entry>, incomplete: bool) {

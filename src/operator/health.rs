@@ -1,7 +1,9 @@
 //! What `/readyz` says of the watches.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::cluster::watch::Health;
 use crate::registry::Registry;
@@ -25,7 +27,7 @@ impl WatchHealth {
             ready: readiness.register("watches", "the first lists"),
             waiting: Mutex::new(waiting),
         };
-        health.tell(&health.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        health.tell(&health.waiting.lock());
         health
     }
 
@@ -52,7 +54,7 @@ impl WatchHealth {
 impl Health for WatchHealth {
     fn watching(&self, kind: KindIndex, scope: &Scope) {
         tracing::debug!(watch = self.name(kind, scope), "listed, and watching");
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         if waiting.remove(&(kind, scope.clone())).is_some() {
             self.tell(&waiting);
         }
@@ -60,7 +62,7 @@ impl Health for WatchHealth {
 
     fn failing(&self, kind: KindIndex, scope: &Scope, why: &str) {
         tracing::warn!(watch = self.name(kind, scope), "unable to watch: {why}");
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         if let Some(reason) = waiting.get_mut(&(kind, scope.clone())) {
             why.clone_into(reason);
             self.tell(&waiting);

@@ -73,6 +73,12 @@ struct About {
 
 impl Committer {
     /// Carries a batch through.
+    #[tracing::instrument(
+        name = "commit",
+        level = "debug",
+        skip_all,
+        fields(kind = self.registry.kind(batch.kind).names.kind, n = batch.items.len())
+    )]
     pub async fn run(&self, batch: Batch) -> Committed {
         let kind = self.registry.kind(batch.kind);
         let mut committed = Committed {

@@ -57,6 +57,7 @@ pub struct RowReader {
 
 impl RowReader {
     /// One full sweep. False when the reconciler listens no more or the store failed, which is told.
+    #[tracing::instrument(level = "debug", skip_all, fields(n = self.registry.kinds().len()))]
     pub async fn sweep(&self) -> bool {
         match self.try_sweep().await {
             Ok(()) => true,
@@ -84,6 +85,7 @@ impl RowReader {
         failed.map_or(Ok(()), |error| Err(Some(error)))
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(kind = kind.names.kind))]
     async fn sweep_kind(&self, kind: &Kind) -> Result<usize, Option<StoreError>> {
         let read_at = self.commits.load(Ordering::Acquire);
         let (mut rows, mut after) = (0, None::<String>);

@@ -113,8 +113,8 @@ impl Across {
         self.wanted.retain(|(to, _)| !self.rows.contains_key(to));
     }
 
-    /// Judges all objects together, once all are known, and tells the findings file by file: those with something to tell
-    /// are read once more.
+    /// Judges all objects together, once all are known, and tells the findings file by file: those with something to
+    /// tell are read once more.
     pub fn judge<E>(
         mut self,
         validator: &Validator,

@@ -146,8 +146,8 @@ impl Admission {
     }
 }
 
-/// A resource with its spec as the manifest has it. The API server would drop null from maps and write `1.0` as `1`; the
-/// row is made of what was written, unless the operator takes only what the server makes of it.
+/// A resource with its spec as the manifest has it. The API server would drop null from maps and write `1.0` as `1`;
+/// the row is made of what was written, unless the operator takes only what the server makes of it.
 fn as_sent(kind: &Kind, resource: Resource, sent: Value) -> Resource {
     if resource.spec == sent {
         return resource;

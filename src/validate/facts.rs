@@ -19,7 +19,8 @@ pub struct Spot {
     pub entry: u32,
 }
 
-/// A kind, a namespace and a name, as a hash of 128 bits: among a million of names two are alike by a chance below 10⁻²⁶.
+/// A kind, a namespace and a name, as a hash of 128 bits: among a million of names two are alike by a chance below
+/// 10⁻²⁶.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id([u64; 2]);
 

@@ -260,7 +260,8 @@ impl Validator {
     }
 }
 
-/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second reading.
+/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second
+/// reading.
 fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl Iterator<Item = Finding> + 's {
     schema.unsupported.iter().map(|one| {
         let (rule, text) = match one {

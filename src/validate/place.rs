@@ -130,8 +130,8 @@ impl Map {
         Some(Excerpt { line: shown, start: indent + start, end: indent + end.max(start) })
     }
 
-    /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first: shown
-    /// where it says what the object is.
+    /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first:
+    /// shown where it says what the object is.
     fn stands_alone(&self, way: &[PathSegment]) -> bool {
         if way.is_empty() {
             let names = ["apiVersion", "kind"].map(|name| vec![PathSegment::Key(name.to_owned())]);

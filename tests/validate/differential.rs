@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::files::registry;
 use crate::generate::Generator;
 use crate::mutate::mutate;
-use crate::server::{establish, installed, resource};
+use crate::server::{installed, resource};
 
 /// Manifests a kind; `VALIDATE_COUNT` says another number.
 const COUNT: usize = 400;
@@ -196,6 +196,6 @@ async fn verdicts_on_a_kind_by_file_are_those_of_the_server() {
     let widgets = Registry::from_files([("widget.yaml".to_owned(), file.clone())]);
     let widgets = widgets.unwrap_or_else(|error| panic!("{error}"));
     let plane = installed();
-    establish(plane, &orloj_operator::registry::crd::crds_yaml(&widgets));
+    plane.establish(&orloj_operator::registry::crd::crds_yaml(&widgets));
     compare(&widgets, &[file], &plane.admin_client().await).await;
 }

@@ -1,5 +1,5 @@
-//! One verdict: what `validate` accepts is what `sync` stores and what the API server and the operator take together, and
-//! all of them say the same of the rest.
+//! One verdict: what `validate` accepts is what `sync` stores and what the API server and the operator take together,
+//! and all of them say the same of the rest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -77,7 +77,8 @@ fn metadata(strict: bool) -> Value {
     schema
 }
 
-/// One schema for files that hold resources of any kind; other groups' objects pass. `schema_of` says where a kind's is.
+/// One schema for files that hold resources of any kind; other groups' objects pass. `schema_of` says where a kind's
+/// is.
 fn any_kind(registry: &Registry, schema_of: &dyn Fn(&Kind) -> Value) -> Value {
     let is = |kind: &Kind| {
         json!({

@@ -206,8 +206,8 @@ impl UninstallSession {
         Ok(())
     }
 
-    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that are
-    /// there have been seen; others are counted.
+    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that
+    /// are there have been seen; others are counted.
     pub(super) async fn settle_ledger(&self, rows: &mut Rows, parts: &[ReleasePart]) -> Result<(), CliError> {
         let seen = |kind: KindIndex, entry: &LedgerEntry| {
             let here = |part: &&ReleasePart| part.kind == kind && part.scope.contains(&entry.object.namespace);

@@ -1,8 +1,8 @@
 //! CEL rules as `kube-apiserver` checks and evaluates them.
 //!
 //! The parser is that of the crate `cel`. Types, costs, values, functions and evaluation stand here, since those of the
-//! server are its own: manifests typed by their schema, the libraries of Kubernetes, the fine print of cel-go. Where the
-//! server's verdict on a value is not known here, that is said: none at all is better than a wrong one.
+//! server are its own: manifests typed by their schema, the libraries of Kubernetes, the fine print of cel-go. Where
+//! the server's verdict on a value is not known here, that is said: none at all is better than a wrong one.
 
 mod arithmetic;
 mod check;
@@ -214,8 +214,8 @@ impl SchemalessRule {
     }
 }
 
-/// The paths below `self` that a rule reads, as field names; that of `self` where it names what does not exist, and none
-/// where it cannot be parsed.
+/// The paths below `self` that a rule reads, as field names; that of `self` where it names what does not exist, and
+/// none where it cannot be parsed.
 #[must_use]
 pub fn paths(rule: &str) -> Vec<Vec<String>> {
     match compile(rule) {

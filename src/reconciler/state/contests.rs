@@ -179,8 +179,8 @@ impl Contests {
         Answer::Undone { first }
     }
 
-    /// The row was written again; `drift` is what that put right, where it is known. Returns whether that showed that an
-    /// earlier repair had been undone unseen, and then whether it is the first sign of the contest.
+    /// The row was written again; `drift` is what that put right, where it is known. Returns whether that showed that
+    /// an earlier repair had been undone unseen, and then whether it is the first sign of the contest.
     pub fn row_repaired(&mut self, id: &ResourceId, drift: Option<Drift>, now: Moment) -> Option<bool> {
         let key = (id.clone(), ContestedPart::Row);
         let contest = self.all.entry(key.clone()).or_default();
@@ -254,7 +254,8 @@ impl Contests {
     }
 
     /// Takes up a contest from before a restart, which has lasted so long, with what was said of it. `right` where the
-    /// last repair stands; else the next one is due as if there had been no restart, but after [`RESUMED`] at the latest.
+    /// last repair stands; else the next one is due as if there had been no restart, but after [`RESUMED`] at the
+    /// latest.
     pub fn resume(&mut self, id: &ResourceId, said: &str, right: bool, lasted: Duration, now: Moment) {
         let part = ContestedPart::of_text(said);
         let key = (id.clone(), part);

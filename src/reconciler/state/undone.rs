@@ -10,7 +10,8 @@ use crate::source::target::{Ack, FinalizerChange, Finalizers};
 use crate::status::{Reason, RuntimeReport, Status};
 
 impl ReconcilerState {
-    /// Leaves undone for now what comes back undone, and says so; `runtime` where the status is to say that it was synced.
+    /// Leaves undone for now what comes back undone, and says so; `runtime` where the status is to say that it was
+    /// synced.
     pub(super) fn leave_undone(
         &mut self,
         id: &ResourceId,

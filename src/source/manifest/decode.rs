@@ -321,7 +321,8 @@ impl<'de> Deserialize<'de> for KeyText {
     }
 }
 
-/// A key. YAML's may be of any sort, and kubectl writes each as a string once it has read it: `on` is `true`, `0755` is `493`.
+/// A key. YAML's may be of any sort, and kubectl writes each as a string once it has read it: `on` is `true`, `0755` is
+/// `493`.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {

@@ -12,8 +12,9 @@ mod values;
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::registry::Registry;
@@ -183,8 +184,8 @@ impl Reader {
         Self { registry, sensitive, last_key_wins: false, located: Arc::default() }
     }
 
-    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then the
-    /// objects, in which the last value counts.
+    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then
+    /// the objects, in which the last value counts.
     #[must_use]
     pub fn with_last_key(self) -> Self {
         Self { last_key_wins: true, ..self }
@@ -331,8 +332,8 @@ impl Reader {
         self.sensitive.iter().any(|kind| lower.contains(kind.as_str()))
     }
 
-    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the rest
-    /// of a document that did.
+    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the
+    /// rest of a document that did.
     fn is_harmless(&self, text: &str) -> bool {
         let kinds = text.lines().filter_map(|line| {
             let field = line.trim_start_matches([' ', '-', '{', '\t']);
@@ -371,7 +372,7 @@ impl Reader {
             return known;
         }
         let Ok(stamp) = std::fs::metadata(&place.file).map(|metadata| locate::stamp(&metadata)) else { return known };
-        let Ok(mut located) = self.located.lock() else { return known };
+        let mut located = self.located.lock();
         if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
             let mut documents = locate::Documents::new(Arc::clone(&place.file), stamp);
             self.entries_of_file(&place.file, &mut |part| {
