@@ -62,11 +62,17 @@ impl Source {
     }
 
     /// Of the steps of a way, how many are there, and the spans of key and value at the last of these.
+    ///
+    /// Steps that were read out of a text part names at their points: where there is none of the first part, some are
+    /// taken together.
     pub fn reach<'p>(&self, way: impl IntoIterator<Item = &'p str>) -> (usize, Option<Range<usize>>, Range<usize>) {
+        let way: Vec<&str> = way.into_iter().collect();
         let (mut place, mut steps) = (&self.root, 0);
-        for part in way {
-            let Some(child) = place.children.get(part) else { break };
-            (place, steps) = (child, steps + 1);
+        while steps < way.len() {
+            let ends = steps + 1..=way.len();
+            let found = ends.into_iter().find_map(|end| Some((place.children.get(&way[steps..end].join("."))?, end)));
+            let Some((child, end)) = found else { break };
+            (place, steps) = (child, end);
         }
         (steps, place.key.clone(), place.span.clone())
     }

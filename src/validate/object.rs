@@ -14,7 +14,7 @@ use crate::kube_schema::suggest::suggest;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
-use crate::source::manifest::locate::way_in;
+use crate::source::manifest::locate::{by_names, way_in};
 
 /// A kind's schema, ready to be checked against.
 #[derive(Debug)]
@@ -292,7 +292,13 @@ fn join(kind: &Kind, name: &str, spec: &Value, invalid: Invalid, found: &mut Vec
         }),
         InvalidClass::KeyTooLong => Some(field_path::field_path(&["metadata", "name"])),
         InvalidClass::TooLarge => Some(field_path::field_path(&["spec"])),
-        _ => Some(way_in(&text)),
+        _ => {
+            // the steps behind the spec, by the names that it has
+            let mut way = way_in(&text);
+            let within = if way.is_empty() { Vec::new() } else { way.split_off(1) };
+            way.extend(by_names(&within, spec));
+            Some(way)
+        }
     };
     let way = way.unwrap_or_default();
     if let Some(draft) =

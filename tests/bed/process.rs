@@ -12,8 +12,8 @@ use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
 use nix::sys::signal::Signal;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::proc_info;
 use super::spec::Spec;

@@ -18,7 +18,8 @@ pub fn render(draft: &Draft) -> String {
     let text = text(draft, &[]);
     let mut ids: Vec<&str> = Vec::new();
     for finding in lint::lint(vec![("draft.yaml".to_owned(), text.clone())], Registry::embedded_files()) {
-        if finding.lint.severity == Severity::Warning && !ids.contains(&finding.lint.id) {
+        let faithful = finding.lint.severity == Severity::Warning || finding.lint.id == "printer-path";
+        if faithful && !ids.contains(&finding.lint.id) {
             ids.push(finding.lint.id);
         }
     }
@@ -64,10 +65,13 @@ fn left_out(out: &mut String, notes: &Notes) {
 fn names(draft: &Draft) -> Vec<Entry> {
     let mut all = vec![
         Entry::scalar("group", draft.group.as_str()),
+    ];
+    all.extend(draft.approval.as_deref().map(|approval| Entry::scalar("approval", approval)));
+    all.extend([
         Entry::scalar("version", draft.version.as_str()),
         Entry::scalar("kind", draft.kind.as_str()),
         Entry::scalar("plural", draft.plural.as_str()),
-    ];
+    ]);
     if let Some(singular) = &draft.singular {
         all.push(Entry::scalar("singular", singular.as_str()));
     }

@@ -167,7 +167,8 @@ impl SchemaNode {
 
     /// The field of a name as rules write it.
     pub(in crate::kube_schema) fn field_by_rule_name(&self, name: &str) -> Option<&Self> {
-        let plain = names::unescape(name).filter(|plain| names::field_name(plain).as_deref() == Some(name))?;
+        let known = |plain: &str| names::field_name(plain).as_deref() == Some(name) || names::is_reserved(name);
+        let plain = names::unescape(name).filter(|plain| known(plain))?;
         self.properties.get(&*plain)
     }
 

@@ -101,6 +101,7 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     Ok(Kind {
         index,
         names,
+        approval: file.approval,
         description: file.description,
         printer_columns: file.printer_columns,
         schema: derived.schema,

@@ -11,6 +11,7 @@ use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::Trouble;
+use super::go_yaml::adapted;
 use crate::go_compat::float;
 
 /// Deepest nesting, as in `serde_json`.
@@ -90,7 +91,8 @@ pub fn key(plain: bool, text: String) -> String {
     if !plain || !special {
         return text;
     }
-    let read = serde_saphyr::from_str_with_options::<KeyText>(&text, options(text.len()));
+    let adapted = adapted(&text, &alone);
+    let read = serde_saphyr::from_str_with_options::<KeyText>(&adapted, options(adapted.len()));
     read.map_or(text, |KeyText(read)| read)
 }
 
@@ -130,7 +132,13 @@ fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
     }
 }
 
+/// A plain scalar by itself.
+fn alone(text: &str) -> Option<Value> {
+    serde_saphyr::from_str_with_options::<YamlValue<true>>(text, options(text.len())).ok().map(|YamlValue(value)| value)
+}
+
 fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, Fault> {
+    let text = &*adapted(text, &alone);
     let mut options = options(text.len());
     if LAST_WINS {
         options.duplicate_keys = DuplicateKeyPolicy::LastWins;
@@ -276,12 +284,7 @@ impl<'de> Visitor<'de> for Seed {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        // Go writes such a float without a fraction, and the API server reads what it writes as an integer
-        let whole = format!("{number:.0}").parse::<i64>().ok();
-        match whole.filter(|_| self.whole_numbers && number.fract() == 0.0 && number.abs() < 1e21) {
-            Some(whole) => Ok(Value::Number(whole.into())),
-            None => Ok(number_of(number)),
-        }
+        Ok(if self.whole_numbers { whole_number(number) } else { number_of(number) })
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -370,6 +373,15 @@ impl Visitor<'_> for Key {
     }
 }
 
+/// Go writes a float without a fraction as an integer, and the API server reads what it writes as one.
+pub(super) fn whole_number(number: f64) -> Value {
+    let whole = format!("{number:.0}").parse::<i64>().ok();
+    match whole.filter(|_| number.fract() == 0.0 && number.abs() < 1e21) {
+        Some(whole) => Value::Number(whole.into()),
+        None => number_of(number),
+    }
+}
+
 fn number_of(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
@@ -412,6 +424,26 @@ mod tests {
             ("'yes'", json!("yes")),
         ] {
             assert_eq!(one(&format!("a: {text}\n"))["a"], expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn scalars_are_those_of_go_yaml() {
+        for (text, expected) in [
+            ("a: [gpt:, fe80::]", json!({"a": ["gpt:", "fe80::"]})),
+            ("a: {b:, c: 1}", json!({"a": {"b:": null, "c": 1}})),
+            ("{a:, b: 1}", json!({"a:": null, "b": 1})),
+            ("a: [x:, 'y:', \"z:\", {k: v}, [w:]] # b:,\nb: [q:]", json!({"a": ["x:", "y:", "z:", {"k": "v"}, ["w:"]], "b": ["q:"]})),
+            ("a: |\n  [x:, y]\nb: it [c:, d]", json!({"a": "[x:, y]\n", "b": "it [c:, d]"})),
+            ("version: 1.20_1", json!({"version": 1.201})),
+            ("on: tRue", json!({"true": "tRue"})),
+            ("tRue: 1", json!({"tRue": 1})),
+            ("a: [nUll, oN, yEs, 0_7, 08, 1_, _1, 0b11, +7, 1e1_0, 09.5, .5]",
+                json!({"a": ["nUll", "oN", "yEs", 7, 8, 1, "_1", 3, 7, 10_000_000_000_i64, 9.5, 0.5]})),
+            ("a: [1.2.3, 10.0.0.1, 1-2, 3f2a, 0x, 12e03, 2024-01-01]",
+                json!({"a": ["1.2.3", "10.0.0.1", "1-2", "3f2a", "0x", 12000, "2024-01-01"]})),
+        ] {
+            assert_eq!(one(text), expected, "{text}");
         }
     }
 

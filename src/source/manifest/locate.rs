@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use granit_parser::{Event, Parser};
+use serde_json::Value;
 
 use super::{Place, decode};
 pub use crate::kube_schema::field_path::PathSegment as Step;
@@ -159,6 +160,37 @@ pub fn way_in(text: &str) -> Vec<Step> {
     way
 }
 
+/// A way from a value that was read out of a text, by the names that are there: those with points are one step again.
+#[must_use]
+pub fn by_names(way: &[Step], value: &Value) -> Vec<Step> {
+    let mut found = Vec::new();
+    let (mut node, mut at) = (Some(value), 0);
+    while let Some(step) = way.get(at) {
+        let taken = match (step, node) {
+            (Step::Key(_), Some(Value::Object(map))) => (at + 1..=way.len()).find_map(|end| {
+                let names: Option<Vec<&str>> = way[at..end].iter().map(Step::name).collect();
+                let name = names?.join(".");
+                Some((map.get(&name)?, Step::Key(name), end))
+            }),
+            (Step::Index(index), Some(Value::Array(items))) => {
+                items.get(*index).map(|item| (item, step.clone(), at + 1))
+            }
+            _ => None,
+        };
+        (node, at) = match taken {
+            Some((inner, step, end)) => {
+                found.push(step);
+                (Some(inner), end)
+            }
+            None => {
+                found.push(step.clone());
+                (None, at + 1)
+            }
+        };
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +247,19 @@ items:
         let way = [Step::Key("spec".into()), Step::Key("edges".into())];
         assert_eq!(find(&source(TEXT), &place(&[0]), &way), Some((5, 5)));
         assert_eq!(find(&source(TEXT), &place(&[1]), &way), Some((8, 3)));
+    }
+
+    #[test]
+    fn names_with_points_are_found() {
+        let spec = "kind: A\nspec:\n  app.kubernetes.io/name: 1\n  m:\n    a.b:\n    - c.d: x\n";
+        assert_eq!(at(spec, "spec.app.kubernetes.io/name: expected a string"), Some((3, 3)));
+        assert_eq!(at(spec, "spec.m.a.b[0].c.d: expected"), Some((6, 7)));
+        assert_eq!(at(spec, "spec.m.a.c: expected"), Some((4, 3)));
+        let object = serde_json::json!({"spec": {"m": {"a.b": [{"c.d": "x"}]}}});
+        let key = |name: &str| Step::Key(name.to_owned());
+        let way = by_names(&way_in("spec.m.a.b[0].c.d: x"), &object);
+        assert_eq!(way, [key("spec"), key("m"), key("a.b"), Step::Index(0), key("c.d")]);
+        assert_eq!(by_names(&way_in("spec.m.x.y: x"), &object), [key("spec"), key("m"), key("x"), key("y")]);
     }
 
     #[test]
