@@ -4,9 +4,8 @@
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use parking_lot::Mutex;
 use async_trait::async_trait;
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -15,15 +14,16 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::client::CALL_TIMEOUT;
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
+use crate::orlojd::FINALIZER;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::target::FINALIZER;
 use crate::source::target::Finalizers;
 use crate::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient, ResourceClientError};
 
@@ -319,7 +319,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket { tokens: EVENT_BURST, filled: start };
         assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 50);
-        let later = start + Duration::from_secs(2);
+        let later = start + std::time::Duration::from_secs(2);
         assert_eq!((0..100).filter(|_| bucket.take(later)).count(), 10);
     }
 }

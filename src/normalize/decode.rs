@@ -53,7 +53,7 @@ fn decode_object(map: &Map<String, Value>, object: &ObjectShape, quiet: bool) ->
         };
         if !value.is_null() {
             let shape = &object.fields()[position].shape;
-            slots[position] = Some(decode(value, shape, quiet).map_err(|fault| fault.at_field(name))?);
+            slots[position] = Some(decode(value, shape, quiet).map_err(|fault| fault.at_key(name))?);
         }
     }
     if !rest.is_empty()

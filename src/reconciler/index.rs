@@ -36,7 +36,7 @@ pub struct IndexEntry {
     /// The sweep that last saw its row.
     pub swept: u32,
     pub finalizers: Finalizers,
-    pub flags: Flags,
+    pub flags: EntryFlags,
 }
 
 /// A uid, kept small: API servers make UUIDs, other sources need not.
@@ -69,11 +69,11 @@ impl fmt::Display for Uid {
 
 /// Yes-or-no facts of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
+pub struct EntryFlags(u8);
 
 macro_rules! flags {
     ($($(#[$doc:meta])* $get:ident $set:ident $bit:literal;)*) => {
-        impl Flags {
+        impl EntryFlags {
             $($(#[$doc])*
             #[must_use]
             pub fn $get(self) -> bool {
@@ -118,7 +118,7 @@ impl IndexEntry {
             listed: 0,
             swept: 0,
             finalizers: Finalizers::default(),
-            flags: Flags::default(),
+            flags: EntryFlags::default(),
         }
     }
 

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use super::schema::Schema;
+pub use crate::normalize::{Replaced, Unique};
+pub use crate::rules::Format;
 
 /// A kind, whole: names, what `kubectl get` shows, where it lands in the store, what is done to a spec and what
 /// is refused.
@@ -286,6 +288,40 @@ pub struct OutdatedSpec {
 pub struct ApiSection {
     /// Last segment of the collection's route.
     pub collection: String,
+    /// What an object is called where it is not found; the kind's singular name where this is left out.
+    #[serde(default)]
+    pub word: Option<String>,
+    /// Whether the objects' status has a route of its own, `<collection>/<name>/status`.
+    #[serde(default = "yes")]
+    pub status: bool,
+    /// Whether changes can be followed at `<collection>/watch`; an object of that name cannot be asked for then.
+    #[serde(default)]
+    pub watch: bool,
+    /// Role that it takes to write an object.
+    #[serde(default)]
+    pub writers: ApiWriters,
+    /// Fields and their values: an object that has all of them takes the role `admin` to write.
+    #[serde(default)]
+    pub admin_where: IndexMap<String, String>,
+    /// Phase that is shown in place of the stored one, for kinds whose runtime stores none.
+    #[serde(default)]
+    pub shown_phase: Option<String>,
+    /// Whether a deletion is answered with the name of what was deleted, and not with nothing.
+    #[serde(default)]
+    pub tells_deletion: bool,
+}
+
+/// Role that it takes to write an object of a kind.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiWriters {
+    #[default]
+    Writer,
+    Admin,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One normalise step: exactly one operation, and an optional guard.
@@ -360,30 +396,6 @@ pub struct StepSpec {
     /// Guard: the step is taken only where this holds, after the steps before it.
     #[serde(default)]
     pub when: Option<ConditionSpec>,
-}
-
-/// Which values a `set` step replaces. A missing field is replaced by all of these.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Replaced {
-    /// Only a missing field.
-    Absent,
-    /// An empty string, list or map.
-    Empty,
-    /// A string of white space only.
-    Blank,
-    /// A number that is zero or less.
-    NotPositive,
-}
-
-/// Which list items count as repeated.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Unique {
-    /// Equal but for case.
-    IgnoreCase,
-    /// Equal.
-    Exact,
 }
 
 /// A condition: exactly one of `is`, `in`, `all`, `any`, `not`.
@@ -505,18 +517,4 @@ pub struct RuleSpec {
     /// The error.
     #[serde(default)]
     pub message: Option<String>,
-}
-
-/// A string's form.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Go duration, such as `1m30s`.
-    Duration,
-    /// Go regular expression.
-    Regex,
-    /// Go floating-point number.
-    Number,
-    /// Padded standard base64.
-    Base64,
 }

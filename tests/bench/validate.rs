@@ -157,7 +157,8 @@ fn by_kubeconform(program: &Path, folder: &Path) -> Run {
 }
 
 fn kubeconform() -> PathBuf {
-    let printed = Command::new(root().join("tests/ci/go_tool.sh")).arg("kubeconform").output().expect("the script runs");
+    let printed =
+        Command::new(root().join("tests/ci/go_tool.sh")).arg("kubeconform").output().expect("the script runs");
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     String::from_utf8_lossy(&printed.stdout).lines().last().expect("a path").into()
 }

@@ -466,7 +466,8 @@ fn a_manifest_that_broke_before_it_went_takes_its_row_along() {
 fn lines_of_a_commit_name_it() {
     let desk = Desk::new();
     desk.write("m.yaml", &memory("a", "vector"));
-    let told = desk.run("sync m --store sqlite:o.db --log-format json --log-level orloj_operator=debug,sqlx=debug").expect(0);
+    let told =
+        desk.run("sync m --store sqlite:o.db --log-format json --log-level orloj_operator=debug,sqlx=debug").expect(0);
     let lines = told.err.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let mut spans = lines.flat_map(|line| line["spans"].as_array().cloned().unwrap_or_default());
     let commit = serde_json::json!({"name": "commit", "kind": "Memory", "n": 1});

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Rooms, or parts of them, that decide and do nothing else.
-const PURE: &[&str] = &["plan", "reconciler/state", "normalize", "rules", "desired.rs", "status.rs"];
+const PURE: &[&str] = &["plan", "reconciler/state", "normalize", "rules", "desired", "status"];
 
 /// What has a clock, a die, a disk or a network in it.
 const IMPURE: &str =

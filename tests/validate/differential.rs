@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
+use orloj_operator::diagnostics::Severity;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::validate::FieldValidation;
-use orloj_operator::validate::object::Schema;
-use orloj_operator::validate::rule::{Severity, Stage};
+use orloj_operator::validate::object::ObjectSchema;
+use orloj_operator::validate::rule::Stage;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -93,7 +94,7 @@ pub async fn ask(client: &kube::Client, kind: &Kind, question: &Question) -> Res
 }
 
 /// The text of a finding may be the note of another that is about the same.
-fn says(found: &[orloj_operator::validate::finding::Draft], text: &str) -> bool {
+fn says(found: &[orloj_operator::validate::finding::ObjectFinding], text: &str) -> bool {
     found.iter().any(|draft| draft.text == text || draft.note.as_deref() == Some(&format!("in the status: {text}")))
 }
 
@@ -104,7 +105,7 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
     let generator = Generator::new(files);
     let mut wrong = Vec::new();
     for kind in registry.kinds() {
-        let schema = Schema::compile(kind);
+        let schema = ObjectSchema::compile(kind);
         assert_eq!(schema.unsupported, [], "{}", kind.names.kind);
         let started = Instant::now();
         let count = number("VALIDATE_COUNT").unwrap_or(COUNT);

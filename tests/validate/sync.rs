@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orloj_operator::diagnostics::Severity;
 use orloj_operator::directory::{Directory, Heard};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::Resource;
 use orloj_operator::source::SourceEvent;
-use orloj_operator::source::manifest::{Found, Reader};
+use orloj_operator::source::manifest::{ManifestReader, ReadResult};
 use orloj_operator::validate::FieldValidation;
 use orloj_operator::validate::file::{Settings, Validator};
 use orloj_operator::validate::finding::Finding;
-use orloj_operator::validate::rule::{Severity, Stage};
+use orloj_operator::validate::rule::Stage;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
@@ -104,8 +105,8 @@ fn read(registry: &Arc<Registry>, folder: &Path, fields: FieldValidation) -> Has
 /// The row without judgement: what `render` shows.
 fn rendered(kind: &Kind, registry: &Arc<Registry>, file: &Path) -> Option<Value> {
     let mut row = None;
-    Reader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found| {
-        if let Found::Manifest(manifest) = found {
+    ManifestReader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found, _| {
+        if let ReadResult::Manifest(manifest) = found {
             row = kind.desired(&manifest.resource).ok().map(|desired| kind.payload(&desired, None, &Value::Null));
         }
         true

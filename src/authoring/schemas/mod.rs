@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::kube_schema::metadata::FIELDS;
-use crate::registry::crd::{RESERVED_NAMES, WriteError, write_files};
+use crate::orlojd::RESERVED_NAMES;
+use crate::registry::crd::{WriteError, write_files};
 use crate::registry::{Kind, Registry};
 use openapi::Translator;
 

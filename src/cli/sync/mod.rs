@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::args::{ReportFormat, SyncArgs};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
-use crate::directory::{self, Directory, Heard, Known};
+use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
-use crate::source::manifest::{Reader, STDIN};
+use crate::source::manifest::STDIN;
 use crate::store::Store;
 use crate::store::open::open;
 use crate::telemetry::{Progress, Terminal};
@@ -45,8 +45,7 @@ enum Say {
 struct Session {
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    reader: Reader,
-    known: Known,
+    known: KnownResources,
     format: ReportFormat,
     say: Say,
     prune: bool,
@@ -75,7 +74,6 @@ pub async fn run(
     let (tell_noted, noted) = mpsc::unbounded_channel();
     let directory = Directory::new(&registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let session = Session {
-        reader: Reader::new(Arc::clone(&registry)),
         known: directory.known(),
         store: Arc::clone(&store),
         format: args.output,
@@ -129,10 +127,8 @@ pub(super) fn options(config: &Config, prune: bool) -> Options {
 
 async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, CliError> {
     let store = open(&store::url(args.store.as_ref(), config)?).await?;
-    let tables = store::tables(registry);
-    store.migrate(&tables, config.create_tables).await?;
-    let missing = store.missing(&tables).await?;
-    if missing.is_empty() { Ok(store) } else { Err(CliError::StoreIncomplete { missing, hint: store::NOT_READY }) }
+    store::make_ready(store.as_ref(), registry, config.create_tables).await?;
+    Ok(store)
 }
 
 /// Reads the files beside the reconciler; `Err` cannot matter, since it says that the reconciler has ended.

@@ -39,8 +39,8 @@ mod rows;
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
 use kube::Client;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 

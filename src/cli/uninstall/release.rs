@@ -17,10 +17,11 @@ use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::list::{self, ListError};
 use crate::cluster::watch::scopes;
 use crate::desired::retains;
+use crate::orlojd::FINALIZER;
 use crate::registry::Kind;
 use crate::resource::{KindIndex, ObjectName, Resource};
 use crate::source::Scope;
-use crate::source::target::{FINALIZER, ResourceClientError};
+use crate::source::target::ResourceClientError;
 use crate::store::LedgerEntry;
 
 /// Between two rounds, where something failed.

@@ -30,7 +30,7 @@ mod version;
 
 use serde_json::Value;
 
-use super::field_path::{FieldPath, PathSegment};
+use super::field_path::FieldPath;
 use super::schema::{SchemaMismatch, SchemaNode, UnsupportedConstraint};
 use check::CheckError;
 pub use compile::CompileError;
@@ -91,7 +91,7 @@ impl CelRule {
             compiled: compile(&text),
             message,
             message_expression: word("messageExpression").map(|text| compile(text).map(|compiled| compiled.tree)),
-            field: word("fieldPath").map(parse_field_path),
+            field: word("fieldPath").map(FieldPath::parse),
             optional_old_self: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
             text,
         })
@@ -156,12 +156,6 @@ impl CelRule {
         let fits = !made.is_empty() && made.len() <= MAX_MESSAGE && !made.contains('\n');
         if fits { made.to_owned() } else { self.message.clone() }
     }
-}
-
-/// `.spec.a['b']` as a path.
-fn parse_field_path(path: &str) -> FieldPath {
-    let parts = path.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
-    parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
 }
 
 /// What `self` is, ready for any number of rules.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::contests::{Answer, Due};
+use super::contests::{DueContest, UndoneAnswer};
 use super::{ContestedPart, Moment, ReconcilerState, runtime_of};
 use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
@@ -16,11 +16,11 @@ impl ReconcilerState {
         &mut self,
         id: &ResourceId,
         part: ContestedPart,
-        answer: Answer,
+        answer: UndoneAnswer,
         runtime: Option<RuntimeReport>,
         now: Moment,
     ) {
-        if let Answer::Undone { first } = answer {
+        if let UndoneAnswer::Undone { first } = answer {
             self.tell_undone(id, part, first);
         }
         if let Some(runtime) = runtime {
@@ -57,7 +57,7 @@ impl ReconcilerState {
         ];
         for (part, _) in undone.into_iter().filter(|(_, undone)| *undone) {
             let answer = self.contests.undone(id, part, now);
-            if answer != Answer::Repair {
+            if answer != UndoneAnswer::Repair {
                 let runtime = self.index.get(id).and_then(runtime_of).cloned();
                 self.leave_undone(id, part, answer, runtime, now);
             }
@@ -110,13 +110,13 @@ impl ReconcilerState {
     pub(super) fn go_on_with_contests(&mut self, now: Moment) {
         while let Some(due) = self.contests.pop_due(now.at) {
             match due {
-                Due::Repair(id, ContestedPart::Row) | Due::Confirm(id, ContestedPart::Row) => {
+                DueContest::Repair(id, ContestedPart::Row) | DueContest::Confirm(id, ContestedPart::Row) => {
                     self.look_again(&id, Lane::Backlog);
                 }
-                Due::Repair(id, _) => {
+                DueContest::Repair(id, _) => {
                     self.calls.fetches.push(id, Lane::Backlog, ());
                 }
-                Due::Confirm(id, part) => {
+                DueContest::Confirm(id, part) => {
                     self.contests.is_right(&id, part, now);
                     if let Some(runtime) = self.index.get(&id).and_then(runtime_of).cloned() {
                         self.set_synced(&id, runtime);

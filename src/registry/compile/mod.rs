@@ -18,10 +18,10 @@ use super::derive::derive;
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
-use super::problem::{Problem, REFUSED, suggest};
-use super::source::Source;
 use super::table::{Column, Table, TableOwner};
-use crate::normalize::{Path, PathError, Shape};
+use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
+use crate::kube_schema::suggest::suggest;
+use crate::normalize::{PathError, PathPattern, Shape};
 use crate::resource::KindIndex;
 
 /// The common column that a kind may want an index on.
@@ -29,12 +29,12 @@ const STATUS_PHASE: &str = "status_phase";
 
 /// Faults of one file, as they are found.
 pub(super) struct Faults<'s> {
-    source: &'s Source,
-    pub problems: Vec<Problem>,
+    source: &'s SourceText,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl<'s> Faults<'s> {
-    pub fn new(source: &'s Source) -> Self {
+    pub fn new(source: &'s SourceText) -> Self {
         Self { source, problems: Vec::new() }
     }
 
@@ -50,7 +50,7 @@ impl<'s> Faults<'s> {
 
     /// A fault of a key that has a name of its own in `kinds lint`.
     pub fn key_known(&mut self, pointer: &str, id: &'static str, message: String, help: Option<String>) {
-        self.problems.push(Problem::at(self.source, self.source.key(pointer), message, help).known_as(id));
+        self.problems.push(Diagnostic::at(self.source, self.source.key(pointer), message, help).known_as(id));
     }
 
     pub fn hinted(&mut self, pointer: &str, message: impl Into<String>, help: Option<String>) {
@@ -61,7 +61,7 @@ impl<'s> Faults<'s> {
     pub fn literal(&mut self, pointer: &str, message: String, value: &Value, shape: &Shape) {
         let help = if matches!(shape, Shape::String) { unquoted(self.source, pointer, value) } else { None };
         let id = if help.is_some() { "yaml-word" } else { REFUSED };
-        self.problems.push(Problem::at(self.source, self.source.value(pointer), message, help).known_as(id));
+        self.problems.push(Diagnostic::at(self.source, self.source.value(pointer), message, help).known_as(id));
     }
 
     pub fn path(&mut self, pointer: &str, error: &PathError) {
@@ -73,12 +73,12 @@ impl<'s> Faults<'s> {
     }
 
     fn add(&mut self, span: Range<usize>, message: String, help: Option<String>) {
-        self.problems.push(Problem::at(self.source, span, message, help));
+        self.problems.push(Diagnostic::at(self.source, span, message, help));
     }
 }
 
 /// Compiles a file; `index` is the kind's place in the registry.
-pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Result<Kind, Vec<Problem>> {
+pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> Result<Kind, Vec<Diagnostic>> {
     let mut faults = Faults::new(source);
     let names = names::compile(&file, &mut faults);
     let sensitive = file.secret.is_some();
@@ -92,6 +92,7 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
     let relations = relations::compile(&file, &shape, &mut faults);
     let (store, columns) = store(&file, &shape, &mut faults);
+    check_admin_where(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
@@ -109,7 +110,7 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         sensitive,
-        collection: file.api.map(|api| api.collection),
+        api: file.api,
         digest: super::kind::sha256(source.text.as_bytes()),
         relations,
         program: Program {
@@ -126,12 +127,12 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
 }
 
 /// The shape of a file's specs, whatever else is wrong with it.
-pub(crate) fn shape(file: &KindFile, source: &Source) -> Shape {
+pub(crate) fn shape(file: &KindFile, source: &SourceText) -> Shape {
     schema::compile(&file.schema, &mut Faults::new(source))
 }
 
 fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec<Box<str>>> {
-    match Path::compile(text, shape, None) {
+    match PathPattern::compile(text, shape, None) {
         Ok(target) => {
             let strings = matches!(target.shape, Shape::Map(inner) if matches!(**inner, Shape::String));
             if !strings || target.path.is_many() {
@@ -143,6 +144,18 @@ fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec
         Err(error) => {
             faults.path("/secret/data", &error);
             None
+        }
+    }
+}
+
+/// A path that leads nowhere would open to all what is for admins alone.
+fn check_admin_where(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) {
+    for text in file.api.iter().flat_map(|api| api.admin_where.keys()) {
+        let pointer = format!("/api/adminWhere/{text}");
+        match PathPattern::compile(text, shape, None) {
+            Ok(target) if matches!(target.shape, Shape::String) && !target.path.is_many() => {}
+            Ok(_) => faults.value(&pointer, format!("`{text}` must be one string")),
+            Err(error) => faults.path(&pointer, &error),
         }
     }
 }
@@ -193,7 +206,7 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
         (Some(from), None) => {
             let pointer = format!("{pointer}/from");
             if from.starts_with("spec") {
-                match Path::compile(from, shape, None) {
+                match PathPattern::compile(from, shape, None) {
                     Ok(target) if target.path.is_many() => {
                         faults.value(&pointer, format!("`{from}` leads to more than one value"));
                     }

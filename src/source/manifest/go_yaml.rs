@@ -107,7 +107,7 @@ impl GoScalar {
             Self::Bool(flag) => flag.into(),
             Self::Int(number) => number.into(),
             Self::Uint(number) => number.into(),
-            Self::Float(number) => super::decode::whole_number(number),
+            Self::Float(number) => super::typeless::whole_number(number),
             Self::Text => text.into(),
         })
     }
