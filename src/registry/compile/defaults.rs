@@ -3,7 +3,7 @@
 
 use super::{Faults, literal};
 use crate::kube_schema::cel::field_names;
-use crate::normalize::{Operation, Path, Replaced, Root, Segment, Shape, Step};
+use crate::normalize::{Operation, PathPattern, Replaced, Root, Segment, Shape, Step};
 use crate::registry::schema::Schema;
 
 /// What a `default` is told where no rule needs it.
@@ -79,7 +79,7 @@ impl Walk<'_, '_> {
         if let Some(value) = &schema.default {
             match literal(value, shape) {
                 Ok(to) => {
-                    let paths = vec![Path { root: Root::Spec, segments: self.at.clone() }];
+                    let paths = vec![PathPattern { root: Root::Spec, segments: self.at.clone() }];
                     self.steps
                         .push(Step { when: None, operation: Operation::Set { paths, to, replaces: Replaced::Absent } });
                 }
