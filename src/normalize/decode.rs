@@ -1,6 +1,6 @@
 //! Submitted JSON into a tree: unknown fields dropped, null as if not there, types checked.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::fault::Fault;
 use super::shape::{ObjectShape, Shape};
@@ -11,13 +11,16 @@ pub fn decode(value: &Value, shape: &Shape, quiet: bool) -> Result<Tree, Fault> 
     match (shape, value) {
         // null as a map's value or a list's item is Go's zero value; null fields never come here
         (_, Value::Null) => Ok(Tree::zero(shape)),
-        (Shape::String, Value::String(text)) => Ok(Tree::String(text.clone())),
+        (Shape::String | Shape::IntOrString, Value::String(text)) => Ok(Tree::String(text.clone())),
         (Shape::Boolean, Value::Bool(flag)) => Ok(Tree::Boolean(*flag)),
         (Shape::Number, Value::Number(number)) => Ok(Tree::Number(number.clone())),
         (Shape::Integer { unsigned }, Value::Number(number)) => match integer(number) {
             Some(whole) if !unsigned || whole >= 0 => Ok(Tree::Integer(whole)),
             _ => Err(mismatch(value, shape, quiet)),
         },
+        (Shape::IntOrString, Value::Number(number)) => {
+            integer(number).map(Tree::Integer).ok_or_else(|| mismatch(value, shape, quiet))
+        }
         (Shape::Object(object), Value::Object(map)) => decode_object(map, object, quiet).map(Tree::Object),
         (Shape::Map(inner), Value::Object(map)) => map
             .iter()
@@ -38,20 +41,25 @@ pub fn decode(value: &Value, shape: &Shape, quiet: bool) -> Result<Tree, Fault> 
     }
 }
 
-fn decode_object(
-    map: &serde_json::Map<String, Value>,
-    object: &ObjectShape,
-    quiet: bool,
-) -> Result<Vec<Option<Tree>>, Fault> {
-    let mut slots = vec![None; object.fields().len()];
+fn decode_object(map: &Map<String, Value>, object: &ObjectShape, quiet: bool) -> Result<Vec<Option<Tree>>, Fault> {
+    let mut slots = vec![None; object.slots()];
+    let mut rest = Map::new();
     for (name, value) in map {
-        if value.is_null() {
+        let Some(position) = object.position(name) else {
+            if object.is_open() {
+                rest.insert(name.clone(), value.clone());
+            }
             continue;
-        }
-        if let Some(position) = object.position(name) {
+        };
+        if !value.is_null() {
             let shape = &object.fields()[position].shape;
             slots[position] = Some(decode(value, shape, quiet).map_err(|fault| fault.at_key(name))?);
         }
+    }
+    if !rest.is_empty()
+        && let Some(last) = slots.last_mut()
+    {
+        *last = Some(Tree::Free(Value::Object(rest)));
     }
     fill(&mut slots, object);
     Ok(slots)

@@ -42,8 +42,17 @@ pub fn encode(tree: Tree, shape: &Shape) -> Result<Value, Fault> {
     }
 }
 
-fn encode_object(slots: Vec<Option<Tree>>, object: &ObjectShape) -> Result<Value, Fault> {
-    let mut map = Map::new();
+fn encode_object(mut slots: Vec<Option<Tree>>, object: &ObjectShape) -> Result<Value, Fault> {
+    let mut map = match slots.get_mut(object.fields().len()).and_then(Option::take) {
+        Some(Tree::Free(rest)) => {
+            sound_value(&rest)?;
+            match json::normalize_numbers(rest) {
+                Value::Object(rest) => rest,
+                _ => Map::new(),
+            }
+        }
+        _ => Map::new(),
+    };
     for (slot, field) in slots.into_iter().zip(object.fields()) {
         let tree = match (slot, field.presence) {
             (Some(tree), Presence::OmitZero) if is_zero(&tree) => continue,
@@ -105,6 +114,12 @@ pub fn encode_ordered(out: &mut String, value: &Value, shape: &Shape) {
                     out.push(':');
                     encode_ordered(out, value, &field.shape);
                 }
+            }
+            for (name, value) in map.iter().filter(|(name, _)| object.position(name).is_none()) {
+                separate(out, &mut first);
+                json::write_string(out, name);
+                out.push(':');
+                out.push_str(&json::encode(value));
             }
             out.push('}');
         }

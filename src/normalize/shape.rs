@@ -25,6 +25,7 @@ pub enum Shape {
     },
     Number,
     Boolean,
+    IntOrString,
     Object(ObjectShape),
     Map(Box<Shape>),
     List(Box<Shape>),
@@ -36,6 +37,7 @@ pub enum Shape {
 #[derive(Clone, Debug, Default)]
 pub struct ObjectShape {
     fields: Vec<Field>,
+    open: bool,
     /// Positions in `fields`, by name.
     by_name: Vec<u16>,
 }
@@ -53,7 +55,24 @@ impl ObjectShape {
     pub fn new(fields: Vec<Field>) -> Self {
         let mut by_name: Vec<u16> = (0..u16::try_from(fields.len()).unwrap_or(u16::MAX)).collect();
         by_name.sort_by(|a, b| fields[usize::from(*a)].name.cmp(&fields[usize::from(*b)].name));
-        Self { fields, by_name }
+        Self { fields, open: false, by_name }
+    }
+
+    /// An object that keeps what it has no field for, after its fields.
+    #[must_use]
+    pub fn open(fields: Vec<Field>) -> Self {
+        Self { open: true, ..Self::new(fields) }
+    }
+
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Slots of a tree of this shape: one a field, and of an open object a last one for the rest.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.fields.len() + usize::from(self.open)
     }
 
     /// Fields in schema order.
@@ -82,6 +101,7 @@ impl Shape {
             Self::Integer { unsigned: true } => "an integer of 0 or more",
             Self::Number => "a number",
             Self::Boolean => "a boolean",
+            Self::IntOrString => "an integer or a string",
             Self::Object(_) | Self::Map(_) | Self::Free => "an object",
             Self::List(_) => "a list",
         }

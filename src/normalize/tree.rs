@@ -13,7 +13,8 @@ pub enum Tree {
     Integer(i64),
     Number(Number),
     Boolean(bool),
-    /// A slot for each field of the object's shape.
+    /// A slot for each field of the object's shape; in that of an open object a last one, with what has no field, as a
+    /// free-form object.
     Object(Vec<Option<Tree>>),
     /// In byte order of the keys: faults are found in the same order on every run.
     Map(BTreeMap<String, Tree>),
@@ -28,11 +29,11 @@ impl Tree {
     pub fn zero(shape: &Shape) -> Self {
         match shape {
             Shape::String => Self::String(String::new()),
-            Shape::Integer { .. } => Self::Integer(0),
+            Shape::Integer { .. } | Shape::IntOrString => Self::Integer(0),
             Shape::Number => Self::Number(0.into()),
             Shape::Boolean => Self::Boolean(false),
             Shape::Object(object) => {
-                let mut slots = vec![None; object.fields().len()];
+                let mut slots = vec![None; object.slots()];
                 fill(&mut slots, object);
                 Self::Object(slots)
             }

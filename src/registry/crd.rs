@@ -3,7 +3,7 @@
 //! Names, columns of the default view and status fields are upstream's, so that either set of CRDs can replace the
 //! other (`kinds/ORLOJD.md` 3.2). What is added: conditions, descriptions, patterns and CEL rules, which answer at
 //! `kubectl apply` what would otherwise only be found in a status. Fields that would be empty are left out, and
-//! there are no defaults: both show up as drift in `GitOps` tools.
+//! there are no defaults but those that a CEL rule reads: both show up as drift in `GitOps` tools.
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,24 @@ pub(crate) const RESERVED_RULE: &str = "oldSelf.hasValue() || !(self.metadata.na
 
 /// The rule of a kind that cannot do without a spec.
 pub(crate) const SPEC_RULE: &str = "has(self.spec) || oldSelf.hasValue() && !has(oldSelf.value().spec)";
+
+/// Annotation by which a CRD of a group of Kubernetes' own community says who approved it.
+pub const APPROVAL: &str = "api-approved.kubernetes.io";
+
+/// Whether the API server takes CRDs of a group with an approval alone.
+#[must_use]
+pub fn needs_approval(group: &str) -> bool {
+    ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|owned| group.strip_suffix(owned).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+/// Whether the API server takes a text for an approval: an address, or a reason why there is none.
+#[must_use]
+pub fn is_approval(text: &str) -> bool {
+    let address = text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.starts_with('/'));
+    text.starts_with("unapproved") || address && !text.ends_with("://")
+}
 
 /// Longest line of a description in the YAML.
 const LINE: usize = 110;
@@ -50,10 +68,14 @@ impl Kind {
         if !names.short_names.is_empty() {
             entries["shortNames"] = json!(names.short_names);
         }
+        let mut metadata = json!({"name": names.crd()});
+        if let Some(approval) = &self.approval {
+            metadata["annotations"] = json!({APPROVAL: approval});
+        }
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": names.crd()},
+            "metadata": metadata,
             "spec": {
                 "group": names.group,
                 "names": entries,

@@ -21,6 +21,10 @@ use super::table::ColumnType;
 pub struct KindFile {
     /// API group, such as `orloj.dev`.
     pub group: String,
+    /// Approval of a CRD in a group below `k8s.io` or `kubernetes.io`, which the API server asks for: the address of
+    /// the review, or a reason that begins with `unapproved`.
+    #[serde(default)]
+    pub approval: Option<String>,
     /// API version, such as `v1`: served and stored.
     pub version: String,
     /// Kind in `CamelCase`.

@@ -153,8 +153,7 @@ fn explain(source: &SourceText, root: &Value, error: &ValidationError<'_>, probl
                     "default" => Some("values are filled in by a `set` step in `normalize`".to_owned()),
                     _ => suggest(name, known.iter().map(String::as_str)),
                 };
-                let id = if &**name == "default" { "default-in-schema" } else { REFUSED };
-                problems.push(Diagnostic::at(source, span, format!("unknown key `{name}`"), help).known_as(id));
+                problems.push(Diagnostic::at(source, span, format!("unknown key `{name}`"), help));
             }
         }
         ValidationErrorKind::Required { property } => {

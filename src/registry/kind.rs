@@ -92,6 +92,8 @@ pub struct Kind {
     /// Its place in the registry.
     pub index: KindIndex,
     pub names: Names,
+    /// The CRD's annotation [`crate::registry::crd::APPROVAL`].
+    pub approval: Option<String>,
     pub description: String,
     /// Phase and Age not included.
     pub printer_columns: Vec<PrinterColumn>,

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 pub use crate::normalize::Presence;
 
-/// A node of the schema: what Kubernetes allows in a structural schema, less what we do not want (defaults show
-/// up as drift in `GitOps` tools), plus `store`.
+/// A node of the schema: what Kubernetes allows in a structural schema, plus `store`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
@@ -50,9 +49,16 @@ pub struct Schema {
     /// Schema of a map's values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub additional_properties: Option<Box<Schema>>,
-    /// A free-form object, kept as it is.
+    /// An object of free form, kept as it is; beside `properties`, one that keeps what they do not name as well.
     #[serde(default, rename = "x-kubernetes-preserve-unknown-fields", skip_serializing_if = "Option::is_none")]
     pub preserve_unknown_fields: Option<bool>,
+    /// An integer or a string, in place of a `type`.
+    #[serde(default, rename = "x-kubernetes-int-or-string", skip_serializing_if = "Option::is_none")]
+    pub int_or_string: Option<bool>,
+    /// What the API server fills in where the field is left out. Only for a field that a CEL rule reads, which otherwise
+    /// would find nothing there; all else is filled in by `normalize`, which does not show up as drift in `GitOps` tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
     /// CEL rules, for what no rule of the file says.
     #[serde(default, rename = "x-kubernetes-validations", skip_serializing_if = "Vec::is_empty")]
     pub validations: Vec<Validation>,
@@ -86,6 +92,12 @@ pub enum SchemaType {
 }
 
 impl Schema {
+    /// Whether it is an integer or a string.
+    #[must_use]
+    pub fn is_int_or_string(&self) -> bool {
+        self.int_or_string == Some(true)
+    }
+
     /// As OpenAPI v3, ready for a CRD: without `store`.
     #[must_use]
     pub fn openapi(&self) -> Value {

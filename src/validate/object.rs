@@ -135,6 +135,7 @@ impl ObjectSchema {
         for (name, value) in map {
             if let Some(node) = self.root.property(name).filter(|_| name != "metadata") {
                 node.drop_nulls(value);
+                node.fill_defaults(value);
             }
         }
     }

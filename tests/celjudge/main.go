@@ -4,6 +4,8 @@
 //	{"schema": {...}}                      a structural schema with rules: each rule's compile error or cost
 //	{"schema": {...}, "object": ...}       what the rules have against the object when it is created
 //	{"object": ..., "oldObject": ...}      the same on an update, by the schema of a line before
+//	{"yaml": ...}                          the JSON that kubectl makes of a document
+//	{"pattern": ..., "texts": [...]}       which texts a schema's pattern matches, by Go's regexp
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -24,12 +27,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+	"sigs.k8s.io/yaml"
 )
 
 type request struct {
 	Schema    json.RawMessage `json:"schema"`
 	Object    json.RawMessage `json:"object"`
 	OldObject json.RawMessage `json:"oldObject"`
+	YAML      *string         `json:"yaml"`
+	Pattern   *string         `json:"pattern"`
+	Texts     []string        `json:"texts"`
 }
 
 // rule is what the server says of a rule when its CRD is installed.
@@ -48,9 +55,11 @@ type refusal struct {
 }
 
 type answer struct {
-	Error    string    `json:"error,omitempty"`
-	Rules    []rule    `json:"rules,omitempty"`
-	Refusals []refusal `json:"refusals,omitempty"`
+	Error    string          `json:"error,omitempty"`
+	Rules    []rule          `json:"rules,omitempty"`
+	Refusals []refusal       `json:"refusals,omitempty"`
+	Matches  []bool          `json:"matches,omitempty"`
+	JSON     json.RawMessage `json:"json,omitempty"`
 }
 
 // judge holds the schema that was read last.
@@ -187,6 +196,21 @@ func (j *judge) answer(line []byte) (answer, error) {
 	var asked request
 	if err := json.Unmarshal(line, &asked); err != nil {
 		return answer{}, err
+	}
+	if asked.YAML != nil {
+		text, err := yaml.YAMLToJSON([]byte(*asked.YAML))
+		return answer{JSON: text}, err
+	}
+	if asked.Pattern != nil {
+		pattern, err := regexp.Compile(*asked.Pattern)
+		if err != nil {
+			return answer{}, err
+		}
+		var found answer
+		for _, text := range asked.Texts {
+			found.Matches = append(found.Matches, pattern.MatchString(text))
+		}
+		return found, nil
 	}
 	if asked.Schema != nil {
 		if err := j.read(asked.Schema); err != nil {

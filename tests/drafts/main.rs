@@ -4,6 +4,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod crds;
+mod meaning;
 mod others;
 #[path = "../program/mod.rs"]
 mod program;

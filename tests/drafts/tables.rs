@@ -20,6 +20,7 @@ FROM (VALUES ('a', 'red', 'small'), ('b', 'blue', 'large'), ('c', 'red', 'small'
 CREATE TABLE shop.price_lists (
     id bigserial PRIMARY KEY, title text NOT NULL, currency varchar(3) NOT NULL DEFAULT 'EUR', rate numeric, open boolean NOT NULL,
     since date, tags text[], rules jsonb, created_at timestamptz DEFAULT now());
+CREATE TABLE \"userAccounts\" (id bigserial PRIMARY KEY, title text NOT NULL);
 INSERT INTO shop.price_lists (title, rate, open, tags, rules) VALUES ('a', 1.5, true, '{x,y}', '{\"limit\": 3}');
 ";
 
@@ -87,6 +88,13 @@ fn postgres_tables_become_kinds() {
     std::fs::write(&one, text).unwrap();
     std::fs::write(&two, plain).unwrap();
     lint(&[one, two]);
+
+    let words = format!("--from-table userAccounts --group shop.example.com --store {}", database.dsn());
+    let (plain, _) = drafted(&desk, &words);
+    let registry = loaded(&plain);
+    let names = &only(&registry).names;
+    assert_eq!((names.kind.as_str(), names.plural.as_str()), ("UserAccount", "useraccounts"));
+    assert_eq!(only(&registry).store.table.name, "user_accounts_rows");
 
     let none = desk.run(&format!("kinds new --from-table nothing --store {}", database.dsn())).expect(2);
     assert!(none.err.contains("the store has no table nothing"), "{none:?}");

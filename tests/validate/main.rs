@@ -16,8 +16,10 @@ mod input;
 mod judge;
 mod leaks;
 mod mutate;
+mod patterns;
 mod program;
 #[allow(dead_code, reason = "shared with the suite crds")]
 #[path = "../crds/server.rs"]
 mod server;
 mod sync;
+mod yaml;

@@ -39,9 +39,6 @@ fn object(schema: &Schema, path: &str, optional: bool, found: &mut Vec<Vec<Entry
 
 /// What is in a field: an object's fields, a list's items, a map's values.
 fn within(schema: &Schema, path: &str, found: &mut Vec<Vec<Entry>>) {
-    if schema.preserve_unknown_fields == Some(true) {
-        return;
-    }
     for (inner, mark) in [(&schema.items, "[]"), (&schema.additional_properties, ".*")] {
         let Some(inner) = inner else { continue };
         let path = format!("{path}{mark}");

@@ -3,17 +3,16 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::defaults::Defaults;
 use super::openapi::Reader;
-use super::{Draft, DraftError, Notes, Wishes, names, table, tell_known};
+use super::{Draft, DraftError, Notes, Wishes, defaults, names, table, tell_known, unapproved};
 use crate::registry::Registry;
-use crate::registry::crd::{CATEGORY, RESERVED_RULE, SPEC_RULE, status_schema};
+use crate::registry::crd::{APPROVAL, CATEGORY, RESERVED_RULE, SPEC_RULE, is_approval, status_schema};
 use crate::registry::file::PrinterColumn;
 
 const API: &str = "apiextensions.k8s.io/v1";
 
 /// The columns that every CRD of ours has.
-const OWN_COLUMNS: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];
+pub(super) const OWN_COLUMNS: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];
 
 /// Drafts a kind from a CRD, of the wished or the stored version.
 pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft, DraftError> {
@@ -38,9 +37,8 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
     let Some(spec) = root.get("properties").and_then(|fields| fields.get("spec")).and_then(Value::as_object) else {
         return Err(DraftError::Unfit(format!("{kind} of {group} has no spec, and only that is stored")));
     };
-    let mut reader = Reader { notes: &mut notes, defaults: Defaults::default() };
-    let schema = reader.spec(spec);
-    let defaults = reader.defaults.0;
+    let mut schema = Reader { notes: &mut notes }.spec(spec);
+    let defaults = defaults::settle(&mut schema, &mut notes);
     let spec_optional = !beside_spec(root, &mut notes);
     if spec_optional && !schema.required.is_empty() {
         notes.add("spec may be left out, so what is required of it is checked by the API server alone");
@@ -54,11 +52,16 @@ pub fn of_crd(crd: &Value, wishes: &Wishes, registry: &Registry) -> Result<Draft
     tell_known(registry, &group, &kind, &mut notes);
     let singular = Some(word("/spec/names/singular")).filter(|name| !name.is_empty() && *name != kind.to_lowercase());
     let description = root.get("description").and_then(Value::as_str).map(str::to_owned);
+    let short_names = short_names(crd, &kind, &plural, singular, &mut notes);
+    let approval = crd.pointer("/metadata/annotations").and_then(|all| all.get(APPROVAL)?.as_str());
+    let approval = approval.filter(|text| is_approval(text)).map(str::to_owned);
+    let approval = approval.or_else(|| unapproved(&group, &mut notes));
     Ok(Draft {
         origin: format!("the CustomResourceDefinition {}, version {name}", word("/metadata/name")),
         version: name,
         singular: singular.map(str::to_owned),
-        short_names: strings(crd, "/spec/names/shortNames"),
+        short_names,
+        approval,
         description: description.unwrap_or_else(|| names::sentence(&kind, &group)),
         printer_columns: printer_columns(&version, &mut notes),
         table: table_name,
@@ -136,6 +139,20 @@ fn beside_spec(root: &Map<String, Value>, notes: &mut Notes) -> bool {
     spec_required
 }
 
+/// Short names that are not another name of the kind, which the file says once.
+fn short_names(crd: &Value, kind: &str, plural: &str, singular: Option<&str>, notes: &mut Notes) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    let lower = kind.to_lowercase();
+    for name in strings(crd, "/spec/names/shortNames") {
+        if name == plural || name == singular.unwrap_or(&lower) || kept.contains(&name) {
+            notes.add(format!("the short name {name} is left out: it is a name of the kind already"));
+        } else {
+            kept.push(name);
+        }
+    }
+    kept
+}
+
 fn names_left_out(crd: &Value, kind: &str, notes: &mut Notes) {
     let list = crd.pointer("/spec/names/listKind").and_then(Value::as_str);
     if let Some(list) = list.filter(|list| *list != format!("{kind}List")) {
@@ -177,6 +194,10 @@ fn printer_columns(version: &Value, notes: &mut Notes) -> Vec<PrinterColumn> {
             .iter()
             .any(|known| path.contains(known));
         if own && ours {
+            continue;
+        }
+        if name.is_empty() {
+            notes.add(format!("the printer column of {path} is left out: it has no name"));
             continue;
         }
         if own || !path.starts_with('.') || path.starts_with(".status") {

@@ -26,6 +26,7 @@ pub use rows::of_table;
 pub use sample::of_samples;
 
 use crate::registry::Registry;
+use crate::registry::crd::needs_approval;
 use crate::registry::file::{PrinterColumn, Schema};
 
 /// Most places that are named where the same is told of all.
@@ -56,6 +57,7 @@ pub struct Draft {
     /// What it was made from, as the end of "Drafted from".
     pub origin: String,
     pub group: String,
+    pub approval: Option<String>,
     pub version: String,
     pub kind: String,
     pub plural: String,
@@ -131,6 +133,14 @@ fn table(registry: &Registry, group: &str, kind: &str, plural: &str, notes: &mut
     let longer = names::shortened(&format!("{first}_{name}"));
     notes.add(format!("the table {name} belongs to another kind: the rows go into {longer}"));
     longer
+}
+
+/// What to say for the approval of a group that needs one.
+fn unapproved(group: &str, notes: &mut Notes) -> Option<String> {
+    needs_approval(group).then(|| {
+        notes.add(format!("a CRD of {group} needs an approval: the file says that there is none"));
+        "unapproved, drafted by orloj-operator kinds new".to_owned()
+    })
 }
 
 /// Says so where the registry has the kind already.

@@ -1,6 +1,6 @@
 //! Names made from names.
 
-use crate::registry::compile::names::MAX_TABLE;
+use crate::registry::compile::names::{MAX_TABLE, is_kind, is_safe};
 
 /// A table's name: the kind's words in snake case, with the plural's ending.
 pub fn table(kind: &str, plural: &str) -> String {
@@ -24,6 +24,34 @@ pub fn table(kind: &str, plural: &str) -> String {
     let name = shortened(&name);
     let taken = ["orloj_operator", "pg_", "sqlite_"].iter().any(|prefix| name.starts_with(prefix));
     if taken || name == "schema_migrations" { shortened(&format!("kind_{name}")) } else { name }
+}
+
+/// An SQL name without quotes: the name itself, where it is one.
+pub fn identifier(name: &str) -> String {
+    if is_safe(name) {
+        return shortened(name);
+    }
+    let safe = snake(name);
+    shortened(&if safe.starts_with(|c: char| c.is_ascii_digit()) { format!("_{safe}") } else { safe })
+}
+
+/// A kind's name: the name itself, where it is one, else its words in camel case.
+pub fn kind(name: &str) -> String {
+    if is_kind(name) {
+        return name.to_owned();
+    }
+    let camel = camel(&snake(name));
+    let letters = camel.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let mut chars = letters.chars();
+    let found: String = chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).take(59).collect();
+    if found.is_empty() { "Kind".to_owned() } else { found }
+}
+
+/// A plural made from a table's name.
+pub fn label(name: &str) -> String {
+    let found: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let found = found.trim_start_matches(|c: char| c.is_ascii_digit());
+    if found.is_empty() { "kinds".to_owned() } else { found.chars().take(63).collect() }
 }
 
 pub fn shortened(name: &str) -> String {

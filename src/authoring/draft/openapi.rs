@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::defaults::Defaults;
 use super::{Notes, names};
 use crate::go_compat::regexp;
 use crate::registry::compile::cel;
@@ -37,10 +36,9 @@ const READ: [&str; 24] = [
     "x-kubernetes-embedded-resource",
 ];
 
-/// What becomes of a schema, and what is filled in where fields are left out.
+/// What becomes of a schema.
 pub struct Reader<'n> {
     pub notes: &'n mut Notes,
-    pub defaults: Defaults,
 }
 
 impl Reader<'_> {
@@ -48,13 +46,20 @@ impl Reader<'_> {
     pub fn spec(&mut self, node: &Map<String, Value>) -> Schema {
         let mut schema = self.node(node, "spec");
         schema.store = None;
-        if schema.schema_type != Some(SchemaType::Object) || schema.preserve_unknown_fields.is_some() {
+        let open = schema.preserve_unknown_fields == Some(true);
+        if schema.schema_type != Some(SchemaType::Object) {
+            let left = if open { "" } else { ", and of a resource nothing is stored" };
             self.notes
-                .add("spec is of free form in the CRD: the file has no fields, and of a resource nothing is stored");
-            schema =
-                Schema { schema_type: Some(SchemaType::Object), description: schema.description, ..Schema::default() };
+                .add(format!("spec is no object in the CRD, and of a kind it is one: the file has no fields{left}"));
+            schema = Schema {
+                schema_type: Some(SchemaType::Object),
+                description: schema.description,
+                preserve_unknown_fields: open.then_some(true),
+                ..Schema::default()
+            };
         } else if schema.additional_properties.take().is_some() {
-            self.notes.add("spec is a map in the CRD, which a kind's cannot be: the file has no fields");
+            self.notes.add("spec is a map in the CRD, which a kind's cannot be: it is kept as it is, and not checked");
+            schema.preserve_unknown_fields = Some(true);
         }
         schema
     }
@@ -63,8 +68,7 @@ impl Reader<'_> {
         let mut schema =
             Schema { description: text(node, "description"), format: text(node, "format"), ..Schema::default() };
         if node.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
-            self.notes.at(path, "int-or-string became a string: a number has to be quoted");
-            schema.schema_type = Some(SchemaType::String);
+            schema.int_or_string = Some(true);
         } else {
             schema.schema_type = self.schema_type(node, path);
         }
@@ -72,8 +76,9 @@ impl Reader<'_> {
         self.validations(node, path, &mut schema);
         self.children(node, path, &mut schema);
         self.lost(node, path);
-        let scalar = !matches!(schema.schema_type, Some(SchemaType::Object | SchemaType::Array) | None);
-        let free = schema.preserve_unknown_fields == Some(true);
+        let object = matches!(schema.schema_type, Some(SchemaType::Object | SchemaType::Array) | None);
+        let scalar = !object || schema.is_int_or_string();
+        let free = schema.preserve_unknown_fields == Some(true) && schema.properties.is_empty();
         if scalar || !free && schema.schema_type == Some(SchemaType::Object) && schema.additional_properties.is_none() {
             // as given, zeros included
             schema.store = Some(Presence::Pointer);
@@ -90,7 +95,7 @@ impl Reader<'_> {
     }
 
     fn bounds(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema) {
-        if schema.schema_type == Some(SchemaType::String) {
+        if schema.schema_type == Some(SchemaType::String) || schema.is_int_or_string() {
             schema.pattern = text(node, "pattern").filter(|pattern| {
                 let fits = regexp::check(pattern).is_ok();
                 if !fits {
@@ -173,36 +178,33 @@ impl Reader<'_> {
     fn children(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema) {
         let open = node.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true))
             || node.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true));
-        let properties = node.get("properties").and_then(Value::as_object);
-        // before those of what is within
-        self.defaults.note(path, node.get("default"), schema.schema_type, self.notes);
-        if open {
-            free(schema);
-            if let Some(fields) = properties.filter(|fields| !fields.is_empty()) {
-                let names = fields.keys().cloned().collect::<Vec<_>>().join(", ");
-                self.notes.at(path, format!("the known fields of a free-form object ({names}) are not checked"));
-            }
-            return self.required(node, path, schema);
-        }
+        schema.default = node.get("default").filter(|default| !default.is_null()).cloned();
         match schema.schema_type {
             Some(SchemaType::Array) => {
                 let empty = Map::new();
                 let items = node.get("items").and_then(Value::as_object).unwrap_or(&empty);
                 let mut items = self.node(items, &format!("{path}[]"));
                 items.store = None;
+                // on a list it means the items
+                if open && items.schema_type == Some(SchemaType::Object) && items.additional_properties.is_none() {
+                    items.preserve_unknown_fields = Some(true);
+                }
                 schema.items = Some(Box::new(items));
             }
-            Some(SchemaType::Object) => self.object(node, path, schema),
+            Some(SchemaType::Object) => self.object(node, path, schema, open),
+            Some(_) if open => self.notes.at(path, "x-kubernetes-preserve-unknown-fields left out: it is no object"),
             Some(_) => {}
+            None if schema.is_int_or_string() => {}
+            None if open => schema.preserve_unknown_fields = Some(true),
             None => {
                 self.notes.at(path, "without a type in the CRD; taken for a free-form object");
-                free(schema);
+                schema.preserve_unknown_fields = Some(true);
             }
         }
         self.required(node, path, schema);
     }
 
-    fn object(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema) {
+    fn object(&mut self, node: &Map<String, Value>, path: &str, schema: &mut Schema, open: bool) {
         match node.get("additionalProperties") {
             Some(Value::Object(values)) => {
                 let mut values = self.node(values, &format!("{path}.*"));
@@ -210,7 +212,10 @@ impl Reader<'_> {
                 schema.additional_properties = Some(Box::new(values));
                 return;
             }
-            Some(Value::Bool(true)) => return free(schema),
+            Some(Value::Bool(true)) => {
+                schema.preserve_unknown_fields = Some(true);
+                return;
+            }
             _ => {}
         }
         let mut fields = IndexMap::new();
@@ -224,9 +229,11 @@ impl Reader<'_> {
                 fields.insert(name.clone(), field);
             }
         }
-        if fields.is_empty() && path != "spec" {
+        if open {
+            schema.preserve_unknown_fields = Some(true);
+        } else if fields.is_empty() && path != "spec" {
             self.notes.at(path, "an object without fields: kept as it is, where the API server drops all within");
-            return free(schema);
+            schema.preserve_unknown_fields = Some(true);
         }
         schema.properties = fields;
     }
@@ -260,16 +267,12 @@ impl Reader<'_> {
             self.notes.at(path, "nullable: null is taken as not given");
         }
         if node.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true)) {
-            self.notes.at(path, "x-kubernetes-embedded-resource left out: kept as a free-form object");
+            self.notes
+                .at(path, "x-kubernetes-embedded-resource left out: an object that keeps what it is not known for");
         }
     }
 }
 
 fn text(node: &Map<String, Value>, key: &str) -> Option<String> {
     node.get(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn free(schema: &mut Schema) {
-    schema.preserve_unknown_fields = Some(true);
-    schema.items = None;
 }

@@ -7,7 +7,7 @@ use super::derived;
 use super::sample::{of_objects, printer_columns, spec_of};
 use super::{Derived, Draft, DraftError, Notes, Wishes, names, secrecy};
 use crate::registry::Registry;
-use crate::registry::compile::names::COMMON_COLUMNS;
+use crate::registry::compile::names::{COMMON_COLUMNS, is_safe};
 use crate::registry::schema::{Presence, Schema, SchemaType};
 use crate::registry::table::{Described, DescribedColumn};
 
@@ -47,8 +47,8 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
     // the payload's kind goes before one made from the table's name
     let own_kind = payloads.first().and_then(|payload| payload.get("kind")).and_then(Value::as_str);
     let wishes = &Wishes {
-        table: wishes.table.clone().or_else(|| Some(name.to_owned())),
-        plural: wishes.plural.clone().or_else(|| Some(name.replace('_', ""))),
+        table: wishes.table.clone().or_else(|| Some(names::identifier(name))),
+        plural: wishes.plural.clone().or_else(|| Some(names::label(name))),
         kind: own_kind.filter(|_| named).map(str::to_owned).or_else(|| wishes.kind.clone()),
         ..wishes.clone()
     };
@@ -61,6 +61,10 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
     unrequire(&mut draft.schema);
     draft.notes.add("rows do not show what a resource may leave out: nothing is required");
     draft.notes.add("if orlojd migrates this table, make the owner orlojd");
+    if draft.table != name && !is_safe(name) {
+        let table = &draft.table;
+        draft.notes.add(format!("{name} is no SQL name that needs no quotes: the rows go into {table}, not into it"));
+    }
     for column in &found.columns {
         let common = COMMON_COLUMNS.contains(&column.name.as_str());
         if common {
@@ -82,6 +86,9 @@ fn of_rows(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) 
 fn derive(column: &DescribedColumn, found: &Described, payloads: &[Value], draft: &mut Draft) {
     let name = &column.name;
     let harm = if column.not_null && column.default.is_none() { ", and no row can be written without it" } else { "" };
+    if !is_safe(name) {
+        return draft.notes.add(format!("the column {name} is left out: it is no SQL name that needs no quotes{harm}"));
+    }
     if secrecy::of(name) {
         return draft.notes.add(format!("the column {name} is left out: {SECRET}{harm}"));
     }
@@ -119,8 +126,8 @@ fn derive(column: &DescribedColumn, found: &Described, payloads: &[Value], draft
 /// A table with a column for each field.
 fn of_plain(name: &str, found: &Described, wishes: &Wishes, registry: &Registry) -> Result<Draft, DraftError> {
     let wishes = &Wishes {
-        table: wishes.table.clone().or_else(|| Some(names::shortened(&format!("{name}_rows")))),
-        plural: wishes.plural.clone().or_else(|| Some(name.replace('_', ""))),
+        table: wishes.table.clone().or_else(|| Some(names::identifier(&format!("{name}_rows")))),
+        plural: wishes.plural.clone().or_else(|| Some(names::label(name))),
         version: wishes.version.clone().or_else(|| Some("v1".to_owned())),
         ..wishes.clone()
     };
@@ -216,11 +223,6 @@ fn payload(row: &Value) -> Value {
 
 fn is_text(data_type: &str) -> bool {
     data_type.starts_with("text") || data_type.starts_with("character") || data_type.starts_with("varchar")
-}
-
-fn is_safe(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// The word of a default such as `'low'::text`.

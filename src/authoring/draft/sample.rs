@@ -3,8 +3,9 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::crd::OWN_COLUMNS;
 use super::seen::Seen;
-use super::{Draft, DraftError, Notes, Wishes, names, secrecy, table, tell_known};
+use super::{Draft, DraftError, Notes, Wishes, names, secrecy, table, tell_known, unapproved};
 use crate::registry::Registry;
 use crate::registry::file::PrinterColumn;
 use crate::registry::schema::{Schema, SchemaType};
@@ -52,8 +53,12 @@ pub(super) fn of_objects(samples: &[Value], wishes: &Wishes, registry: &Registry
         )));
     }
     let version = named(wishes.version.as_deref(), version, "the API version", "api-version")?;
-    let kind = named(wishes.kind.as_deref(), &kind, "the kind", "kind")?;
     let mut notes = Notes::default();
+    let given = named(wishes.kind.as_deref(), &kind, "the kind", "kind")?;
+    let kind = names::kind(&given);
+    if kind != given {
+        notes.add(format!("{given} is no name of a kind: it became {kind}"));
+    }
     let schema = spec_of(samples, &mut notes);
     let plural = wishes.plural.clone().unwrap_or_else(|| {
         let plural = names::plural(&kind);
@@ -72,6 +77,7 @@ pub(super) fn of_objects(samples: &[Value], wishes: &Wishes, registry: &Registry
         printer_columns: printer_columns(&schema),
         spec_optional: samples.iter().any(|sample| sample.get("spec").is_none_or(Value::is_null)),
         singular: None,
+        approval: unapproved(&group, &mut notes),
         short_names: Vec::new(),
         columns: IndexMap::new(),
         indexes: Vec::new(),
@@ -126,6 +132,7 @@ pub fn printer_columns(schema: &Schema) -> Vec<PrinterColumn> {
             .iter()
             .filter(|(_, field)| field.schema_type == Some(SchemaType::String))
             .filter(|(name, _)| names::in_paths(name) && !secrecy::of(name))
+            .filter(|(name, _)| !OWN_COLUMNS.contains(&names::words(name).as_str()))
     };
     let choice = fields().find(|(_, field)| !field.values.is_empty());
     let found =

@@ -222,7 +222,11 @@ fn described(schema: &Schema) -> String {
 
 fn type_of(schema: &Schema) -> String {
     if schema.preserve_unknown_fields == Some(true) {
-        return "free-form object".to_owned();
+        let known = !schema.properties.is_empty();
+        return if known { "object, with unknown fields kept" } else { "free-form object" }.to_owned();
+    }
+    if schema.is_int_or_string() {
+        return "integer or string".to_owned();
     }
     match schema.schema_type {
         Some(SchemaType::Array) => {
@@ -276,6 +280,8 @@ fn constraints(file: &KindFile, target: &ExplainedField<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut add = |word: &str, value: Option<String>| found.extend(value.map(|value| format!("{word} {value}")));
     add("is required", target.required.then(String::new));
+    let default = schema.default.as_ref().map(ToString::to_string);
+    add("filled in where it is left out, before CEL rules:", default);
     add("format", schema.format.clone());
     add("one of", (!schema.values.is_empty()).then(|| schema.values.join(", ")));
     add("pattern", schema.pattern.clone());

@@ -13,7 +13,7 @@ const BUILT_IN: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];
 const TYPES: [&str; 5] = ["integer", "number", "string", "boolean", "date"];
 
 /// Fields of a resource's metadata that a column may want.
-const METADATA: [&str; 9] = [
+const METADATA: [&str; 14] = [
     "name",
     "namespace",
     "labels",
@@ -23,6 +23,11 @@ const METADATA: [&str; 9] = [
     "uid",
     "resourceVersion",
     "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "finalizers",
+    "generateName",
+    "managedFields",
+    "ownerReferences",
 ];
 const STATUS: [&str; 5] = ["phase", "observedGeneration", "lastSyncedAt", "syncError", "conditions"];
 
@@ -67,20 +72,20 @@ fn printer(desk: &mut Desk<'_>, column: &PrinterColumn, pointer: &str, shape: &S
     }
     let at = format!("{pointer}/jsonPath");
     let path = column.json_path.trim_start_matches('.');
-    // filters and quoted names can be right in more ways than are looked at here
-    if path.contains(['?', '\'', '"', '@']) {
+    // filters, quoted names and searches at any depth can be right in more ways than are looked at here
+    if path.contains(['?', '\'', '"', '@', '\\']) || column.json_path.contains("..") {
         return;
     }
     let path = path.replace("[*]", "[]");
     let first = path.split(['.', '[']).next().unwrap_or_default();
-    let rest = path.split('.').nth(1).unwrap_or_default();
+    let rest = path.split(['.', '[']).nth(1).unwrap_or_default();
     match first {
         "spec" => match PathPattern::compile(&indices(&path), shape, None) {
             Ok(target) => shown(desk, kind, target.shape, &at, &column.json_path),
             Err(error) => unknown(desk, &at, &error),
         },
         "metadata" => one_of(desk, &at, &column.json_path, rest, &METADATA),
-        "status" => one_of(desk, &at, &column.json_path, rest.split('[').next().unwrap_or_default(), &STATUS),
+        "status" => one_of(desk, &at, &column.json_path, rest, &STATUS),
         "kind" | "apiVersion" => {}
         _ => {
             let help = suggest(first, ["spec", "metadata", "status"]);

@@ -57,13 +57,14 @@ const fn warning(id: &'static str, finds: &'static str) -> Lint {
 }
 
 /// All checks.
-pub const LINTS: [Lint; 39] = [
+pub const LINTS: [Lint; 40] = [
     error(REFUSED, "whatever else the loader refuses: keys, names, paths, patterns, messages"),
     error(UNREADABLE, "a file or a folder that cannot be read"),
     error("empty-file", "a file without a kind"),
     error("foreign-object", "a Kubernetes object, or cases of a kind, under a kind file's name"),
     error("clash", "a name, table or collection that another kind has"),
-    error("default-in-schema", "a `default` in the schema: values are filled in by `normalize`"),
+    error("default-in-schema", "a `default` that no CEL rule reads: values are filled in by `normalize`"),
+    error("protected-group", "a group below `k8s.io` or `kubernetes.io` without an `approval`"),
     error("yaml-word", "a word without quotes that YAML reads as a boolean, a number or nothing"),
     warning("quoted-choice", "a choice that has to be quoted in every manifest, as YAML reads it as something else"),
     error("cel-type", "a CEL rule that the API server would refuse: an unknown field or function, or a wrong type"),

@@ -2,6 +2,7 @@
 
 use super::Desk;
 use crate::diagnostics::SourceText;
+use crate::registry::crd::{is_approval, needs_approval};
 use crate::registry::file::{KindFile, RuleSpec};
 use crate::registry::schema::Schema;
 
@@ -25,6 +26,12 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, all: &[(SourceText, Ki
         desk.key("no-description", "/description", "the kind's description is empty", None);
     }
     describe(desk, &file.schema, "/schema", "spec");
+    let approved = file.approval.as_deref().is_some_and(is_approval);
+    if needs_approval(&file.group) && !approved {
+        let message = format!("the API server takes no CRD of `{}` without an approval", file.group);
+        let help = "choose a group of your own, or say in `approval` where it was reviewed, or `unapproved, ` and why";
+        desk.value("protected-group", "/group", message, Some(help.to_owned()));
+    }
     if file.printer_columns.is_empty() {
         let help = "say in `printerColumns` what tells one resource from another at a glance".to_owned();
         desk.key("no-printer-column", "/kind", "`kubectl get` shows no column of this kind's own", Some(help));

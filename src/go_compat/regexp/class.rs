@@ -25,21 +25,21 @@ pub(super) fn bracket(text: &str) -> Rest<'_> {
         } else if let Some(after) = named(rest)? {
             rest = after;
         } else {
-            rest = range(rest, text)?;
+            (_, _, rest) = range(rest, text)?;
         }
     }
 }
 
-/// One character of a class, or two with a hyphen between them.
-fn range<'a>(text: &'a str, class: &str) -> Rest<'a> {
+/// One character of a class, or two with a hyphen between them; the first and the last of what they stand for.
+pub(super) fn range<'a>(text: &'a str, class: &str) -> Result<(u32, u32, &'a str), String> {
     let (low, after) = character(text, class)?;
     match after.strip_prefix('-') {
         // a hyphen in last place is an ordinary character
         Some(end) if !end.is_empty() && !end.starts_with(']') => {
             let (high, after) = character(end, class)?;
-            if high < low { Err(fault(fault::CLASS_RANGE, upto(text, after))) } else { Ok(after) }
+            if high < low { Err(fault(fault::CLASS_RANGE, upto(text, after))) } else { Ok((low, high, after)) }
         }
-        _ => Ok(after),
+        _ => Ok((low, low, after)),
     }
 }
 

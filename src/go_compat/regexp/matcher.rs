@@ -1,11 +1,15 @@
 //! A Go pattern as one of the `regex` crate's that matches the same texts.
 //!
 //! Both are descendants of RE2. What differs: `\s`, `\d`, `\w` and `\b` are ASCII in Go, groups may share a name there,
-//! and within brackets `[`, `&&`, `--` and `~~` mean nothing special.
+//! braces that are no count are characters, a backslash before a mark is that mark, and within brackets `[`, `&&`, `--`
+//! and `~~` mean nothing special.
 
 use std::fmt::Write as _;
 
 use regex::{Regex, RegexBuilder};
+
+use super::fault::upto;
+use super::{class, repeat};
 
 /// Most bytes of a compiled pattern.
 const SIZE: usize = 64 << 20;
@@ -26,27 +30,46 @@ fn translate(pattern: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let after = &rest[c.len_utf8()..];
         rest = match c {
-            '\\' => escape(after, false, &mut out),
+            '\\' => escape(after, &mut out),
             '[' => brackets(after, &mut out),
             '(' => group(after, &mut out),
-            _ => {
+            '*' | '+' | '?' | '{' => match repeat::operator(rest) {
+                Some(Ok((_, after))) => {
+                    out.push_str(upto(rest, after));
+                    after
+                }
+                // braces that are no count are themselves
+                _ => literal(c, after, &mut out),
+            },
+            '.' | '^' | '$' | '|' | ')' => {
                 out.push(c);
                 after
             }
+            _ => literal(c, after, &mut out),
         };
     }
     out
 }
 
+/// A character that stands for itself.
+fn literal<'a>(c: char, after: &'a str, out: &mut String) -> &'a str {
+    out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+    after
+}
+
 /// A group that has a name loses it: Go lets two share one, and nothing asks for it.
 fn group<'a>(after: &'a str, out: &mut String) -> &'a str {
+    // flags that set nothing
+    if let Some(rest) = after.strip_prefix("?)") {
+        return rest;
+    }
     out.push('(');
     let named = after.strip_prefix("?P<").or_else(|| after.strip_prefix("?<"));
     named.and_then(|named| named.split_once('>')).map_or(after, |(_, rest)| rest)
 }
 
 /// What stands behind a backslash.
-fn escape<'a>(after: &'a str, inside: bool, out: &mut String) -> &'a str {
+fn escape<'a>(after: &'a str, out: &mut String) -> &'a str {
     let Some(c) = after.chars().next() else { return after };
     let rest = &after[c.len_utf8()..];
     let class = match c {
@@ -56,20 +79,23 @@ fn escape<'a>(after: &'a str, inside: bool, out: &mut String) -> &'a str {
         'D' => "^0-9",
         'w' => "0-9A-Za-z_",
         'W' => "^0-9A-Za-z_",
-        'b' if !inside => {
+        'b' => {
             out.push_str("(?-u:\\b)");
             return rest;
         }
-        'B' if !inside => {
+        'B' => {
             out.push_str("(?-u:\\B)");
             return rest;
         }
-        'Q' if !inside => {
+        'Q' => {
             let (literal, rest) = rest.split_once("\\E").unwrap_or((rest, ""));
             out.push_str(&regex::escape(literal));
             return rest;
         }
         '0'..='7' => return octal(after, out),
+        'p' | 'P' => return unicode(after, out),
+        // `\<` and its like mean something to the other engine
+        _ if !c.is_ascii_alphanumeric() => return literal(c, rest, out),
         _ => {
             out.push('\\');
             out.push(c);
@@ -107,32 +133,33 @@ fn brackets<'a>(after: &'a str, out: &mut String) -> &'a str {
             return after;
         }
         first = false;
-        rest = match c {
-            '\\' => escape(after, true, out),
-            '[' if after.starts_with(':') => match after.split_once(":]") {
-                Some((name, rest)) => {
-                    out.push('[');
-                    out.push_str(name);
-                    out.push_str(":]");
-                    rest
-                }
-                None => after,
-            },
-            '[' | ']' | '&' | '~' => {
-                out.push('\\');
-                out.push(c);
-                after
-            }
-            '-' if after.starts_with('-') || out.ends_with('-') => {
-                out.push_str("\\-");
-                after
-            }
-            _ => {
-                out.push(c);
-                after
-            }
-        };
+        if let Some((name, after)) = rest.strip_prefix("[:").and_then(|named| named.split_once(":]")) {
+            let _ = write!(out, "[:{name}:]");
+            rest = after;
+        } else if class::named(rest).is_ok_and(|after| after.is_some()) {
+            rest = escape(after, out);
+        } else if let Ok((low, high, after)) = class::range(rest, rest) {
+            let _ = write!(out, "\\x{{{low:x}}}-\\x{{{high:x}}}");
+            rest = after;
+        } else {
+            // what Go refuses does not come here
+            break;
+        }
     }
+    rest
+}
+
+/// `\pL`, `\p{Greek}` and `\p{^Greek}`.
+fn unicode<'a>(after: &'a str, out: &mut String) -> &'a str {
+    let (mut negated, name) = (after.starts_with('P'), &after[1..]);
+    let (mut name, rest) = match name.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+        Some(parts) => parts,
+        None => name.split_at(name.chars().next().map_or(0, char::len_utf8)),
+    };
+    if let Some(other) = name.strip_prefix('^') {
+        (negated, name) = (!negated, other);
+    }
+    let _ = write!(out, "\\{}{{{name}}}", if negated { 'P' } else { 'p' });
     rest
 }
 
@@ -168,6 +195,31 @@ mod tests {
             (r"^[\s\x0b\x{85}\pZ]*$", "\u{2003}\u{85}", true),
             (r"x$", "x\n", false),
             (r"^[[:alpha:]]$", "é", false),
+            (r"^{[a-z]+}$", "{abc}", true),
+            (r"^{[a-z]+}$", "abc", false),
+            (r"^a{,5}$", "a{,5}", true),
+            (r"^a{,5}$", "aaa", false),
+            (r"^a{2,}$", "aaa", true),
+            (r"^a{1,2}?$", "aa", true),
+            (r"^a{01}$", "a{01}", true),
+            (r"^a{1", "a{1", true),
+            (r"^[a-c--b]$", "5", true),
+            (r"^[a-c--b]$", "c", true),
+            (r"^[a-c--b]$", "d", false),
+            (r"^[a-c--b]$", "+", false),
+            (r"^[--/]$", ".", true),
+            (r"^[a-]$", "-", true),
+            (r"^[^-a]$", "-", false),
+            (r"^[+--]$", ",", true),
+            (r"^[\[-\]]$", "\\", true),
+            (r"^\<b\>$", "<b>", true),
+            (r"^\_\-\#\`$", "_-#`", true),
+            (r"^[\_\<\x{41}-C]+$", "_<B", true),
+            (r"^\p{^Greek}$", "a", true),
+            (r"^[\P{^Greek}x]+$", "αx", true),
+            (r"^(?)a}]$", "a}]", true),
+            (r"^(?i)[k-k]$", "\u{212a}", true),
+            (r"^[~~a&&-]+$", "~&-a", true),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} on {text:?}");
         }

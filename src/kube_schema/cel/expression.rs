@@ -1,6 +1,7 @@
 //! An expression, ready to be checked and evaluated: macros are expanded, names resolved, and every function is known.
 
 use super::functions::CelFunction;
+use super::names::unescape;
 use super::value::CelValue;
 
 /// A node of an expression.
@@ -172,5 +173,16 @@ impl Expression {
             children.next();
         }
         children.for_each(|child| child.paths(found));
+    }
+
+    /// Names of the fields that the expression selects, of whatever; `['name']` counts as well.
+    pub fn field_names(&self, found: &mut Vec<String>) {
+        if let Self::Chain(_, accesses) | Self::Has(_, accesses) = self {
+            found.extend(accesses.iter().filter_map(|access| match &access.key {
+                Self::Text(name) => unescape(name).map(std::borrow::Cow::into_owned),
+                _ => None,
+            }));
+        }
+        self.children().into_iter().for_each(|child| child.field_names(found));
     }
 }

@@ -223,6 +223,16 @@ pub fn paths(rule: &str) -> Vec<Vec<String>> {
     }
 }
 
+/// Names of all fields that a rule selects, of whatever; none of a rule that cannot be read.
+#[must_use]
+pub fn field_names(rule: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(compiled) = compile(rule) {
+        compiled.tree.field_names(&mut found);
+    }
+    found
+}
+
 /// All names that rules may call, as functions and as methods.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     functions::FUNCTIONS.iter().map(|function| function.name)

@@ -25,6 +25,13 @@ pub const RESERVED: [&str; 21] = [
     "while",
 ];
 
+/// Whether a field of that name, which is escaped in the types of rules, is found by the name itself as well: the parser
+/// takes all of these words after a point but `true`, `false`, `null` and `in`.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// A field's name in rules; `None` where they have none for it (`Escape` of `k8s.io/apiserver/pkg/cel`).
 #[must_use]
 pub fn field_name(name: &str) -> Option<String> {

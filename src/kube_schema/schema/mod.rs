@@ -80,7 +80,9 @@ pub struct SchemaViolation {
 pub struct SchemaNode {
     expected: Option<ExpectedType>,
     nullable: bool,
-    has_default: bool,
+    default: Option<Value>,
+    /// A default here or below.
+    has_defaults: bool,
     preserve: bool,
     /// Of an object's fields, sorted by name.
     properties: BTreeMap<String, SchemaNode>,
@@ -214,7 +216,7 @@ impl SchemaNode {
         let mut node = Self {
             expected: ExpectedType::of(map),
             nullable: map.get("nullable") == Some(&Value::Bool(true)),
-            has_default: map.get("default").is_some_and(|default| !default.is_null()),
+            default: map.get("default").filter(|default| !default.is_null()).cloned(),
             preserve: map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)),
             additional: map.get("additionalProperties").map(|inner| child(inner, unsupported)),
             items: map.get("items").map(|inner| child(inner, unsupported)),
@@ -228,6 +230,7 @@ impl SchemaNode {
         for (name, inner) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
             node.properties.insert(name.clone(), Self::compile(inner, unsupported));
         }
+        node.has_defaults = node.default.is_some() || node.any_inner(|inner| inner.has_defaults);
         let words = |name: &str| map.get(name).and_then(Value::as_array).into_iter().flatten();
         node.required = words("required").filter_map(|name| name.as_str().map(str::to_owned)).collect();
         node.values = words("enum").cloned().collect();
@@ -235,10 +238,13 @@ impl SchemaNode {
         node.compile_for_rules(map);
         node.rules = words("x-kubernetes-validations").filter_map(CelRule::compile).collect();
         unsupported.extend(node.rules.iter().filter_map(CelRule::unsupported));
-        node.has_rules = !node.rules.is_empty()
-            || node.properties.values().any(|inner| inner.has_rules)
-            || [&node.additional, &node.items].into_iter().flatten().any(|inner| inner.has_rules);
+        node.has_rules = !node.rules.is_empty() || node.any_inner(|inner| inner.has_rules);
         node
+    }
+
+    fn any_inner(&self, is: impl Fn(&Self) -> bool) -> bool {
+        let inner = [&self.additional, &self.items].into_iter().flatten().map(|inner| &**inner);
+        self.properties.values().chain(inner).any(is)
     }
 
     fn compile_texts(&mut self, map: &Map<String, Value>, unsupported: &mut Vec<UnsupportedConstraint>) {
@@ -309,6 +315,31 @@ impl SchemaNode {
                     for inner in items {
                         node.drop_nulls(inner);
                     }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Fills in what is left out, once [`SchemaNode::drop_nulls`] has taken what it takes.
+    pub fn fill_defaults(&self, value: &mut Value) {
+        match value {
+            _ if !self.has_defaults => {}
+            Value::Object(map) => {
+                for (name, node) in &self.properties {
+                    if let Some(default) = node.default.as_ref().filter(|_| !map.contains_key(name)) {
+                        map.insert(name.clone(), default.clone());
+                    }
+                }
+                for (name, inner) in map {
+                    if let Some(node) = self.field(name) {
+                        node.fill_defaults(inner);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                if let Some(node) = &self.items {
+                    items.iter_mut().for_each(|inner| node.fill_defaults(inner));
                 }
             }
             _ => {}

@@ -167,7 +167,8 @@ impl SchemaNode {
 
     /// The field of a name as rules write it.
     pub(in crate::kube_schema) fn field_by_rule_name(&self, name: &str) -> Option<&Self> {
-        let plain = names::unescape(name).filter(|plain| names::field_name(plain).as_deref() == Some(name))?;
+        let known = |plain: &str| names::field_name(plain).as_deref() == Some(name) || names::is_reserved(name);
+        let plain = names::unescape(name).filter(|plain| known(plain))?;
         self.properties.get(&*plain)
     }
 
@@ -215,7 +216,7 @@ impl SchemaNode {
             }
             DeclaredType::Object => {
                 let required = self.required.iter().filter_map(|name| Some((name, self.properties.get(name)?)));
-                let required = required.filter(|(_, node)| !node.has_default && CelType::of(node).is_some());
+                let required = required.filter(|(_, node)| node.default.is_none() && CelType::of(node).is_some());
                 required.map(|(name, node)| name.len() as u64 + node.min_bytes() + 4).sum::<u64>() + 2
             }
             _ => 1,

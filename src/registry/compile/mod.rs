@@ -2,6 +2,7 @@
 //! where it stands.
 
 pub(crate) mod cel;
+mod defaults;
 mod messages;
 pub(crate) mod names;
 mod relations;
@@ -48,6 +49,11 @@ impl<'s> Faults<'s> {
         self.add(self.source.key(pointer), message.into(), None);
     }
 
+    /// A fault of a key that has a name of its own in `kinds lint`.
+    pub fn key_known(&mut self, pointer: &str, id: &'static str, message: String, help: Option<String>) {
+        self.problems.push(Diagnostic::at(self.source, self.source.key(pointer), message, help).known_as(id));
+    }
+
     pub fn hinted(&mut self, pointer: &str, message: impl Into<String>, help: Option<String>) {
         self.add(self.source.value(pointer), message.into(), help);
     }
@@ -82,7 +88,8 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     if let Some(path) = &secret {
         schema::refuse_secret_constraints(&file.schema, path, &mut faults);
     }
-    let steps = steps::compile(&file.normalize, &shape, &mut faults);
+    let mut steps = defaults::steps(&file.schema, &shape, &mut faults);
+    steps.append(&mut steps::compile(&file.normalize, &shape, &mut faults));
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
     let relations = relations::compile(&file, &shape, &mut faults);
     if let Some(version) = file.since.as_deref() {
@@ -104,6 +111,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     Ok(Kind {
         index,
         names,
+        approval: file.approval,
         description: file.description,
         printer_columns: file.printer_columns,
         schema: derived.schema,

@@ -16,8 +16,7 @@ pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
     if !is_label(&file.version) {
         faults.value("/version", format!("`{}` is no API version: expected something like `v1`", file.version));
     }
-    let camel = file.kind.starts_with(|c: char| c.is_ascii_uppercase());
-    if !camel || !file.kind.chars().all(|c| c.is_ascii_alphanumeric()) || file.kind.len() > 58 {
+    if !is_kind(&file.kind) {
         faults.value("/kind", format!("`{}` is no kind: expected `CamelCase`", file.kind));
     }
     label(&file.plural, "/plural", faults);
@@ -26,6 +25,9 @@ pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
         label(short, &format!("/shortNames/{index}"), faults);
     }
     for (index, column) in file.printer_columns.iter().enumerate() {
+        if column.name.is_empty() {
+            faults.value(&format!("/printerColumns/{index}/name"), "a column needs a name");
+        }
         if !column.json_path.starts_with('.') {
             faults.value(&format!("/printerColumns/{index}/jsonPath"), "a JSON path starts with `.`");
         }
@@ -50,7 +52,12 @@ fn label(text: &str, pointer: &str, faults: &mut Faults<'_>) {
     }
 }
 
-fn is_label(text: &str) -> bool {
+/// As the API server takes it: a label in any case, which with `List` behind it is one as well.
+pub(crate) fn is_kind(text: &str) -> bool {
+    is_label(&text.to_ascii_lowercase()) && text.len() + "List".len() <= 63
+}
+
+pub(crate) fn is_label(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
@@ -86,10 +93,14 @@ pub(super) fn column(text: &str, pointer: &str, faults: &mut Faults<'_>) {
     }
 }
 
+/// Whether a text can be an SQL name without quotes.
+pub(crate) fn is_safe(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 fn check(text: &str, most: usize, pointer: &str, key: bool, faults: &mut Faults<'_>) {
-    let starts = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    let message = if !starts || !rest {
+    let message = if !is_safe(text) {
         format!("`{text}` is no safe SQL name: expected `[a-z_][a-z0-9_]*`")
     } else if text.len() > most {
         format!("`{text}` is too long for an SQL name: at most {most} characters here")

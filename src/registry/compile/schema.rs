@@ -1,42 +1,57 @@
 //! The schema: into the shape that specs are decoded by, and checked to be one that an API server takes.
 
-use super::Faults;
+use super::{Faults, defaults};
 use crate::go_compat::regexp;
 use crate::normalize::{Field, ObjectShape, Presence, Shape};
 use crate::registry::schema::{Schema, SchemaType};
 
 pub(super) fn compile(schema: &Schema, faults: &mut Faults<'_>) -> Shape {
-    if schema.schema_type != Some(SchemaType::Object) || schema.preserve_unknown_fields.is_some() {
+    if schema.schema_type != Some(SchemaType::Object) {
         faults.value("/schema", "the schema of a spec must be of `type: object`");
     }
     if schema.store.is_some() {
         faults.key("/schema/store", "the spec itself is always stored");
     }
+    defaults::check_places(schema, faults);
     node(schema, "/schema", faults)
 }
 
 fn node(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
     constraints(schema, pointer, faults);
-    if schema.preserve_unknown_fields == Some(true) {
-        if !schema.properties.is_empty() || schema.additional_properties.is_some() || schema.items.is_some() {
-            faults.key(
-                &format!("{pointer}/x-kubernetes-preserve-unknown-fields"),
-                "a free-form object has no fields of its own",
-            );
+    if let Some(on) = schema.preserve_unknown_fields {
+        let at = format!("{pointer}/x-kubernetes-preserve-unknown-fields");
+        if !on {
+            faults.value(&at, "`false` is what is without this key, and the API server refuses the word: leave it out");
+        } else if schema.schema_type == Some(SchemaType::Array) {
+            faults.key(&at, "on a list it means the items: write it there, beside their `type: object`");
+        } else if !matches!(schema.schema_type, None | Some(SchemaType::Object)) || schema.is_int_or_string() {
+            faults.key(&at, "only an object keeps unknown fields: it goes with `type: object`");
+        } else if schema.additional_properties.is_some() {
+            faults.key(&at, "a map has no unknown fields: leave this out, or `additionalProperties`");
         }
-        return Shape::Free;
+    }
+    if let Some(on) = schema.int_or_string {
+        let at = format!("{pointer}/x-kubernetes-int-or-string");
+        if !on {
+            faults.value(&at, "`false` is what is without this key, and the API server refuses the word: leave it out");
+        } else if schema.schema_type.is_some() {
+            faults.key(&at, "an integer or a string stands in place of a `type`");
+        }
     }
     let Some(schema_type) = schema.schema_type else {
-        faults.key(pointer, "`type` is missing");
+        if schema.is_int_or_string() {
+            only_objects_have_fields(schema, pointer, faults);
+            return Shape::IntOrString;
+        }
+        if schema.preserve_unknown_fields != Some(true) {
+            faults.key(pointer, "`type` is missing");
+        }
         return Shape::Free;
     };
     if schema.items.is_some() != (schema_type == SchemaType::Array) {
         faults.key(pointer, "`items` and `type: array` go together");
     }
-    let object = schema_type == SchemaType::Object;
-    if !object && (!schema.properties.is_empty() || schema.additional_properties.is_some()) {
-        faults.key(pointer, "only an object has `properties` or `additionalProperties`");
-    }
+    only_objects_have_fields(schema, pointer, faults);
     match schema_type {
         SchemaType::String => Shape::String,
         SchemaType::Integer => Shape::Integer { unsigned: schema.minimum.is_some_and(|least| least >= 0) },
@@ -50,6 +65,13 @@ fn node(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
     }
 }
 
+fn only_objects_have_fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
+    let fields = !schema.properties.is_empty() || schema.additional_properties.is_some();
+    if fields && schema.schema_type != Some(SchemaType::Object) {
+        faults.key(pointer, "only an object has `properties` or `additionalProperties`");
+    }
+}
+
 fn fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
     if let Some(values) = &schema.additional_properties {
         if !schema.properties.is_empty() {
@@ -57,7 +79,11 @@ fn fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
         }
         return Shape::Map(Box::new(node(values, &format!("{pointer}/additionalProperties"), faults)));
     }
+    let open = schema.preserve_unknown_fields == Some(true);
     if schema.properties.is_empty() && pointer != "/schema" {
+        if open {
+            return Shape::Free;
+        }
         faults.key(pointer, "an object needs `properties`, `additionalProperties`, or to be free-form");
     }
     let fields = schema
@@ -70,7 +96,7 @@ fn fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
             Field { name: name.as_str().into(), shape, presence }
         })
         .collect();
-    Shape::Object(ObjectShape::new(fields))
+    Shape::Object(if open { ObjectShape::open(fields) } else { ObjectShape::new(fields) })
 }
 
 fn presence(schema: &Schema, shape: &Shape, pointer: &str, faults: &mut Faults<'_>) -> Presence {
@@ -94,7 +120,7 @@ fn presence(schema: &Schema, shape: &Shape, pointer: &str, faults: &mut Faults<'
 fn constraints(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
     if let Some(pattern) = &schema.pattern {
         let at = format!("{pointer}/pattern");
-        if schema.schema_type != Some(SchemaType::String) {
+        if schema.schema_type != Some(SchemaType::String) && !schema.is_int_or_string() {
             faults.key(&at, "only a string has a `pattern`");
         }
         if let Err(error) = regexp::check(pattern) {

@@ -8,6 +8,7 @@ use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::Trouble;
+use super::go_yaml::adapted;
 use super::typeless::{JsonValue, KeyText, YamlValue};
 
 /// Deepest nesting, as in `serde_json`.
@@ -87,8 +88,9 @@ pub fn key(plain: bool, text: String) -> String {
     if !plain || !special {
         return text;
     }
-    let read = serde_saphyr::from_str_with_options::<KeyText>(&text, options(text.len()));
-    read.map_or(text, |KeyText(read)| read)
+    let adapted = adapted(&text, &alone);
+    let read = serde_saphyr::from_str_with_options::<KeyText>(&adapted, options(adapted.len()));
+    read.map_or(text.clone(), |KeyText(read)| read)
 }
 
 /// Tells JSON from a YAML flow mapping: by its quoted keys.
@@ -127,7 +129,13 @@ fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, DecodeError> 
     }
 }
 
+/// A plain scalar by itself.
+fn alone(text: &str) -> Option<Value> {
+    serde_saphyr::from_str_with_options::<YamlValue<true>>(text, options(text.len())).ok().map(|YamlValue(value)| value)
+}
+
 fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, DecodeError> {
+    let text = &*adapted(text, &alone);
     let mut options = options(text.len());
     if LAST_WINS {
         options.duplicate_keys = DuplicateKeyPolicy::LastWins;
@@ -245,6 +253,33 @@ mod tests {
             ("'yes'", json!("yes")),
         ] {
             assert_eq!(one(&format!("a: {text}\n"))["a"], expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn scalars_are_those_of_go_yaml() {
+        for (text, expected) in [
+            ("a: [gpt:, fe80::]", json!({"a": ["gpt:", "fe80::"]})),
+            ("a: {b:, c: 1}", json!({"a": {"b:": null, "c": 1}})),
+            ("{a:, b: 1}", json!({"a:": null, "b": 1})),
+            (
+                "a: [x:, 'y:', \"z:\", {k: v}, [w:]] # b:,\nb: [q:]",
+                json!({"a": ["x:", "y:", "z:", {"k": "v"}, ["w:"]], "b": ["q:"]}),
+            ),
+            ("a: |\n  [x:, y]\nb: it [c:, d]", json!({"a": "[x:, y]\n", "b": "it [c:, d]"})),
+            ("version: 1.20_1", json!({"version": 1.201})),
+            ("on: tRue", json!({"true": "tRue"})),
+            ("tRue: 1", json!({"tRue": 1})),
+            (
+                "a: [nUll, oN, yEs, 0_7, 08, 1_, _1, 0b11, +7, 1e1_0, 09.5, .5]",
+                json!({"a": ["nUll", "oN", "yEs", 7, 8, 1, "_1", 3, 7, 10_000_000_000_i64, 9.5, 0.5]}),
+            ),
+            (
+                "a: [1.2.3, 10.0.0.1, 1-2, 3f2a, 0x, 12e03, 2024-01-01]",
+                json!({"a": ["1.2.3", "10.0.0.1", "1-2", "3f2a", "0x", 12000, "2024-01-01"]}),
+            ),
+        ] {
+            assert_eq!(one(text), expected, "{text}");
         }
     }
 

@@ -5,6 +5,7 @@
 mod decode;
 mod documents;
 pub mod files;
+mod go_yaml;
 pub(crate) mod locate;
 mod object;
 mod typeless;

@@ -74,12 +74,7 @@ impl<'de> Visitor<'de> for Seed {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        // Go writes such a float without a fraction, and the API server reads what it writes as an integer
-        let whole = format!("{number:.0}").parse::<i64>().ok();
-        match whole.filter(|_| self.whole_numbers && number.fract() == 0.0 && number.abs() < 1e21) {
-            Some(whole) => Ok(Value::Number(whole.into())),
-            None => Ok(number_of(number)),
-        }
+        Ok(if self.whole_numbers { whole_number(number) } else { number_of(number) })
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -166,6 +161,15 @@ impl Visitor<'_> for KeySeed {
 
     fn visit_string<E>(self, text: String) -> Result<String, E> {
         Ok(text)
+    }
+}
+
+/// Go writes a float without a fraction as an integer, and the API server reads what it writes as one.
+pub(super) fn whole_number(number: f64) -> Value {
+    let whole = format!("{number:.0}").parse::<i64>().ok();
+    match whole.filter(|_| number.fract() == 0.0 && number.abs() < 1e21) {
+        Some(whole) => Value::Number(whole.into()),
+        None => number_of(number),
     }
 }
 
