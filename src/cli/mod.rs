@@ -35,12 +35,12 @@ use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, Show
 use crate::crypto::{KeyError, SecretKey};
 use crate::diagnostics::Diagnostic;
 use crate::operator;
-use crate::rest;
 use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;
 use crate::registry::{Registry, RegistryError};
+use crate::rest;
 use crate::source::manifest::{ManifestError, STDIN};
-use crate::store::StoreError;
+use crate::store::{Missing, StoreError};
 use crate::telemetry::Terminal;
 use crate::telemetry::logs::{self, LogError};
 
@@ -86,8 +86,8 @@ pub enum CliError {
     #[error("unable to start: {0}")]
     Runtime(std::io::Error),
     /// The store has not all that is needed.
-    #[error("unable to use the store: {}\n{hint}", missing.join("\n  "))]
-    StoreIncomplete { missing: Vec<String>, hint: &'static str },
+    #[error("unable to use the store: {}\n{hint}", Missing::list(missing, "\n  "))]
+    StoreIncomplete { missing: Vec<Missing>, hint: &'static str },
     #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
     Cases { problems: Vec<Diagnostic> },
     #[error("{0}")]

@@ -1,12 +1,11 @@
 //! A cluster as a source: one watch a kind, or one a kind and namespace where the scope is limited.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::TryStreamExt as _;
 use kube::Client;
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, utils::Backoff};
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +15,7 @@ use super::seen::WatchedObject;
 use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
-use crate::source::{Scope, SourceEvent};
+use crate::source::{Obstacle, Scope, SourceEvent};
 
 /// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
 const PAGE: u32 = 100;
@@ -25,8 +24,8 @@ const PAGE: u32 = 100;
 pub trait Health: Send + Sync {
     /// The kind's list is complete and its watch runs.
     fn watching(&self, kind: KindIndex, scope: &Scope);
-    /// The watch fails; it is tried again.
-    fn failing(&self, kind: KindIndex, scope: &Scope, why: &str);
+    /// The list or the watch fails; it is tried again.
+    fn failing(&self, kind: KindIndex, scope: &Scope, obstacle: Obstacle, why: &str);
 }
 
 /// What is watched: every kind, in all namespaces or in those named.
@@ -82,49 +81,141 @@ struct Watch {
     health: Arc<dyn Health>,
 }
 
+/// Why a list or a watch did not go on.
+enum Broken {
+    /// Nobody listens any more.
+    Unheard,
+    /// It began, and was cut off: the next try tells whether that is a fault.
+    Cut(kube::Error),
+    /// It did not begin.
+    Refused(kube::Error),
+    /// The version to go on from is too old: only a list helps.
+    TooOld,
+}
+
+impl Broken {
+    fn of(error: kube::Error, begun: bool) -> Self {
+        match code(&error) {
+            410 => Self::TooOld,
+            _ if begun => Self::Cut(error),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
 impl Watch {
+    /// Lists, then watches from the list's version, for ever; lists again where only that helps.
     async fn run(self) {
         let namespace = match &self.scope {
             Scope::All => None,
             Scope::Namespace(namespace) => Some(&**namespace),
         };
         let api = api(&self.client, self.registry.kind(self.kind), namespace);
-        let config = watcher::Config::default().page_size(PAGE);
-        let stream = watcher(api, config).backoff(Restart::default());
-        let mut stream = std::pin::pin!(stream);
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(event) => {
-                    if matches!(event, Event::InitDone) {
-                        self.health.watching(self.kind, &self.scope);
+        let mut restart = Restart::default();
+        let mut version: Option<String> = None;
+        loop {
+            let result = match &mut version {
+                None => self.list(&api).await.map(|listed| version = Some(listed)),
+                Some(version) => self.follow(&api, version, &mut restart).await,
+            };
+            match result {
+                Ok(()) => continue,
+                Err(Broken::Unheard) => return,
+                Err(Broken::TooOld) => version = None,
+                Err(Broken::Cut(error)) => {
+                    tracing::debug!(kind = self.registry.kind(self.kind).names.kind, "a watch was cut off: {error}");
+                }
+                Err(Broken::Refused(error)) => {
+                    let (obstacle, why) = describe(&error);
+                    self.health.failing(self.kind, &self.scope, obstacle, &why);
+                    // what cannot be seen may have changed in any way
+                    if matches!(obstacle, Obstacle::Definition | Obstacle::Rights) {
+                        version = None;
                     }
-                    if self.tell.send(self.translate(event)).await.is_err() {
+                    let failing = SourceEvent::Failing { kind: self.kind, scope: self.scope.clone() };
+                    if version.is_none() && self.tell.send(failing).await.is_err() {
                         return;
                     }
                 }
-                Err(error) => {
-                    self.health.failing(self.kind, &self.scope, &describe(&error));
-                    let failing = SourceEvent::Failing { kind: self.kind, scope: self.scope.clone() };
-                    if matches!(error, watcher::Error::InitialListFailed(_)) && self.tell.send(failing).await.is_err() {
-                        return;
-                    }
+            }
+            tokio::time::sleep(restart.delay()).await;
+        }
+    }
+
+    /// Tells a complete list, and answers its version.
+    async fn list(&self, api: &Api<WatchedObject>) -> Result<String, Broken> {
+        let (kind, scope) = (self.kind, self.scope.clone());
+        let mut params = ListParams::default().limit(PAGE);
+        let mut begun = false;
+        loop {
+            let page = api.list(&params).await.map_err(|error| Broken::of(error, false))?;
+            if !begun {
+                self.tell(SourceEvent::ListStarted { kind, scope: scope.clone() }).await?;
+                begun = true;
+            }
+            for seen in page.items {
+                self.tell(SourceEvent::Listed(Box::new(seen.into_resource(kind)))).await?;
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => {
+                    self.tell(SourceEvent::ListEnded { kind, scope }).await?;
+                    return Ok(page.metadata.resource_version.unwrap_or_default());
                 }
             }
         }
     }
 
-    fn translate(&self, event: Event<WatchedObject>) -> SourceEvent {
-        let (kind, scope) = (self.kind, self.scope.clone());
-        let read = |seen: WatchedObject| Box::new(seen.into_resource(kind));
-        match event {
-            Event::Init => SourceEvent::ListStarted { kind, scope },
-            Event::InitApply(seen) => SourceEvent::Listed(read(seen)),
-            Event::InitDone => SourceEvent::ListEnded { kind, scope },
-            Event::Apply(seen) => SourceEvent::Changed(read(seen)),
-            Event::Delete(seen) => SourceEvent::Deleted(read(seen.without_bodies())),
+    /// Tells what changes after a version, which moves on with it. A watch that the server ends in its time is begun
+    /// again at once.
+    async fn follow(
+        &self,
+        api: &Api<WatchedObject>,
+        version: &mut String,
+        restart: &mut Restart,
+    ) -> Result<(), Broken> {
+        let params = WatchParams { bookmarks: true, ..WatchParams::default() };
+        let began = Instant::now();
+        let events = api.watch(&params, version).await.map_err(|error| Broken::of(error, false))?;
+        self.health.watching(self.kind, &self.scope);
+        let mut events = std::pin::pin!(events);
+        let mut heard = false;
+        while let Some(event) = events.try_next().await.map_err(|error| Broken::of(error, true))? {
+            let (news, next) = match event {
+                WatchEvent::Added(seen) | WatchEvent::Modified(seen) => {
+                    let next = seen.version();
+                    (Some(SourceEvent::Changed(Box::new(seen.into_resource(self.kind)))), next.to_string())
+                }
+                WatchEvent::Deleted(seen) => {
+                    let next = seen.version();
+                    let gone = seen.without_bodies().into_resource(self.kind);
+                    (Some(SourceEvent::Deleted(Box::new(gone))), next.to_string())
+                }
+                WatchEvent::Bookmark(bookmark) => (None, bookmark.metadata.resource_version),
+                WatchEvent::Error(status) => return Err(Broken::of(kube::Error::Api(status), true)),
+            };
+            if let Some(news) = news {
+                self.tell(news).await?;
+            }
+            *version = next;
+            heard = true;
+            restart.reset();
         }
+        if heard || began.elapsed() >= SHORT {
+            restart.reset();
+            return Ok(());
+        }
+        let ended = "the server ended the watch at once".into();
+        Err(Broken::Cut(kube::Error::Service(ended)))
+    }
+
+    async fn tell(&self, event: SourceEvent) -> Result<(), Broken> {
+        self.tell.send(event).await.map_err(|_| Broken::Unheard)
     }
 }
+
+/// A watch that ends sooner, and with nothing to tell, is not begun again at once.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// How fast a failing watch is tried again: 0.5 s doubling to 15 s, jittered, so that a CRD that is installed late
 /// or an API server that comes back is noticed soon.
@@ -133,34 +224,33 @@ struct Restart {
     failures: u32,
 }
 
-impl Iterator for Restart {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
+impl Restart {
+    fn delay(&mut self) -> Duration {
         let policy = Policy { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
         let delay = policy.delay(self.failures, rand::random());
         self.failures = self.failures.saturating_add(1);
-        Some(delay)
+        delay
     }
-}
 
-impl Backoff for Restart {
     fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-fn describe(error: &watcher::Error) -> String {
-    let code = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code,
-        _ => 0,
-    };
-    match code {
-        404 => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
-        403 => format!("not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({error})"),
-        410 => "the watch is too old; listing again".to_owned(),
-        _ => error.to_string(),
+fn code(error: &kube::Error) -> u16 {
+    if let kube::Error::Api(status) = error { status.code } else { 0 }
+}
+
+fn describe(error: &kube::Error) -> (Obstacle, String) {
+    match code(error) {
+        404 => (
+            Obstacle::Definition,
+            "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
+        ),
+        403 => (
+            Obstacle::Rights,
+            format!("not allowed to list or watch it; `orloj-operator kinds rbac` prints what is needed ({error})"),
+        ),
+        _ => (Obstacle::Watch, error.to_string()),
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::Operator;
 use super::wait::pause;
+use super::{Operator, distinct};
 use crate::registry::{self, KindFiles, Registry, RegistryError};
 use crate::store::Store;
 use crate::telemetry::readiness::{Readiness, ReadyHandle};
@@ -42,7 +42,7 @@ impl Kinds {
 
 impl Operator {
     /// Takes up what changes in `--kinds`, until `stop`.
-    pub(super) async fn follow_kinds(&self, store: &dyn Store, stop: &CancellationToken) {
+    pub(super) async fn follow_kinds(&self, store: &Arc<dyn Store>, stop: &CancellationToken) {
         let Some((folder, ready)) = &self.kinds.followed else { return };
         let mut look = KindsLook::default();
         let mut told = String::new();
@@ -74,7 +74,7 @@ impl Operator {
         &self,
         files: Result<KindFiles, RegistryError>,
         kinds: &Registry,
-        store: &dyn Store,
+        store: &Arc<dyn Store>,
     ) -> Result<(), String> {
         let files = files.map_err(|error| error.to_string())?;
         // compiling takes a while, and others wait for this thread
@@ -83,9 +83,14 @@ impl Operator {
         if registry.checksum() == kinds.checksum() {
             return Ok(());
         }
-        let missing = self.prepare(store, &registry).await.map_err(|error| error.to_string())?;
-        if !missing.is_empty() {
-            return Err(missing.join("; "));
+        // what lacks something already is parked, and no worse off by a change
+        let tables = self.tables(store);
+        let before = tables.lacking(kinds).await.map_err(|error| error.to_string())?;
+        let lacking = tables.lacking(&registry).await.map_err(|error| error.to_string())?;
+        let news = lacking.into_iter().map(|(_, why)| why).filter(|why| before.iter().all(|(_, known)| known != why));
+        let news = distinct(news);
+        if !news.is_empty() {
+            return Err(news);
         }
         self.warn_of_plaintext(&registry);
         tracing::info!(kinds = registry.kinds().len(), checksum = registry.checksum(), "taking up changed kinds");

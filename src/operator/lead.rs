@@ -7,7 +7,7 @@ use kube::Client;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::health::WatchHealth;
+use super::health::KindHealth;
 use super::observe::MetricsObserver;
 use super::wait::{first_exit, pause, within_grace};
 use super::{Operator, RunError, options, term};
@@ -16,6 +16,7 @@ use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Tenure, Timing};
 use crate::cluster::watch;
 use crate::reconciler::{self, Parts, ReconcilerError};
 use crate::registry::Registry;
+use crate::resource::KindIndex;
 use crate::store::{Fence, Store};
 
 /// Events from the source that wait for the reconciler; small, since each holds a body.
@@ -148,15 +149,16 @@ impl Operator {
     ) -> Result<(), RunError> {
         let scopes = watch::scopes(&registry, &self.config.namespaces);
         let (tell, events) = mpsc::channel(EVENT_BUFFER);
-        let health = Arc::new(WatchHealth::new(&registry, &scopes, &self.readiness));
-        let health: Arc<dyn watch::Health> = health;
+        let Some(parked) = self.prepare_kinds(&realm.store, &registry, stop).await else { return Ok(()) };
+        let kinds = Arc::new(KindHealth::new(&registry, &scopes, &self.readiness, &self.metrics));
+        let health: Arc<dyn watch::Health> = Arc::clone(&kinds) as _;
         let mut watches = watch::watch(&realm.client, &registry, &scopes, &tell, &health, stop);
         // the watches hold what they need of it: with the last of them the source has ended
         drop(tell);
         let heartbeat = self.liveness.register("reconciler", HEARTBEAT_LIMIT);
         let options = options(&self.config);
         let (metrics, store_ready) = (self.metrics.clone(), self.store_ready.clone());
-        let observer = MetricsObserver::new(&registry, metrics, heartbeat, store_ready, options.store_grace);
+        let observer = MetricsObserver::new(&registry, metrics, heartbeat, store_ready, options.store_grace, kinds);
         let target = ClusterResourceClient::new(realm.client.clone(), Arc::clone(&registry), self.identity.clone());
         let parts = Parts {
             target: Arc::new(target.within(tenure)),
@@ -166,6 +168,8 @@ impl Operator {
             fence,
             key: self.key.clone(),
             scopes,
+            tables: Some(Arc::new(self.tables(&realm.store))),
+            parked,
         };
         self.leader_ready.ready_with("leading");
         let reconciler = reconciler::run(parts, options, events, stop.clone());
@@ -173,6 +177,28 @@ impl Operator {
             biased;
             result = reconciler => Ok(result?),
             why = first_exit(&mut watches, stop) => Err(ReconcilerError::Internal(why).into()),
+        }
+    }
+
+    /// Makes what the kinds need in the store; the kinds that lack something all the same, and what. `None` when stopped.
+    async fn prepare_kinds(
+        &self,
+        store: &Arc<dyn Store>,
+        registry: &Registry,
+        stop: &CancellationToken,
+    ) -> Option<Vec<(KindIndex, String)>> {
+        let tables = self.tables(store);
+        loop {
+            match tables.lacking(registry).await {
+                Ok(lacking) => return Some(lacking),
+                Err(error) => {
+                    tracing::warn!(%error, "unable to look at the tables; will try again");
+                    self.leader_ready.waiting(error.to_string());
+                }
+            }
+            if !pause(stop).await {
+                return None;
+            }
         }
     }
 

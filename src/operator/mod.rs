@@ -6,6 +6,7 @@ mod health;
 mod kinds;
 mod lead;
 mod observe;
+mod tables;
 mod wait;
 
 use std::sync::Arc;
@@ -22,13 +23,14 @@ use crate::crypto::{KeyError, SecretKey};
 use crate::reconciler::{Options, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::store::open::StoreUrl;
-use crate::store::{self, Store, StoreError, Table};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::readiness::{Liveness, Readiness, ReadyHandle};
 use crate::telemetry::server::{self, Admin, ServerError};
 
 use kinds::Kinds;
 use lead::LeaderContext;
+use tables::Tables;
 use wait::{pause, within_grace};
 
 /// Kept back from `--shutdown-timeout` for the end of the process.
@@ -129,7 +131,7 @@ impl Operator {
         let Some(cluster) = self.cluster_id(&client, stop).await? else { return Ok(()) };
         let realm = LeaderContext { client, store: Arc::clone(&store), cluster };
         let following = async {
-            self.follow_kinds(store.as_ref(), stop).await;
+            self.follow_kinds(&store, stop).await;
             std::future::pending().await
         };
         tokio::select! {
@@ -139,7 +141,7 @@ impl Operator {
         }
     }
 
-    /// Waits until the store is there and has all that the operator needs. `None` when stopped.
+    /// Waits until the store is there and can be used for one kind at least. `None` when stopped.
     async fn open_store(&self, stop: &CancellationToken) -> Result<Option<Arc<dyn Store>>, RunError> {
         let target = self.config.store.as_ref().ok_or(RunError::Setup("no store is configured"))?;
         let url = store_url(target)?;
@@ -148,12 +150,12 @@ impl Operator {
         let registry = self.kinds.current();
         let mut told = String::new();
         loop {
-            let waiting = match self.prepare(store.as_ref(), &registry).await {
-                Ok(missing) if missing.is_empty() => {
+            let waiting = match self.tables(&store).lacking(&registry).await {
+                Ok(lacking) if lacking.is_empty() || lacking.len() < registry.kinds().len() => {
                     self.store_ready.ready();
                     return Ok(Some(store));
                 }
-                Ok(missing) => missing.join("; "),
+                Ok(lacking) => distinct(lacking.into_iter().map(|(_, why)| why)),
                 Err(error) => error.to_string(),
             };
             if waiting != told {
@@ -167,11 +169,8 @@ impl Operator {
         }
     }
 
-    /// Makes what is for the operator to make, and says what is missing then.
-    async fn prepare(&self, store: &dyn Store, registry: &Registry) -> Result<Vec<String>, StoreError> {
-        let tables: Vec<Table> = registry.kinds().iter().map(|kind| kind.store.table.clone()).collect();
-        store.migrate(&tables, self.config.create_tables).await?;
-        store.missing(&tables).await
+    fn tables(&self, store: &Arc<dyn Store>) -> Tables {
+        Tables { store: Arc::clone(store), create: self.config.create_tables }
     }
 
     async fn cluster_id(&self, client: &Client, stop: &CancellationToken) -> Result<Option<String>, RunError> {
@@ -191,6 +190,17 @@ impl Operator {
             }
         }
     }
+}
+
+/// The texts as one, each once.
+fn distinct(texts: impl Iterator<Item = String>) -> String {
+    let mut distinct = Vec::new();
+    for text in texts {
+        if !distinct.contains(&text) {
+            distinct.push(text);
+        }
+    }
+    distinct.join("; ")
 }
 
 /// Operators with namespaces of their own share a cluster and a store, each under its own lease: a new term of one must

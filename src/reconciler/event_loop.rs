@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Committed, Committer};
+use super::parking::{Look, TableLooks};
 use super::row_events::RowEvents;
 use super::state::{Batch, BatchInFlight, Job, Load, Moment, ReconcilerState};
 use super::{Options, Parts, ReconcilerError, alive_during, patiently};
@@ -52,6 +53,7 @@ pub(super) struct EventLoop {
     commits: Arc<AtomicU64>,
     started: Instant,
     store: StoreHealth,
+    pub(super) tables: TableLooks,
 }
 
 /// What the source tells.
@@ -65,8 +67,16 @@ struct SourceEvents {
 #[derive(Default)]
 struct InFlight {
     batch: Option<BatchInFlight>,
-    batches: JoinSet<(Committed, Instant)>,
+    batches: JoinSet<BatchReturn>,
     calls: JoinSet<CallReturn>,
+}
+
+/// A batch that came back from the store.
+struct BatchReturn {
+    committed: Committed,
+    started: Instant,
+    /// What its kind lacks, where the store's setting-up is at fault.
+    look: Option<Look>,
 }
 
 /// How often the store failed in a row, and until when it is left alone.
@@ -105,7 +115,8 @@ impl EventLoop {
         stop: CancellationToken,
     ) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
-        let rows = RowEvents::new(&parts, Arc::clone(&codec), Arc::clone(&commits));
+        let tables = TableLooks::default();
+        let rows = RowEvents::new(&parts, Arc::clone(&codec), Arc::clone(&commits), Arc::clone(&tables.parked));
         let committer = Arc::new(Committer {
             registry: Arc::clone(&parts.registry),
             store: Arc::clone(&parts.store),
@@ -131,10 +142,14 @@ impl EventLoop {
             commits,
             started: Instant::now(),
             store: StoreHealth::default(),
+            tables,
         }
     }
 
     pub async fn run(mut self) -> Result<(), ReconcilerError> {
+        for (kind, why) in std::mem::take(&mut self.parts.parked) {
+            self.park(kind, &why, moment());
+        }
         let observer = Arc::clone(&self.parts.observer);
         alive_during(observer.as_ref(), self.load_ledger()).await?;
         self.started = Instant::now();
@@ -172,6 +187,7 @@ impl EventLoop {
                 Some(done) = self.in_flight.batches.join_next(), if !self.in_flight.batches.is_empty() => self.on_batch(joined(done)?)?,
                 Some(done) = self.in_flight.calls.join_next(), if !self.in_flight.calls.is_empty() => self.on_call(joined(done)?),
                 Some(event) = self.rows.events.recv() => self.on_row_event(event)?,
+                Some(look) = self.tables.under_way.join_next(), if !self.tables.under_way.is_empty() => self.on_look(joined(look)?),
                 Some(reply) = self.rows.owners.replies.recv() => self.on_owners(reply)?,
                 Some(ended) = self.background.join_next(), if !self.background.is_empty() => {
                     joined(ended)?;
@@ -182,7 +198,7 @@ impl EventLoop {
                     None if self.options.until_idle && self.state.listed() => self.source.ended = true,
                     None => return Err(ReconcilerError::Internal("the source has ended".to_owned())),
                 },
-                () = tokio::time::sleep_until(due.into()) => self.state.on_time(moment()),
+                () = tokio::time::sleep_until(due.into()) => self.on_time(moment()),
                 _ = report.tick() => self.report(),
             }
         }
@@ -215,10 +231,17 @@ impl EventLoop {
         {
             self.in_flight.batch =
                 Some(BatchInFlight { kind: batch.kind, resources: batch.items.len(), since: now.at });
-            let committer = Arc::clone(&self.committer);
+            let (committer, probe) = (Arc::clone(&self.committer), self.parts.tables.clone());
             self.in_flight.batches.spawn(async move {
                 let started = Instant::now();
-                (committer.run(batch).await, started)
+                let committed = committer.run(batch).await;
+                let look = match (&committed.unsettled, probe) {
+                    (Some((batch, error)), Some(probe)) if error.class() == StoreErrorClass::Setup => {
+                        Some(probe.lacks(committer.registry.kind(batch.kind)).await)
+                    }
+                    _ => None,
+                };
+                BatchReturn { committed, started, look }
             });
         }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
@@ -240,11 +263,16 @@ impl EventLoop {
                 observer.notified(registry.kind(id.kind), became);
             });
         }
-        if self.state.idle() && !self.rows.swept_after_lists && !self.options.until_idle {
+        if self.state.idle_but_for_lists_that_fail() && !self.rows.swept_after_lists && !self.options.until_idle {
             // rows whose resource vanished without us are found now that all resources are known
             self.rows.swept_after_lists = true;
             self.rows.sweep_now.notify_one();
         }
+    }
+
+    fn on_time(&mut self, now: Moment) {
+        self.state.on_time(now);
+        self.look_at_due_tables(now);
     }
 
     fn call(&mut self, id: ResourceId, seen: Instant, job: Job) {
@@ -272,9 +300,10 @@ impl EventLoop {
         }
     }
 
-    fn on_batch(&mut self, (committed, started): (Committed, Instant)) -> Result<(), ReconcilerError> {
+    fn on_batch(&mut self, BatchReturn { committed, started, look }: BatchReturn) -> Result<(), ReconcilerError> {
         let now = moment();
         self.in_flight.batch = None;
+        let kind_index = committed.settlement.kind;
         let kind = self.parts.registry.kind(committed.settlement.kind);
         let took = now.at.duration_since(started);
         if !committed.settlement.items.is_empty() {
@@ -287,9 +316,16 @@ impl EventLoop {
             None => {
                 self.state.on_store_available();
                 self.store = StoreHealth::default();
+                self.tables.succeeded(kind_index);
                 Ok(())
             }
-            Some((batch, error)) => self.on_unavailable(batch, error, now),
+            Some((batch, error)) => match look {
+                Some(Ok(lacks)) => {
+                    self.park_with_batch(batch, &lacks.unwrap_or_else(|| error.to_string()), now);
+                    Ok(())
+                }
+                Some(Err(_)) | None => self.on_unavailable(batch, error, now),
+            },
         }
     }
 
@@ -337,7 +373,7 @@ impl EventLoop {
         let far = Instant::now() + Duration::from_hours(1);
         let now = Instant::now();
         let pauses = [self.store.pause, self.state.next_call()].map(|until| until.filter(|until| *until > now));
-        pauses.into_iter().chain([self.state.next_due()]).flatten().min().unwrap_or(far)
+        pauses.into_iter().chain([self.state.next_due(), self.tables.next_due()]).flatten().min().unwrap_or(far)
     }
 
     /// Lets the batch in flight commit and the calls in flight end.

@@ -9,6 +9,7 @@ pub mod index;
 pub mod lanes;
 pub mod observer;
 pub mod outage;
+pub mod parking;
 mod row_events;
 pub mod row_fact;
 pub mod row_reader;
@@ -29,6 +30,7 @@ use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
 pub use crate::source::target::ResourceClient;
 pub use observer::Observer;
+pub use parking::TableProbe;
 pub use state::Prune;
 
 /// How the reconciler works.
@@ -79,6 +81,10 @@ pub struct Parts {
     pub key: Option<SecretKey>,
     /// What the source covers.
     pub scopes: Vec<(KindIndex, Scope)>,
+    /// Looks at what single kinds lack in the store; without it such a lack is an error of the whole store.
+    pub tables: Option<Arc<dyn TableProbe>>,
+    /// Kinds that lack something from the start, and what.
+    pub parked: Vec<(KindIndex, String)>,
 }
 
 impl std::fmt::Debug for Parts {

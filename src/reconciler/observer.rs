@@ -17,6 +17,9 @@ pub trait Observer: Send + Sync {
     /// The store could not take a batch of this kind, or could not tell what it holds.
     fn unavailable(&self, _kind: Option<&Kind>, _error: &StoreError) {}
 
+    /// A kind lacks something in the store, or nothing any more; told again when what it lacks changes, and at each look.
+    fn parked(&self, _kind: &Kind, _why: Option<&str>) {}
+
     /// An acknowledgement came back; `lag` runs from when the change was seen.
     fn acknowledged(
         &self,

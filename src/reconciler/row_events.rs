@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 use super::event_loop::{EventLoop, joined, moment};
+use super::parking::ParkedKinds;
 use super::row_reader::{RowReader, RowReaderEvent};
 use super::state::RowFact;
 use super::{Parts, ReconcilerError};
@@ -55,7 +56,7 @@ pub(super) struct Owners {
 }
 
 impl RowEvents {
-    pub fn new(parts: &Parts, codec: Arc<Codec>, commits: Arc<AtomicU64>) -> Self {
+    pub fn new(parts: &Parts, codec: Arc<Codec>, commits: Arc<AtomicU64>, parked: Arc<ParkedKinds>) -> Self {
         let (tell, events) = mpsc::channel(4);
         let (sender, replies) = mpsc::channel(16);
         let reader = RowReader {
@@ -63,6 +64,7 @@ impl RowEvents {
             store: Arc::clone(&parts.store) as _,
             codec,
             commits,
+            parked,
             tell,
         };
         Self {
@@ -130,8 +132,13 @@ impl EventLoop {
                 }
             }
             RowReaderEvent::SweepEnds { rows } => self.parts.observer.swept(rows, self.rows.lost),
-            RowReaderEvent::Failed(error) if self.options.until_idle => return Err(error.into()),
-            RowReaderEvent::Failed(error) => {
+            RowReaderEvent::Failed(error) | RowReaderEvent::TableFailed { error, .. } if self.options.until_idle => {
+                return Err(error.into());
+            }
+            RowReaderEvent::TableFailed { kind, error } if self.parts.tables.is_some() => {
+                self.look_at_table(kind, Some(error));
+            }
+            RowReaderEvent::Failed(error) | RowReaderEvent::TableFailed { error, .. } => {
                 self.parts.observer.unavailable(None, &error);
                 self.rows.sweep_due.get_or_insert(now.at + SWEEP_AFTER_OUTAGE);
             }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::parking::ParkedKinds;
 use super::row_fact;
 use super::state::RowFact;
 use crate::registry::{Kind, Registry};
@@ -42,6 +43,11 @@ pub enum RowReaderEvent {
     SweepEnds {
         rows: usize,
     },
+    /// The table of one kind cannot be read.
+    TableFailed {
+        kind: KindIndex,
+        error: StoreError,
+    },
     Failed(StoreError),
 }
 
@@ -52,6 +58,8 @@ pub struct RowReader {
     pub codec: Arc<Codec>,
     /// How many commits have ended, kept by the reconciler.
     pub commits: Arc<AtomicU64>,
+    /// Kinds whose tables are left alone for now, kept by the reconciler.
+    pub parked: Arc<ParkedKinds>,
     pub tell: mpsc::Sender<RowReaderEvent>,
 }
 
@@ -73,16 +81,29 @@ impl RowReader {
     async fn try_sweep(&self) -> Result<(), Option<StoreError>> {
         let newest_migration = self.store.newest_migration().await.map_err(Some)?;
         self.send(RowReaderEvent::SweepBegins { newest_migration }).await?;
-        let (mut rows, mut failed) = (0, None);
-        for kind in self.registry.kinds() {
+        let mut rows = 0;
+        for kind in self.kinds() {
             match self.sweep_kind(kind).await {
                 Ok(found) => rows += found,
-                Err(Some(error)) if error.class() == StoreErrorClass::Setup => failed = Some(error),
-                Err(error) => return Err(error),
+                Err(error) => self.of_table(kind, error).await?,
             }
         }
-        self.send(RowReaderEvent::SweepEnds { rows }).await?;
-        failed.map_or(Ok(()), |error| Err(Some(error)))
+        self.send(RowReaderEvent::SweepEnds { rows }).await
+    }
+
+    /// The kinds whose rows are read.
+    fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.registry.kinds().iter().filter(|kind| !self.parked.contains(kind.index))
+    }
+
+    /// Tells an error of one table alone; any other is an error of the whole reading.
+    async fn of_table(&self, kind: &Kind, error: Option<StoreError>) -> Result<(), Option<StoreError>> {
+        match error {
+            Some(error) if error.class() == StoreErrorClass::Setup => {
+                self.send(RowReaderEvent::TableFailed { kind: kind.index, error }).await
+            }
+            error => Err(error),
+        }
     }
 
     #[tracing::instrument(level = "debug", skip_all, fields(kind = kind.names.kind))]
@@ -137,22 +158,19 @@ impl RowReader {
         let now = self.store.now().await.map_err(Some)?;
         // the sweep at the start has told everything older
         let since = cursor.unwrap_or(now) - OVERLAP;
-        let mut failed = None;
-        for kind in self.registry.kinds() {
+        for kind in self.kinds() {
             let mut facts = Vec::new();
             let mut tell = |row| facts.push(row_fact::fact(&self.codec, kind, row));
-            match self.store.rows_since(&kind.store.table, since, &mut tell).await {
-                Ok(()) => {}
-                // of this table alone; the next sweep tells what is missed meanwhile
-                Err(error) if error.class() == StoreErrorClass::Setup => failed = Some(error),
-                Err(error) => return Err(Some(error)),
+            if let Err(error) = self.store.rows_since(&kind.store.table, since, &mut tell).await {
+                // the next sweep tells what is missed meanwhile
+                self.of_table(kind, Some(error)).await?;
             }
             if !facts.is_empty() {
                 self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
             }
         }
         *cursor = Some(now);
-        failed.map_or(Ok(()), |error| Err(Some(error)))
+        Ok(())
     }
 }
 

@@ -51,3 +51,31 @@ impl Scope {
         }
     }
 }
+
+/// Obstacle that keeps one kind from being synced, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Its table is not there, or not as the kind needs it, or this role may not use it.
+    Table,
+    /// Its custom resource definition is not installed.
+    Definition,
+    /// The operator may not list or watch it.
+    Rights,
+    /// Its list or its watch fails for another reason.
+    Watch,
+}
+
+impl Obstacle {
+    pub const ALL: [Self; 4] = [Self::Table, Self::Definition, Self::Rights, Self::Watch];
+
+    /// Metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Definition => "definition",
+            Self::Rights => "rights",
+            Self::Watch => "watch",
+        }
+    }
+}

@@ -45,6 +45,10 @@ pub enum Verdict {
     },
     /// Waits for the store.
     Unavailable,
+    /// Waits for what its kind lacks, such as a table.
+    Parked {
+        text: String,
+    },
     /// `orloj.dev/suspend: "true"`.
     Suspended,
 }
@@ -87,7 +91,7 @@ impl Status {
             if old.status == new.status && since > 0 { since } else { now }
         };
         // what waits for the store has not been looked at: whoever compares generations must not take it for done
-        let waits = matches!(verdict, Verdict::Unavailable);
+        let waits = matches!(verdict, Verdict::Unavailable | Verdict::Parked { .. });
         Self {
             observed_generation: if waits { self.observed_generation } else { generation },
             last_synced_at: if synced_at > 0 { synced_at } else { self.last_synced_at },

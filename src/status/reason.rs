@@ -33,13 +33,14 @@ pub enum Reason {
     SecretUnreadable,
     EncryptionRequired,
     StoreUnavailable,
+    KindUnavailable,
     Contested,
     Suspended,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Synced,
         Self::AwaitingRuntime,
         Self::NotYetSynced,
@@ -55,6 +56,7 @@ impl Reason {
         Self::SecretUnreadable,
         Self::EncryptionRequired,
         Self::StoreUnavailable,
+        Self::KindUnavailable,
         Self::Contested,
         Self::Suspended,
     ];
@@ -78,6 +80,7 @@ impl Reason {
             Self::SecretUnreadable => "SecretUnreadable",
             Self::EncryptionRequired => "EncryptionRequired",
             Self::StoreUnavailable => "StoreUnavailable",
+            Self::KindUnavailable => "KindUnavailable",
             Self::Contested => "Contested",
             Self::Suspended => "Suspended",
         }

@@ -17,7 +17,9 @@ pub struct StatusText {
 
 impl StatusText {
     pub(super) fn is_stalled(&self) -> bool {
-        let waits = [Reason::StoreUnavailable.as_str(), Reason::Suspended.as_str()].contains(&&*self.synced.reason);
+        let waits = [Reason::StoreUnavailable, Reason::KindUnavailable, Reason::Suspended]
+            .iter()
+            .any(|reason| reason.as_str() == &*self.synced.reason);
         !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
     }
 
@@ -92,24 +94,23 @@ pub(super) fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
                 sync_error: Box::default(),
             }
         }
-        Verdict::Unavailable => StatusText {
-            synced: StatusCondition::new(
-                "False",
-                Reason::StoreUnavailable.as_str(),
-                "the store cannot be reached; the operator keeps trying",
-            ),
-            ready: present(&old.ready),
-            ..old.clone()
-        },
-        Verdict::Suspended => StatusText {
-            synced: StatusCondition::new(
-                "False",
-                Reason::Suspended.as_str(),
-                "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing",
-            ),
-            ready: present(&old.ready),
-            ..old.clone()
-        },
+        Verdict::Unavailable => {
+            waiting(old, Reason::StoreUnavailable, "the store cannot be reached; the operator keeps trying")
+        }
+        Verdict::Parked { text } => waiting(old, Reason::KindUnavailable, text),
+        Verdict::Suspended => {
+            let text = "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing";
+            waiting(old, Reason::Suspended, text)
+        }
+    }
+}
+
+/// The words of a resource that was not looked at: all but `Synced` stays.
+fn waiting(old: &StatusText, reason: Reason, text: &str) -> StatusText {
+    StatusText {
+        synced: StatusCondition::new("False", reason.as_str(), text),
+        ready: present(&old.ready),
+        ..old.clone()
     }
 }
 

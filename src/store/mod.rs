@@ -183,13 +183,44 @@ impl Fence {
     }
 }
 
+/// Precondition of the first write that is not met: a table, a migration of orlojd's, a privilege.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The tables that cannot be used without it; empty where nothing can.
+    pub tables: Vec<String>,
+    /// One sentence, with what to do about it.
+    pub text: String,
+}
+
+impl Missing {
+    /// All of them as one text.
+    #[must_use]
+    pub fn list(missing: &[Self], separator: &str) -> String {
+        missing.iter().map(|one| one.text.as_str()).collect::<Vec<_>>().join(separator)
+    }
+
+    pub(crate) fn of_store(text: String) -> Self {
+        Self { tables: Vec::new(), text }
+    }
+
+    pub(crate) fn of_table(table: &Table, text: String) -> Self {
+        Self { tables: vec![table.name.clone()], text }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// A store as it would be after a migration, for those who only look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrationPreview {
     /// Names of tables that the migration would make: they hold nothing yet.
     pub absent: Vec<String>,
     /// What would still be missing after it, as [`StoreAdmin::missing`] tells it.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
     /// Of the ledger; `None` where there is no ledger, or one that nobody has written to.
     pub salt: Option<[u8; 32]>,
 }
@@ -315,7 +346,7 @@ pub trait Leadership: Send + Sync {
 pub trait StoreAdmin: Send + Sync {
     /// What must be there before the first write and is not: orlojd's migrations, tables, the ledger's schema,
     /// privileges. Empty when ready.
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError>;
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<Missing>, StoreError>;
 
     /// Brings the ledger's own schema up to date and creates operator-owned tables; with `create_orlojd_tables`
     /// also compatible tables where no orlojd lives. Idempotent; needs no privilege for what is already there.

@@ -17,7 +17,7 @@ use orloj_operator::registry::Registry;
 use orloj_operator::resource::{KindIndex, ObjectName, ResourceId};
 use orloj_operator::source::target::Finalizers;
 use orloj_operator::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient};
-use orloj_operator::source::{Scope, SourceEvent};
+use orloj_operator::source::{Obstacle, Scope, SourceEvent};
 use orloj_operator::status::{RuntimeReport, Status, Verdict};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -135,7 +135,7 @@ struct Heard(Mutex<Vec<String>>);
 
 impl Health for Heard {
     fn watching(&self, _: KindIndex, _: &Scope) {}
-    fn failing(&self, kind: KindIndex, _: &Scope, why: &str) {
+    fn failing(&self, kind: KindIndex, _: &Scope, _: Obstacle, why: &str) {
         self.0.lock().unwrap().push(format!("{kind:?}: {why}"));
     }
 }

@@ -366,7 +366,7 @@ fn every_check_is_told() {
     let page = read("kinds/LINTS.md");
     for lint in lint::LINTS {
         let finds = lint.finds[..1].to_uppercase() + &lint.finds[1..];
-        let severity = if lint.severity == lint::Severity::Error { "Error" } else { "Warning" };
+        let severity = if lint.severity == orloj_operator::diagnostics::Severity::Error { "Error" } else { "Warning" };
         let wanted = format!("\n### {}\n\n{severity}. {finds}.\n\n", lint.id);
         assert!(page.contains(&wanted), "not in kinds/LINTS.md: {wanted}");
         assert!(lint.url().ends_with(&format!("kinds/LINTS.md#{}", lint.id)));

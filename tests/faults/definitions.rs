@@ -31,8 +31,9 @@ fn a_crd_comes_late_and_goes_again() {
     }
     world.start_operator();
     eventually(PATIENCE, "it says what it waits for", || {
-        let answer = world.operator().health("/readyz")?;
-        let told = answer.status == 503 && answer.body.contains("memories") && answer.body.contains("CRD");
+        let answer = world.operator().health("/readyz?verbose")?;
+        let parked = answer.body.contains("parked: memories: its CRD is not installed");
+        let told = answer.status == 200 && parked;
         if told { Ok(()) } else { Err(answer.body) }
     });
     let started = std::time::Instant::now();
@@ -41,7 +42,10 @@ fn a_crd_comes_late_and_goes_again() {
 
     cluster.establish(&crds_yaml(&world.registry));
     world.absent.clear();
-    world.operator().wait_ready(PATIENCE);
+    eventually(PATIENCE, "the kind is back", || {
+        let parked = world.operator().metric("orloj_operator_kind_parked", &[])?;
+        if parked == 0.0 { Ok(()) } else { Err(world.log_tail()) }
+    });
     for namespace in [&world.namespace, &other] {
         world.apply_with("Memory", &json!({"name": "notes", "namespace": namespace}), &json!({"type": "kv"}));
     }

@@ -2,6 +2,7 @@
 //!
 //! What a test breaks (control plane, Postgres) is its own.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::format_collect, clippy::float_cmp, reason = "plain to read; gauges are whole numbers")]
 
 #[path = "../bed/mod.rs"]
 mod bed;
@@ -21,6 +22,7 @@ mod crowd;
 mod definitions;
 mod deposed;
 mod neighbours;
+mod parked_kinds;
 mod slow_store;
 mod store_outages;
 mod takeover;

@@ -161,13 +161,12 @@ impl World {
 
     /// The rights of an operator that lives in one namespace and watches others.
     pub fn grant(&self, namespace: &str, namespaces: Vec<String>) {
-        let options = RbacOptions {
-            namespace: namespace.to_owned(),
-            service_account: SERVICE_ACCOUNT.to_owned(),
-            lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
-            namespaces,
-        };
-        self.kubectl_apply(&rbac_yaml(&self.registry, &options));
+        self.kubectl_apply(&rbac_yaml(&self.registry, &rbac_options(namespace, namespaces)));
+    }
+
+    /// What the operators are granted.
+    pub fn rbac_options(&self) -> RbacOptions {
+        rbac_options(&self.namespace, self.watched())
     }
 
     pub fn operator(&self) -> &Operator {
@@ -334,6 +333,15 @@ impl World {
         let log = operator.log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+fn rbac_options(namespace: &str, namespaces: Vec<String>) -> RbacOptions {
+    RbacOptions {
+        namespace: namespace.to_owned(),
+        service_account: SERVICE_ACCOUNT.to_owned(),
+        lease: orloj_operator::cluster::lease::LEASE_NAME.to_owned(),
+        namespaces,
     }
 }
 

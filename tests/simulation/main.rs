@@ -41,3 +41,9 @@ fn every_history_ends_converged_and_quiet() {
 fn every_war_costs_a_bounded_number_of_writes() {
     every_history(World::live_through_a_war);
 }
+
+/// Nothing of a kind is lost whose table is gone for a while, and each of its resources says what is missing.
+#[test]
+fn a_kind_without_its_table_waits_and_says_so() {
+    every_history(World::live_through_a_drop);
+}

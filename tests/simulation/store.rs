@@ -15,6 +15,8 @@ pub struct Inner {
     pub rows: BTreeMap<String, Value>,
     pub ledger: BTreeMap<String, LedgerEntry>,
     pub away: bool,
+    /// The table was dropped: the ledger is there, and all else of the store.
+    pub dropped: bool,
     /// The commit goes through, but the answer is lost.
     pub lose_answer: bool,
     pub epoch: i64,
@@ -37,6 +39,18 @@ impl Memory {
     }
 }
 
+impl Inner {
+    fn reachable(&self) -> Result<(), StoreError> {
+        if self.away {
+            return Err(away());
+        }
+        if self.dropped {
+            return Err(StoreError::Setup { detail: "there is no table".to_owned() });
+        }
+        Ok(())
+    }
+}
+
 fn away() -> StoreError {
     StoreError::Unavailable { detail: "away".to_owned() }
 }
@@ -50,9 +64,7 @@ impl RowStore for Memory {
         decide: &mut Decide<'_>,
     ) -> Result<SealedChanges, StoreError> {
         let mut inner = self.inner();
-        if inner.away {
-            return Err(away());
-        }
+        inner.reachable()?;
         if fence.epoch != inner.epoch {
             return Err(StoreError::Deposed { held: fence.epoch, current: inner.epoch });
         }
@@ -92,9 +104,7 @@ impl RowStore for Memory {
 
     async fn rows(&self, _: &Table, after: Option<&str>, _: u32) -> Result<Vec<StoredRow>, StoreError> {
         let inner = self.inner();
-        if inner.away {
-            return Err(away());
-        }
+        inner.reachable()?;
         let rows = inner.rows.iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
         Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
     }

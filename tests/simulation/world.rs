@@ -13,7 +13,7 @@ use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::source::Scope;
 use orloj_operator::source::target::ResourceClientError;
 use orloj_operator::store::sealing::Codec;
-use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _};
+use orloj_operator::store::{Fence, LedgerStore as _, RowStore as _, StoreError};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -118,6 +118,47 @@ impl World {
         self.faults = false;
         self.store.inner().away = false;
         self.store.inner().lose_answer = false;
+        self.store.inner().dropped = false;
+        self.state.unpark(KIND);
+        self.drain().await;
+        self.check();
+        self.check_quiet().await;
+    }
+
+    /// The table is dropped while people go on, and made again, empty.
+    pub async fn live_through_a_drop(mut self) {
+        self.faults = self.random.random_bool(0.5);
+        self.start().await;
+        for _ in 0..10 {
+            self.person();
+            self.operate().await;
+        }
+        self.drain().await;
+        {
+            let mut inner = self.store.inner();
+            inner.dropped = true;
+            inner.rows.clear();
+        }
+        let ledger = self.store.inner().ledger.clone();
+        if self.random.random_bool(0.5) {
+            self.start().await;
+        }
+        self.sweep().await;
+        for _ in 0..10 {
+            self.person();
+            self.operate().await;
+        }
+        self.faults = false;
+        self.drain_once().await;
+        assert_eq!(self.store.inner().ledger, ledger, "the ledger of a kind that is parked");
+        assert_eq!(self.state.load().queued, 0, "a body waits");
+        for (object, resource) in &self.api.objects {
+            let synced = &resource.status["conditions"][0];
+            let held = resource.deleting && resource.finalizers == ["orloj.dev/sync"];
+            assert!(held || synced["reason"] == "KindUnavailable", "{object}: {}", resource.status);
+        }
+        self.store.inner().dropped = false;
+        self.state.unpark(KIND);
         self.drain().await;
         self.check();
         self.check_quiet().await;
@@ -208,7 +249,7 @@ impl World {
 
     async fn fault(&mut self) {
         let object = self.object();
-        match self.random.random_range(0..9) {
+        match self.random.random_range(0..11) {
             0 => self.start().await,
             1 => self.api.relist(),
             2 => self.store.inner().away = true,
@@ -219,6 +260,12 @@ impl World {
             7 => {
                 self.store.inner().rows.remove(&object.to_string());
             }
+            8 => {
+                let mut inner = self.store.inner();
+                inner.dropped = true;
+                inner.rows.clear();
+            }
+            9 => self.store.inner().dropped = false,
             _ => {
                 if let Some(row) = self.store.inner().rows.get_mut(&object.to_string()) {
                     row["spec"]["size"] = json!("hacked");
@@ -246,8 +293,12 @@ impl World {
         let kind = &self.registry.kinds()[0];
         self.swept = self.now;
         let read_at = self.state.commits();
-        let Ok(rows) = self.store.rows(&kind.store.table, None, 0).await else { return };
         let moment = self.moment();
+        let rows = match self.store.rows(&kind.store.table, None, 0).await {
+            Ok(rows) => rows,
+            Err(StoreError::Setup { detail }) => return self.state.park(KIND, &detail, moment),
+            Err(_) => return,
+        };
         self.state.begin_sweep(moment);
         let facts = rows.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
         let strays = self.state.on_rows(KIND, facts, read_at, moment);
@@ -265,6 +316,9 @@ impl World {
         self.unix += i64::from(self.random.random_ratio(1, 3));
         let moment = self.moment();
         self.state.on_time(moment);
+        if self.state.is_parked(KIND) && !self.store.inner().dropped && self.random.random_ratio(1, 10) {
+            self.state.unpark(KIND);
+        }
         match self.random.random_range(0..10) {
             0..4 => {
                 if let Some(event) = self.api.events.pop_front() {
@@ -296,6 +350,7 @@ impl World {
         self.state.on_batch_result(committed.settlement, moment);
         match committed.unsettled {
             None => self.state.on_store_available(),
+            Some((batch, StoreError::Setup { detail })) => self.state.park_with_batch(batch, &detail, moment),
             Some((batch, _)) => self.state.on_store_unavailable(batch, Duration::from_secs(2), moment),
         }
     }
@@ -350,16 +405,20 @@ impl World {
     /// Without faults, until nothing is left to do; retries come due, sweeps go round.
     async fn drain(&mut self) {
         for _ in 0..4 {
-            for _ in 0..3_000 {
-                if self.still() {
-                    break;
-                }
-                self.operate().await;
-                self.now += Duration::from_secs(5);
-            }
-            assert!(self.still(), "it does not come to rest: {:?}", self.state.load());
+            self.drain_once().await;
             self.sweep().await;
         }
+    }
+
+    async fn drain_once(&mut self) {
+        for _ in 0..3_000 {
+            if self.still() {
+                break;
+            }
+            self.operate().await;
+            self.now += Duration::from_secs(5);
+        }
+        assert!(self.still(), "it does not come to rest: {:?}", self.state.load());
     }
 
     fn still(&self) -> bool {

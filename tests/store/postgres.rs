@@ -334,14 +334,17 @@ async fn the_suggested_privileges_are_enough() {
     admin.sql(&migration_sql(&tables(), true)).await;
     assert_eq!(limited.store.newest_migration().await.unwrap(), None, "it may not be read");
     let missing = limited.store.missing(&tables()).await.unwrap();
-    assert!(missing.iter().any(|m| m.contains("may not SELECT, INSERT, UPDATE, DELETE on table order")), "{missing:?}");
-    assert!(missing.iter().any(|m| m.contains("may not SELECT on table schema_migrations")), "{missing:?}");
-    assert!(missing.iter().any(|m| m.contains("orloj_operator.ledger")), "{missing:?}");
+    assert!(
+        missing.iter().any(|m| m.text.contains("may not SELECT, INSERT, UPDATE, DELETE on table order")),
+        "{missing:?}"
+    );
+    assert!(missing.iter().any(|m| m.text.contains("may not SELECT on table schema_migrations")), "{missing:?}");
+    assert!(missing.iter().any(|m| m.text.contains("orloj_operator.ledger")), "{missing:?}");
 
     for grant in grants(&tables(), "limited", false) {
         admin.sql(&grant).await;
     }
-    assert_eq!(limited.store.missing(&tables()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(limited.store.missing(&tables()).await.unwrap(), Vec::new());
     limited.store.migrate(&tables(), false).await.unwrap();
     let bed = Bed { store: limited.store.clone(), ..admin };
     suite::main_path(&bed).await;
@@ -356,7 +359,7 @@ async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     assert_eq!(bed.store.newest_migration().await.unwrap(), None);
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert_eq!(missing.len(), 2, "{missing:?}");
-    assert!(missing[0].starts_with("table tools is not there: start orlojd once"), "{missing:?}");
+    assert!(missing[0].text.starts_with("table tools is not there: start orlojd once"), "{missing:?}");
 
     // orlojd has begun and not finished
     bed.sql("CREATE TABLE schema_migrations (version text PRIMARY KEY)").await;
@@ -364,18 +367,18 @@ async fn orlojd_is_waited_for_and_its_tables_are_never_made_beside_it() {
     bed.store.migrate(&tables(), true).await.unwrap();
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].contains("007_schema_hardening, 008_spec_hash"), "{missing:?}");
+    assert!(missing[0].text.contains("007_schema_hardening, 008_spec_hash"), "{missing:?}");
     assert_eq!(bed.text("SELECT to_regclass('tools')::text").await, None);
 
     bed.sql("INSERT INTO schema_migrations VALUES ('007_schema_hardening'), ('008_spec_hash'), ('019_x')").await;
     assert_eq!(bed.store.newest_migration().await.unwrap().as_deref(), Some("019_x"));
     let missing = bed.store.missing(&tables()).await.unwrap();
-    assert!(missing[0].contains("newer orlojd"), "{missing:?}");
+    assert!(missing[0].text.contains("newer orlojd"), "{missing:?}");
     bed.sql("CREATE TABLE tools (name text PRIMARY KEY, namespace text, status_phase text, payload jsonb, updated_at timestamptz, risk_level text)").await;
     bed.sql("CREATE TABLE mcp_servers (name text PRIMARY KEY, namespace text, status_phase text, payload jsonb, updated_at timestamptz, spec_hash text)").await;
     let missing = bed.store.missing(&tables()).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].starts_with("table tools has no column isolation_mode"), "{missing:?}");
+    assert!(missing[0].text.starts_with("table tools has no column isolation_mode"), "{missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -399,7 +402,7 @@ async fn tables_we_make_are_orlojds_to_the_last_default_and_index() {
         None
     );
     assert_eq!(bed.text("SELECT to_regclass('schema_migrations')::text").await, None);
-    assert_eq!(bed.store.missing(&tables()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bed.store.missing(&tables()).await.unwrap(), Vec::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -389,12 +389,12 @@ pub async fn the_salt_stays(bed: &Bed) {
 }
 
 pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
-    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::new());
     let mut gadgets = widgets();
     gadgets.name = "gadgets".into();
     let missing = bed.store.missing(std::slice::from_ref(&gadgets)).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].starts_with("table gadgets is not there: "), "{missing:?}");
+    assert!(missing[0].text.starts_with("table gadgets is not there: "), "{missing:?}");
     let error = bed.store.rows(&gadgets, None, 1).await.unwrap_err();
     assert_eq!(error.class(), StoreErrorClass::Setup, "{error}");
 
@@ -402,7 +402,7 @@ pub async fn a_missing_table_is_named_with_what_to_do(bed: &Bed) {
     let mut wider = widgets();
     wider.columns.push(orloj_operator::store::Column { name: "size".into(), default: "m".into() });
     let missing = bed.store.missing(std::slice::from_ref(&wider)).await.unwrap();
-    assert!(missing[0].contains("has no column size"), "{missing:?}");
+    assert!(missing[0].text.contains("has no column size"), "{missing:?}");
     bed.store.migrate(std::slice::from_ref(&wider), false).await.unwrap();
     assert!(bed.store.missing(&[wider]).await.unwrap().is_empty());
 }
@@ -451,10 +451,10 @@ pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
     let salt = bed.store.salt().await.unwrap();
     let missing = bed.store.missing(&crate::bed::tables()).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].contains("is at version 1 and has to be at 2"), "{missing:?}");
+    assert!(missing[0].text.contains("is at version 1 and has to be at 2"), "{missing:?}");
 
     bed.store.migrate(&crate::bed::tables(), false).await.unwrap();
-    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::new());
     let entries = bed.store.ledger("c", None, 10).await.unwrap();
     assert_eq!(entries.len(), 1);
     let entry = &entries[0];
@@ -486,7 +486,7 @@ pub async fn a_newer_ledger_goes_on_being_written(bed: &Bed) {
     bed.upsert(&fence, &["a/1", "a/3"], "y").await.unwrap();
     let again = lead(bed).await;
     assert_eq!(again.epoch, fence.epoch + 1);
-    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::new());
     bed.store.migrate(&crate::bed::tables(), false).await.unwrap();
     bed.upsert(&again, &["a/2"], "z").await.unwrap();
     let later = |key: &str| format!("SELECT later FROM {ledger} WHERE key = '{key}'");

@@ -122,6 +122,8 @@ async fn run_dry(
         fence: dry_run.fence(),
         key,
         scopes: source.scopes,
+        tables: None,
+        parked: Vec::new(),
     };
     let options = Options { until_idle: true, ..source.options };
     let reconciler = reconciler::run(parts, options, source.events, stop.clone());

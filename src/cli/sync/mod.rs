@@ -94,6 +94,8 @@ pub async fn run(
         store,
         fence,
         key,
+        tables: None,
+        parked: Vec::new(),
     };
     let options = Options { until_idle: !args.watch, ..options(&config, args.prune) };
     let reconciler = reconciler::run(parts, options, events, stop.clone());

@@ -14,7 +14,7 @@ use crate::cluster::lease::{Elector, LEASE_NAME, Lost, Timing};
 use crate::config::duration;
 use crate::operator;
 use crate::store::open::{StoreUrl, open};
-use crate::store::{Fence, Store};
+use crate::store::{Fence, Missing, Store};
 
 /// A Lease that is renewed until this process leaves.
 pub type Held = JoinHandle<()>;
@@ -113,7 +113,7 @@ impl UninstallSession {
         store.migrate(&tables, false).await.map_err(|error| error.to_string())?;
         let missing = store.missing(&tables).await.map_err(|error| error.to_string())?;
         if !missing.is_empty() {
-            return Err(missing.join("; "));
+            return Err(Missing::list(&missing, "; "));
         }
         let cluster = match &self.config.cluster_id {
             Some(id) => id.clone(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::health::KindHealth;
 use crate::plan::{ItemResult, Write};
 use crate::reconciler::Observer;
 use crate::reconciler::batch::Counts;
@@ -26,6 +27,7 @@ pub struct MetricsObserver {
     /// How long the store may be away before it counts as not ready.
     grace: Duration,
     outage: Mutex<Option<StoreOutage>>,
+    kinds: Arc<KindHealth>,
 }
 
 /// A batch that fails is tried again within seconds, for as long as there is one.
@@ -50,13 +52,14 @@ impl MetricsObserver {
         heartbeat: Heartbeat,
         store_ready: ReadyHandle,
         grace: Duration,
+        kinds: Arc<KindHealth>,
     ) -> Self {
         let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.kind)).collect();
         for kind in registry.kinds() {
             metrics.workers(&kind.names.kind, 0, 1);
         }
         let names = registry.kinds().iter().map(|kind| kind.names.kind.clone()).collect();
-        Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None) }
+        Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None), kinds }
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<StoreOutage>> {
@@ -208,6 +211,14 @@ impl Observer for MetricsObserver {
         } else {
             tracing::debug!(rows, "swept");
         }
+    }
+
+    fn parked(&self, kind: &Kind, why: Option<&str>) {
+        if why.is_some() {
+            self.metrics.batch(&kind.store.table.name, "setup", 0, Duration::ZERO);
+            self.metrics.error("setup");
+        }
+        self.kinds.lacks(kind.index, why);
     }
 
     fn undone(&self, kind: &Kind, part: ContestedPart) {

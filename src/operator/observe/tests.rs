@@ -17,7 +17,14 @@ fn watched(grace: Duration) -> Watched {
     let store = readiness.register("store", "nothing");
     store.ready();
     let heartbeat = Liveness::default().register("reconciler", Duration::from_mins(1));
-    let observed = MetricsObserver::new(&registry, metrics.clone(), heartbeat, store, grace);
+    let observed = MetricsObserver::new(
+        &registry,
+        metrics.clone(),
+        heartbeat,
+        store,
+        grace,
+        Arc::new(KindHealth::new(&registry, &[], &readiness, &metrics)),
+    );
     Watched { observed, readiness, metrics, registry }
 }
 

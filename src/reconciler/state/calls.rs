@@ -282,7 +282,8 @@ impl ReconcilerState {
 
     fn after_call(&mut self, id: &ResourceId, now: Moment) {
         let lane = self.calls.requeue.remove(id).unwrap_or(Lane::Backlog);
-        if self.index.get(id).is_some_and(|entry| entry.flags.dirty()) && !self.calls.retries.waits(id) {
+        let dirty = self.index.get(id).is_some_and(|entry| entry.flags.dirty());
+        if dirty && !self.is_parked(id.kind) && !self.calls.retries.waits(id) {
             self.calls.fetches.push(id.clone(), lane, ());
             return;
         }

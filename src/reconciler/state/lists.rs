@@ -65,7 +65,8 @@ impl Lists {
 
     /// Whether all resources of a kind are known, so that what is not known does not exist.
     pub fn is_complete(&self, kind: KindIndex) -> bool {
-        !self.unlisted.iter().any(|(unlisted, _)| *unlisted == kind) && !self.incomplete.contains(&kind)
+        let open = self.unlisted.iter().chain(&self.failing).any(|(unlisted, _)| *unlisted == kind);
+        !open && !self.incomplete.contains(&kind)
     }
 
     pub fn start(&mut self, kind: KindIndex, scope: Scope) {

@@ -7,6 +7,7 @@ mod contested_part;
 mod contests;
 mod lists;
 mod observe;
+mod parking;
 mod queue;
 mod results;
 mod rows;
@@ -15,7 +16,7 @@ mod undone;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::index::{Index, IndexEntry};
 use super::lanes::Lane;
@@ -133,6 +134,7 @@ pub struct ReconcilerState {
     calls: Calls,
     lists: Lists,
     contests: Contests,
+    parked: HashMap<KindIndex, Arc<Verdict>>,
     statuses: Statuses,
     notices: Notices,
     commits: u64,
@@ -188,6 +190,7 @@ impl ReconcilerState {
             calls: Calls::default(),
             lists: Lists::new(scopes),
             contests: Contests::default(),
+            parked: HashMap::new(),
             statuses: Statuses::default(),
             notices: Notices::default(),
             commits: 0,
@@ -245,7 +248,7 @@ impl ReconcilerState {
                     Some(Verdict::Failed { .. }) => counts.failed += 1,
                     Some(Verdict::Suspended) => counts.suspended += 1,
                     Some(Verdict::Contested { .. }) => counts.contested += 1,
-                    Some(Verdict::Unavailable) | None => counts.pending += 1,
+                    Some(Verdict::Unavailable | Verdict::Parked { .. }) | None => counts.pending += 1,
                 }
             }
             counts
@@ -268,8 +271,14 @@ impl ReconcilerState {
     /// Whether nothing is left to do but to wait for changes and retries.
     #[must_use]
     pub fn idle(&self) -> bool {
+        self.listed() && self.idle_but_for_lists_that_fail()
+    }
+
+    /// The same, without waiting for lists that do not come.
+    #[must_use]
+    pub fn idle_but_for_lists_that_fail(&self) -> bool {
         let load = self.load();
-        self.listed() && load.queued + load.in_store + load.acks_waiting + load.acks_in_flight == 0
+        self.listed_what_comes() && load.queued + load.in_store + load.acks_waiting + load.acks_in_flight == 0
     }
 
     /// The count of commits so far: what was read before a commit ended says nothing about what it wrote.
@@ -326,7 +335,12 @@ impl ReconcilerState {
         self.set_verdict(id, verdict);
     }
 
+    /// Queues work for the store; what its kind is parked for waits at the source, without its body.
     fn queue_work(&mut self, id: &ResourceId, lane: Lane, work: Work, seen: Instant) {
+        if self.is_parked(id.kind) {
+            self.leave_parked(id);
+            return;
+        }
         let fingerprint = self.index.get(id).map(|entry| entry.fingerprint).unwrap_or_default();
         self.queue.push(id, lane, QueuedWork { work, fingerprint, seen });
     }
@@ -335,6 +349,10 @@ impl ReconcilerState {
     fn look_again(&mut self, id: &ResourceId, lane: Lane) {
         if let Some(entry) = self.index.get_mut(id) {
             entry.flags.set_dirty(true);
+        }
+        // one whose kind is parked is looked at when that ends
+        if self.is_parked(id.kind) {
+            return;
         }
         // where the first list has yet to name it, it will come by itself
         let seen = self.index.get(id).is_some_and(|entry| entry.listed > 0);

@@ -121,6 +121,8 @@ impl ReconcilerState {
         }
         let work = if resource.deleting { self.removal(&resource) } else { Work::Apply(resource) };
         self.queue_work(&id, lane, work, now.at);
+        // one whose kind is parked says so
+        self.want_ack(&id, lane, now.at, now);
     }
 
     /// The resource exists no more.

@@ -66,6 +66,13 @@ impl WorkQueue {
         self.by_kind[usize::from(id.kind.0)].push(id.object.clone(), lane, work);
     }
 
+    /// Forgets all that waits of a kind.
+    pub fn clear(&mut self, kind: KindIndex) {
+        if let Some(queue) = self.by_kind.get_mut(usize::from(kind.0)) {
+            *queue = Lanes::default();
+        }
+    }
+
     /// All that waits, with its work.
     pub fn iter(&self) -> impl Iterator<Item = (ResourceId, &QueuedWork)> {
         (0_u16..).map(KindIndex).zip(&self.by_kind).flat_map(|(kind, queue)| {

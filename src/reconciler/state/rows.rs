@@ -41,6 +41,9 @@ impl ReconcilerState {
     /// Rows read after `read_at` commits had ended. Returns those that carry our mark and belong to no resource.
     pub fn on_rows(&mut self, kind: KindIndex, rows: Vec<RowFact>, read_at: u64, now: Moment) -> Vec<RowFact> {
         let mut unowned_rows = Vec::new();
+        if self.is_parked(kind) {
+            return unowned_rows;
+        }
         for row in rows {
             match self.index.owner_of(kind, &row.key) {
                 Some(id) => self.on_row(&id, row, read_at, now),
@@ -78,7 +81,7 @@ impl ReconcilerState {
         let Some(entry) = self.index.get(id) else { return };
         let known = match entry.verdict.as_deref() {
             // nothing is known of it yet, or it is on its way
-            None | Some(Verdict::Unavailable) => {
+            None | Some(Verdict::Unavailable | Verdict::Parked { .. }) => {
                 self.look_again(id, Lane::Backlog);
                 return;
             }
@@ -101,11 +104,13 @@ impl ReconcilerState {
 
     /// Ends the sweep of a kind: what it did not see is lost.
     pub fn end_sweep(&mut self, kind: KindIndex, read_at: u64, now: Moment) -> usize {
+        let parked = self.is_parked(kind);
         let lost: Vec<_> = self
             .index
             .of_kind(kind)
             .filter(|(_, entry)| {
-                entry.synced_at > 0
+                !parked
+                    && entry.synced_at > 0
                     && entry.swept != self.sweeps
                     && entry.committed <= read_at
                     && !entry.flags.busy()
@@ -157,7 +162,7 @@ impl ReconcilerState {
 
     /// Whether what is not known of a kind does not exist, and may be removed.
     fn may_remove(&self, kind: KindIndex) -> bool {
-        self.prune == Prune::Yes && self.lists.is_complete(kind)
+        self.prune == Prune::Yes && self.lists.is_complete(kind) && !self.is_parked(kind)
     }
 
     /// Removes rows that carry our mark and that no ledger entry accounts for, in this or another cluster: the original

@@ -21,8 +21,8 @@ pub use ddl::{grants, migration_sql};
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore,
-    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
+    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
 use connect::{Access, Connections, discard_if_broken};
 use statements::PgStatements;
@@ -183,7 +183,7 @@ impl Leadership for PostgresStore {
 
 #[async_trait]
 impl StoreAdmin for PostgresStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<Missing>, StoreError> {
         query!(self, connection => schema::missing(connection, tables))
     }
 

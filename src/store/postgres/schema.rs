@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use super::super::{MigrationPreview, StoreError, Table, TableOwner, check};
+use super::super::{MigrationPreview, Missing, StoreError, Table, TableOwner, check};
 use super::statements::SCHEMA;
 use super::{classify, connect, ddl, read};
 use crate::orlojd::{MIGRATION_LOCK, MIGRATIONS};
@@ -90,7 +90,7 @@ async fn ledger_version(connection: &mut PgConnection, seen: &Inspection) -> Res
 }
 
 /// One sentence for each thing that is not as it has to be.
-pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn missing(connection: &mut PgConnection, tables: &[Table]) -> Result<Vec<Missing>, sqlx::Error> {
     let seen = inspect(connection, tables, WRITE).await?;
     let mut missing = missing_tables(connection, tables, &seen).await?;
     missing.extend(missing_ledger(&seen, ledger_version(connection, &seen).await?));
@@ -139,13 +139,17 @@ async fn missing_tables(
     connection: &mut PgConnection,
     tables: &[Table],
     seen: &Inspection,
-) -> Result<Vec<String>, sqlx::Error> {
+) -> Result<Vec<Missing>, sqlx::Error> {
     let mut missing = Vec::new();
+    let of_orlojd: Vec<String> =
+        tables.iter().filter(|table| table.owner == TableOwner::Orlojd).map(|table| table.name.clone()).collect();
     let mut orlojd_is_ready = true;
-    if seen.schema_migrations.present && !seen.schema_migrations.denied.is_empty() {
+    if of_orlojd.is_empty() || !seen.schema_migrations.present {
+        // nothing is asked of orlojd's migrations
+    } else if !seen.schema_migrations.denied.is_empty() {
         orlojd_is_ready = false;
-        missing.push(denial("schema_migrations", "SELECT"));
-    } else if seen.schema_migrations.present {
+        missing.push(Missing { tables: of_orlojd, text: denial("schema_migrations", "SELECT") });
+    } else {
         let applied: Vec<String> =
             sqlx::query_scalar("SELECT version FROM schema_migrations WHERE version = ANY($1::text[])")
                 .bind(&MIGRATIONS[..])
@@ -154,10 +158,11 @@ async fn missing_tables(
         let absent: Vec<_> = MIGRATIONS.iter().filter(|m| !applied.iter().any(|a| a == *m)).copied().collect();
         if !absent.is_empty() {
             orlojd_is_ready = false;
-            missing.push(format!(
+            let text = format!(
                 "orlojd has not applied its migrations {}: start orlojd v0.3.0 or newer once against this database",
                 absent.join(", ")
-            ));
+            );
+            missing.push(Missing { tables: of_orlojd, text });
         }
     }
     for (table, found) in tables.iter().zip(&seen.tables) {
@@ -173,14 +178,15 @@ async fn missing_tables(
             "start orlojd once against this database, or let the operator create orlojd's tables"
         };
         if !found.present {
-            missing.push(format!("table {} is not there: {remedy}", table.name));
+            missing.push(Missing::of_table(table, format!("table {} is not there: {remedy}", table.name)));
             continue;
         }
         for column in ddl::needed_columns(table).filter(|column| !found.columns.contains(*column)) {
-            missing.push(format!("table {} has no column {column}: {remedy}", table.name));
+            let text = format!("table {} has no column {column}: {remedy}", table.name);
+            missing.push(Missing::of_table(table, text));
         }
         if !found.denied.is_empty() {
-            missing.push(denial(&table.name, &found.denied.join(", ")));
+            missing.push(Missing::of_table(table, denial(&table.name, &found.denied.join(", "))));
         }
     }
     Ok(missing)
@@ -190,21 +196,21 @@ fn denial(table: &str, privileges: &str) -> String {
     format!("this role may not {privileges} on table {table}: grant it that, and USAGE on the table's schema")
 }
 
-fn missing_ledger(seen: &Inspection, version: i32) -> Vec<String> {
+fn missing_ledger(seen: &Inspection, version: i32) -> Vec<Missing> {
     let named = ddl::LEDGER_TABLES.iter().copied().zip(&seen.ledger).chain([("migrations", &seen.migrations)]);
-    let denied: Vec<String> = named
+    let denied: Vec<Missing> = named
         .filter(|(_, found)| found.present && !found.denied.is_empty())
-        .map(|(name, found)| denial(&format!("{SCHEMA}.{name}"), &found.denied.join(", ")))
+        .map(|(name, found)| Missing::of_store(denial(&format!("{SCHEMA}.{name}"), &found.denied.join(", "))))
         .collect();
     if !denied.is_empty() {
         return denied;
     }
     if version < ddl::version() || seen.ledger.iter().any(|found| !found.present) {
         let needed = ddl::version();
-        return vec![format!(
+        return vec![Missing::of_store(format!(
             "schema {SCHEMA} is at version {version} and has to be at {needed}: let the operator migrate with a role \
              that may CREATE in this database, or run the SQL that it prints for that"
-        )];
+        ))];
     }
     Vec::new()
 }

@@ -20,8 +20,8 @@ pub use connect::SqliteOptions;
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Request, RowEditor, RowStore,
-    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
+    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
@@ -185,7 +185,7 @@ impl Leadership for SqliteStore {
 
 #[async_trait]
 impl StoreAdmin for SqliteStore {
-    async fn missing(&self, tables: &[Table]) -> Result<Vec<String>, StoreError> {
+    async fn missing(&self, tables: &[Table]) -> Result<Vec<Missing>, StoreError> {
         query!(self.pools.readers, connection => schema::missing(&mut connection, tables))
     }
 

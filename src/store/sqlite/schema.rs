@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::super::sql::quoted;
-use super::super::{MigrationPreview, StoreError, Table, check};
+use super::super::{MigrationPreview, Missing, StoreError, Table, check};
 use super::classify::store_error;
 use super::ledger;
 use super::read::{self, present};
@@ -38,19 +38,21 @@ fn columns(table: &Table) -> Vec<(String, String)> {
 }
 
 /// One sentence for each table or column that is not there.
-pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn missing(connection: &mut SqliteConnection, tables: &[Table]) -> Result<Vec<Missing>, sqlx::Error> {
     let mut missing = Vec::new();
     for table in tables {
         let present = present(connection, &table.name).await?;
         if present.is_empty() {
-            missing.push(format!("table {} is not there: the operator's migration makes it", table.name));
+            let text = format!("table {} is not there: the operator's migration makes it", table.name);
+            missing.push(Missing::of_table(table, text));
             continue;
         }
         for (column, _) in columns(table).iter().filter(|(column, _)| !present.contains(column)) {
-            missing.push(format!("table {} has no column {column}: the operator's migration adds it", table.name));
+            let text = format!("table {} has no column {column}: the operator's migration adds it", table.name);
+            missing.push(Missing::of_table(table, text));
         }
     }
-    missing.extend(ledger::missing(connection).await?);
+    missing.extend(ledger::missing(connection).await?.map(Missing::of_store));
     Ok(missing)
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn preview_migrations(
     }
     if ledger::is_there(connection).await.map_err(failed)? {
         match ledger::missing(connection).await.map_err(failed)? {
-            Some(outdated) => preview.missing.push(outdated),
+            Some(outdated) => preview.missing.push(Missing::of_store(outdated)),
             None => preview.salt = read::known_salt(connection).await.map_err(failed)?,
         }
     }

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::source::Obstacle;
 use build::Build;
 pub use exposition::{Exposition, OPENMETRICS, TEXT};
 pub use labels::{ApiWrite, Reconciled, ResourceState, RowAction};
@@ -49,6 +50,7 @@ pub struct Metrics {
     rows: Counters<2>,
     api_writes: Counters<3>,
     undone: Counters<2>,
+    parked: Gauges<2>,
     errors: Counters<1>,
 }
 
@@ -190,6 +192,12 @@ impl Metrics {
                 "Writes of the operator that another program was seen to have undone after they had been repaired before",
                 ["kind", "what"],
             ),
+            parked: Gauges::new(
+                &mut r,
+                "orloj_operator_kind_parked",
+                "1 while a kind cannot be synced, by what keeps it from that",
+                ["kind", "reason"],
+            ),
             errors: Counters::new(&mut r, "orloj_operator_errors", "Errors by class", ["class"]),
             registry: Arc::new(Registry::default()),
         };
@@ -207,6 +215,9 @@ impl Metrics {
         let name = kind.to_ascii_lowercase();
         for state in ResourceState::ALL {
             self.resources.remove([kind, state.label()]);
+        }
+        for obstacle in Obstacle::ALL {
+            self.parked.remove([kind, obstacle.label()]);
         }
         self.active_workers.remove([&name]);
         self.max_workers.remove([&name]);
@@ -298,6 +309,11 @@ impl Metrics {
     /// Another program has undone what the operator had repaired before: `row`, `finalizer` or `status`.
     pub fn undone(&self, kind: &str, what: &str) {
         self.undone.add([kind, what], 1);
+    }
+
+    /// Whether a kind cannot be synced for this reason.
+    pub fn parked(&self, kind: &str, reason: &str, parked: bool) {
+        self.parked.set([kind, reason], usize::from(parked));
     }
 
     /// An error of a class, wherever it happened.
