@@ -131,11 +131,16 @@ impl Changes {
                     Err(error) => tracing::debug!(%error, "the store could not be looked at for changes"),
                 }
             }
-            let pause = PAUSE.max(began.elapsed() * LOOK_SHARE);
+            // a burst of writes must not be a burst of looks
+            let least = began.elapsed() * LOOK_SHARE;
+            let woken = async {
+                tokio::time::sleep(least).await;
+                self.wake.notified().await;
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(pause), if watched => {}
+                () = woken => {}
+                () = tokio::time::sleep(PAUSE.max(least)), if watched => {}
             }
         }
     }
