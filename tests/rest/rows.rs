@@ -87,7 +87,7 @@ pub fn a_post_gives_what_a_sync_gives(place: &Place) {
     assert_eq!(posted.len(), good.len());
 
     let other = if place.database.is_some() { Place::postgres() } else { Place::sqlite() };
-    let stream: String = good.iter().map(|object| format!("{object}\n")).collect();
+    let stream = good.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     other.desk.write("all.json", &stream);
     // the API server would refuse some of what orlojd takes: these are written by REST alone
     let ran = other.run("sync m -q --field-validation ignore");
