@@ -50,6 +50,7 @@ pub enum LogFormat {
 
 /// All settings, read and checked.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Always there where [`Need::Store`] or [`Need::Run`] was asked for.
     pub store: Option<StoreTarget>,

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use super::schema::Schema;
+use super::table::ColumnType;
 pub use crate::normalize::{Replaced, Unique};
 pub use crate::rules::Format;
-use super::table::ColumnType;
 
 /// A kind, whole: names, what `kubectl get` shows, where it lands in the store, what is done to a spec and what
 /// is refused.

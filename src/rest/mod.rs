@@ -104,7 +104,6 @@ impl Server {
     }
 
     /// The routes, with their layers.
-    #[must_use]
     pub fn router(self: &Arc<Self>) -> Router {
         service::router(Arc::clone(self))
     }

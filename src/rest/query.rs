@@ -50,9 +50,9 @@ impl Query {
         let namespace = self.namespace().map(str::to_owned);
         let limit = self.get("limit").and_then(|limit| limit.parse().ok()).filter(|limit| *limit > 0);
         // a bare name is what orlojd 0.3 told
-        let key = |after: &str| match after.contains('/') {
-            true => after.to_owned(),
-            false => scoped(&namespace_or_default(namespace.as_deref().unwrap_or_default()), after),
+        let key = |after: &str| {
+            let namespace = namespace_or_default(namespace.as_deref().unwrap_or_default());
+            if after.contains('/') { after.to_owned() } else { scoped(&namespace, after) }
         };
         let after = self.get("after").or_else(|| self.get("continue")).map(key);
         if after.as_ref().is_some_and(|after| after.contains('\0')) {

@@ -29,7 +29,7 @@ use crate::store::LedgerEntry;
 
 /// How long a request may take, its body included; a watch is answered by then, and goes on.
 const READING: Duration = Duration::from_secs(30);
-const WRITING: Duration = Duration::from_secs(60);
+const WRITING: Duration = Duration::from_mins(1);
 
 /// Who owns the row: cluster, namespace and name of the resource.
 const OWNER: [HeaderName; 3] = [

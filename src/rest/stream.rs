@@ -24,7 +24,7 @@ use crate::resource::KindIndex;
 pub const MAX_STREAMS: usize = 1_000;
 
 /// How long one lasts, at most.
-const LIFETIME: Duration = Duration::from_secs(30 * 60);
+const LIFETIME: Duration = Duration::from_mins(30);
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -134,16 +134,16 @@ impl Stream {
             if change.kind != index {
                 continue;
             }
-            if change.change == ChangeType::Deleted {
+            if change.what == ChangeType::Deleted {
                 let (namespace, name) = parted(&change.key);
                 let metadata = json!({"metadata": {"name": name, "namespace": namespace}});
-                self.resource(change.change, metadata).await?;
+                self.resource(change.what, metadata).await?;
                 continue;
             }
             let row = self.server.store.row(&kind.store.table, &change.key).await.map_err(|_| DOWN)?;
             // one that is gone by now is told as deleted next
             if let Some(row) = row {
-                self.resource(change.change, of.show(row.payload)).await?;
+                self.resource(change.what, of.show(row.payload)).await?;
             }
         }
     }
@@ -161,7 +161,7 @@ impl Stream {
     async fn event(&self, change: &Change) -> Ended {
         let kind: &Kind = self.server.registry.kind(change.kind);
         let (namespace, name) = parted(&change.key);
-        let action = change.change.action();
+        let action = change.what.action();
         let event = json!({
             "id": change.id, "timestamp": change.timestamp, "source": "apiserver", "type": format!("resource.{action}"),
             "kind": kind.names.kind, "name": name, "namespace": namespace, "action": action,

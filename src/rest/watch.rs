@@ -65,7 +65,7 @@ pub struct Change {
     /// Counts from 1 since the server's start.
     pub id: u64,
     pub kind: KindIndex,
-    pub change: ChangeType,
+    pub what: ChangeType,
     pub key: String,
     /// RFC 3339.
     pub timestamp: String,
@@ -131,11 +131,16 @@ impl Changes {
                     Err(error) => tracing::debug!(%error, "the store could not be looked at for changes"),
                 }
             }
-            let pause = PAUSE.max(began.elapsed() * LOOK_SHARE);
+            // a burst of writes must not be a burst of looks
+            let least = began.elapsed() * LOOK_SHARE;
+            let woken = async {
+                tokio::time::sleep(least).await;
+                self.wake.notified().await;
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(pause), if watched => {}
+                () = woken => {}
+                () = tokio::time::sleep(PAUSE.max(least)), if watched => {}
             }
         }
     }
@@ -179,10 +184,10 @@ impl Changes {
     fn tell_differences(&self, before: &HashMap<KindIndex, Times>, now: &HashMap<KindIndex, Times>, next_id: &mut u64) {
         let nothing = Times::new();
         let timestamp = format_time(jiff::Timestamp::now().as_second());
-        let mut tell = |kind: KindIndex, change: ChangeType, key: &str| {
+        let mut tell = |kind: KindIndex, what: ChangeType, key: &str| {
             *next_id += 1;
             let (key, timestamp) = (key.to_owned(), timestamp.clone());
-            let change = Arc::new(Change { id: *next_id, kind, change, key, timestamp });
+            let change = Arc::new(Change { id: *next_id, kind, what, key, timestamp });
             let mut history = self.history.lock();
             if history.len() == HISTORY {
                 history.pop_front();

@@ -1,5 +1,6 @@
 //! Values taken from elsewhere, trimmed keys, conditions in any case: what they make of a row, and of the CRD.
 
+use orloj_operator::kube_schema::field_path::FieldPath;
 use orloj_operator::kube_schema::schema::SchemaNode;
 use orloj_operator::registry::Registry;
 use rand::rngs::StdRng;
@@ -192,7 +193,7 @@ fn repeated_texts_and_keys_are_refused_by_the_crd() {
         let spec = json!({"members": members, "desks": desks});
         let wrong = kind.desired(&resource(kind, spec.clone())).map(|_| ()).map_err(|error| error.text);
         let mut found = Vec::new();
-        root.check_rules(&spec, &mut Vec::new(), &mut found);
+        root.check_rules(&spec, &mut FieldPath::new(), &mut found);
         assert_eq!(wrong.is_ok(), found.is_empty(), "{spec}: {wrong:?}, {found:?}");
         refused += usize::from(wrong.is_err());
     }

@@ -133,12 +133,11 @@ impl Api {
     }
 
     pub fn head(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-        if let Some(token) = &self.token {
-            head += &format!("Authorization: Bearer {token}\r\n");
-        }
-        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        head
+        let mut lines =
+            vec![format!("{method} {target} HTTP/1.1"), "Host: localhost".into(), "Connection: close".into()];
+        lines.extend(self.token.iter().map(|token| format!("Authorization: Bearer {token}")));
+        lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines.join("\r\n") + "\r\n"
     }
 
     pub fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {

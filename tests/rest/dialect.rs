@@ -250,6 +250,8 @@ pub fn secrets_are_masked(place: &Place) {
     bodies.push(
         api.get("/v1/secrets/planted-secret?token=planted-secret").expect(404).body.replace("\"planted-secret\"", ""),
     );
+    bodies.push(api.get("/metrics").expect(200).body);
+    bodies.push(api.get("/openapi.json").expect(200).body);
     bodies.push(api.log());
     for body in &bodies {
         assert!(!body.contains(PLANTED) && !body.contains("planted-secret"), "{body}");

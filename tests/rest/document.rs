@@ -82,7 +82,7 @@ fn a_path_that_leads_nowhere_is_refused() {
     for (wrong, told) in [
         ("{spec.siz: large}", "size"),
         ("{spec.tags: a}", "must be one string"),
-        ("{spec.tags[]: a}", "must be one string"),
+        ("{'spec.tags[]': a}", "must be one string"),
     ] {
         let error = load(wrong).unwrap_err();
         assert!(error.contains(told) && error.contains("widget.yaml:"), "{error}");

@@ -13,12 +13,12 @@ const MANIFEST: &str =
 const REJECTED: &str =
     "Memory \"m\" is managed by a CRD \u{2014} update it via kubectl apply or your Git repo, not the REST API";
 
-fn object(version: &str, spec: Value) -> Value {
+fn object(version: &str, spec: &Value) -> Value {
     json!({"metadata": {"name": "m", "namespace": "team", "resourceVersion": version}, "spec": spec})
 }
 
 fn post(api: &Api, version: &str) -> crate::desk::Answer {
-    api.post("/v1/memories", &object(version, json!({"type": "graph"})))
+    api.post("/v1/memories", &object(version, &json!({"type": "graph"})))
 }
 
 const ITEM: &str = "/v1/memories/m?namespace=team";
@@ -37,12 +37,12 @@ pub fn the_policies_differ(place: &Place) {
         post(&reject, ""),
         // the policy comes before the version on POST, and after it must be named on PUT
         post(&reject, "77"),
-        reject.put(ITEM, &[("If-Match", "77")], &object("", json!({"type": "graph"}))),
+        reject.put(ITEM, &[("If-Match", "77")], &object("", &json!({"type": "graph"}))),
         reject.delete(ITEM),
     ] {
         assert!(refused.refused(409, REJECTED).is_managed());
     }
-    let unnamed = reject.put(ITEM, &[], &object("", json!({"type": "graph"}))).expect(409);
+    let unnamed = reject.put(ITEM, &[], &object("", &json!({"type": "graph"}))).expect(409);
     assert!(!unnamed.is_managed() && unnamed.body.contains("precondition required"), "{unnamed:?}");
     assert!(!reject.delete("/v1/memories/x?namespace=team").expect(404).is_managed());
     // what stands in the body does not count, nor does a row that is nobody's
@@ -62,7 +62,7 @@ pub fn the_policies_differ(place: &Place) {
     let passed = post(&warn, "").expect(201);
     assert!(passed.is_managed());
     assert_eq!(passed.json()["metadata"]["annotations"]["orloj.dev/managed-by"], "crd-sync", "the mark survives");
-    assert!(warn.put(ITEM, &[("If-Match", "*")], &object("", json!({}))).expect(200).is_managed());
+    assert!(warn.put(ITEM, &[("If-Match", "*")], &object("", &json!({}))).expect(200).is_managed());
     assert_eq!(owned(&warn), ["directory", "team", "m"]);
     let line = "Memory \\\"m\\\" is CRD-managed; REST write will be overwritten on next operator sync";
     assert_eq!(warn.log().matches(line).count(), 2, "{}", warn.log());
@@ -80,10 +80,10 @@ pub fn the_policies_differ(place: &Place) {
 
     let off = place.serve("--crd-conflict-policy off");
     assert!(!post(&off, "").expect(201).is_managed());
-    assert!(!off.put(ITEM, &[("If-Match", "*")], &object("", json!({}))).expect(200).is_managed());
+    assert!(!off.put(ITEM, &[("If-Match", "*")], &object("", &json!({}))).expect(200).is_managed());
     assert!(!off.delete(ITEM).expect(204).is_managed());
     // deleted behind the owner's back, it is made anew as anybody's
-    assert!(!reject.post("/v1/memories", &object("", json!({"type": "graph"}))).expect(201).is_managed());
+    assert!(!reject.post("/v1/memories", &object("", &json!({"type": "graph"}))).expect(201).is_managed());
     assert!(reject.delete(ITEM).expect(409).is_managed(), "the ledger still knows whose key it is");
 }
 

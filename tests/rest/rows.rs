@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::desk::{Place, REGISTRY};
 use crate::on_both;
 
-on_both!(rows: a_post_gives_what_a_sync_gives);
+on_both!(rows: a_post_gives_what_a_sync_gives, writers_do_not_overlook_each_other);
 
 const VECTORS: &str = include_str!("../vectors.jsonl");
 
@@ -87,7 +87,7 @@ pub fn a_post_gives_what_a_sync_gives(place: &Place) {
     assert_eq!(posted.len(), good.len());
 
     let other = if place.database.is_some() { Place::postgres() } else { Place::sqlite() };
-    let stream: String = good.iter().map(|object| format!("{object}\n")).collect();
+    let stream = good.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     other.desk.write("all.json", &stream);
     // the API server would refuse some of what orlojd takes: these are written by REST alone
     let ran = other.run("sync m -q --field-validation ignore");
@@ -99,4 +99,36 @@ pub fn a_post_gives_what_a_sync_gives(place: &Place) {
         assert!(annotations.get(TARGET_NAMESPACE).is_none());
         assert_eq!(posted.get(key), Some(&*row), "{key}");
     }
+}
+
+/// Two servers and a sync on one store: each write counts, and none is lost.
+pub fn writers_do_not_overlook_each_other(place: &Place) {
+    const MANIFEST: &str = "{apiVersion: orloj.dev/v1, kind: Memory, metadata: {name: m}, spec: {type: synced}}\n";
+    let servers = [place.serve(""), place.serve("")];
+    let object = |writer: usize, at: usize| json!({"metadata": {"name": "m", "labels": {"n": at.to_string()}}, "spec": {"type": format!("w{writer}")}});
+    place.desk.write("m.yaml", MANIFEST);
+    let mut seen: Vec<u64> = std::thread::scope(|scope| {
+        let write = |writer: usize| {
+            let api = &servers[writer % 2];
+            (0..15).map(move |at| {
+                let answer = api.post("/v1/memories", &object(writer, at)).expect(201).json();
+                assert_eq!(answer["metadata"]["labels"]["n"], at.to_string());
+                answer["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
+            })
+        };
+        let writers: Vec<_> = (0..4).map(|writer| scope.spawn(move || write(writer).collect::<Vec<u64>>())).collect();
+        for _ in 0..3 {
+            place.run("sync m -q").expect(0);
+        }
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    });
+    seen.sort_unstable();
+    let count = seen.len();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (60, 60), "no two writes made one version");
+    let last = servers[0].get("/v1/memories/m").expect(200);
+    let version: u64 = last.json()["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+    assert!(version >= 61, "{version}");
+    assert_eq!(last.header("X-Orloj-Owner-Name"), Some("m"));
+    assert_eq!(last.json()["metadata"]["annotations"]["orloj.dev/managed-by"], "crd-sync");
 }

@@ -38,7 +38,7 @@ impl Follower {
             let mut line = String::new();
             assert!(self.reader.read_line(&mut line).unwrap() > 0, "the stream has ended");
             if let Some(told) = line.trim_end().strip_prefix("event: ") {
-                name = told.to_owned();
+                told.clone_into(&mut name);
             } else if let Some(data) = line.trim_end().strip_prefix("data: ") {
                 return (name, serde_json::from_str(data).unwrap());
             }

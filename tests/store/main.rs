@@ -31,6 +31,7 @@ on_both![
     a_move_takes_row_and_ledger_along,
     a_deposed_leader_is_refused,
     two_leaders_at_once_are_one,
+    an_edit_needs_no_term,
     a_refused_batch_leaves_nothing_behind,
     a_batch_that_contradicts_itself_is_refused,
     a_thousand_rows_go_in_one_batch,

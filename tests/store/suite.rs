@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::{
-    Column, ColumnValue, Fence, LedgerEntry, RowWrite, SealedChanges, StoreErrorClass, StoredRow, Table, TableOwner,
+    Column, ColumnValue, Fence, LedgerEntry, RowWrite, SealedChanges, StoreError, StoreErrorClass, StoredRow, Table,
+    TableOwner,
 };
 use serde_json::json;
 
@@ -183,6 +184,35 @@ pub async fn two_leaders_at_once_are_one(bed: &Bed) {
 }
 
 /// `Isolation`
+/// People write rows beside a leader, who keeps the ledger.
+pub async fn an_edit_needs_no_term(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let before = bed.store.row_times(&tools(), None, 10).await.unwrap();
+    let (tools, keys) = (tools(), [key("a/1"), key("a/3")]);
+    let request = request_for(&tools, &[], &keys);
+    let decide = |snapshot: &orloj_operator::store::Snapshot| {
+        assert_eq!((snapshot.rows.len(), snapshot.by_key.len()), (1, 1));
+        let (update, insert) = (vec![tool_row("a/1", "y")], vec![tool_row("a/3", "y")]);
+        Ok::<_, StoreError>((7, SealedChanges { update, insert, ..SealedChanges::default() }))
+    };
+    assert_eq!(bed.store.edit_with(&request, decide).await.unwrap(), 7);
+    assert_eq!([bed.payload("a/1").await, bed.payload("a/3").await], ["y", "y"]);
+    assert_eq!(bed.store.ledger("c", None, 10).await.unwrap(), [entry("a/1"), entry("a/2")]);
+    bed.upsert(&fence, &["a/1"], "z").await.unwrap();
+
+    let after = bed.store.row_times(&tools, None, 10).await.unwrap();
+    let keys_of = |times: &[(String, i64)]| times.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys_of(&after), ["a/1", "a/2", "a/3"]);
+    assert!(after[0].1 > before[0].1 && after[1] == before[1], "{before:?} {after:?}");
+    assert_eq!(bed.store.row_times(&tools, Some("a/1"), 1).await.unwrap(), after[1..2]);
+
+    // a decision that fails writes nothing
+    let refuse = |_: &orloj_operator::store::Snapshot| Err::<((), _), _>(StoreError::Rejected { detail: "no".into() });
+    assert!(bed.store.edit_with(&request, refuse).await.is_err());
+    assert_eq!(bed.store.row_times(&tools, None, 10).await.unwrap(), after);
+}
+
 pub async fn a_refused_batch_leaves_nothing_behind(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/0"], "x").await.unwrap();

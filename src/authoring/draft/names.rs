@@ -43,7 +43,8 @@ pub fn kind(name: &str) -> String {
     let camel = camel(&snake(name));
     let letters = camel.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let mut chars = letters.chars();
-    let found: String = chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).take(59).collect();
+    let found: String =
+        chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).take(59).collect();
     if found.is_empty() { "Kind".to_owned() } else { found }
 }
 

@@ -64,9 +64,7 @@ fn left_out(out: &mut String, notes: &Notes) {
 }
 
 fn names(draft: &Draft) -> Vec<Entry> {
-    let mut all = vec![
-        Entry::scalar("group", draft.group.as_str()),
-    ];
+    let mut all = vec![Entry::scalar("group", draft.group.as_str())];
     all.extend(draft.approval.as_deref().map(|approval| Entry::scalar("approval", approval)));
     all.extend([
         Entry::scalar("version", draft.version.as_str()),

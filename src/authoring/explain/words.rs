@@ -21,7 +21,13 @@ pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<ExplainedEntry> {
         if !touched.is_empty() {
             let when = step.when.as_ref().map(|when| format!(", when {}", condition(when, "spec"))).unwrap_or_default();
             let text = format!("{}: {what}{when}", touched.join(", "));
-            found.push(ExplainedEntry { number: (index + 1).to_string(), text, message: None, checked_by: None, why: None });
+            found.push(ExplainedEntry {
+                number: (index + 1).to_string(),
+                text,
+                message: None,
+                checked_by: None,
+                why: None,
+            });
         }
     }
     found

@@ -28,12 +28,12 @@ use k8s_openapi::api::core::v1::Pod;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
+use super::api::Api;
 use super::control_plane::ControlPlane;
 use super::eventually::eventually;
 use super::http::Response;
 use super::process::{Process, read_log};
 use super::scratch::Scratch;
-use super::api::Api;
 pub use image::Image;
 
 /// The node's name.
