@@ -540,7 +540,7 @@ pub async fn columns_hold_values_of_their_types(bed: &Bed) {
     let fence = lead(bed).await;
     let (table, keys) = (gauges(), ["a/1", "a/2", "a/3"].map(key));
     bed.store.migrate(std::slice::from_ref(&table), false).await.unwrap();
-    assert_eq!(bed.store.missing(std::slice::from_ref(&table)).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bed.store.missing(std::slice::from_ref(&table)).await.unwrap(), []);
     let row = |at: &str, columns: [ColumnValue; 4]| RowWrite { columns: columns.into(), ..tool_row(at, "x") };
     let first = vec![
         row("a/1", [Boolean(false), Integer(i64::MAX), "".into(), Timestamp(Some(1_700_000_000_123_457))]),
@@ -592,8 +592,8 @@ pub async fn a_column_of_another_type_is_named(bed: &Bed) {
         // SQLite has one type for both
         if wanted == "text" || bed.is_postgres() {
             assert_eq!(missing.len(), 1, "{wanted}: {missing:?}");
-            assert!(missing[0].starts_with("column suspend of table gauges is of type "), "{missing:?}");
-            assert!(missing[0].contains(&format!("writes values of type {wanted}: change `type`")), "{missing:?}");
+            assert!(missing[0].text.starts_with("column suspend of table gauges is of type "), "{missing:?}");
+            assert!(missing[0].text.contains(&format!("writes values of type {wanted}: change `type`")), "{missing:?}");
         }
     }
 }
