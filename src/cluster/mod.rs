@@ -7,6 +7,7 @@ pub mod definitions;
 pub mod deployment;
 pub mod lease;
 pub mod list;
+mod pages;
 pub mod seen;
 pub mod survey;
 pub mod watch;
