@@ -1,10 +1,12 @@
 //! orloj-operator keeps the rows that orlojd reads equal to the custom resources in a cluster.
 //!
-//! The modules, from the inside out; each uses only those above it, which `tests/layers.rs` checks. `ARCHITECTURE.md`
-//! describes each:
+//! The modules, from the inside out; each uses only those above it, which `tests/layers/main.rs` checks.
+//! `ARCHITECTURE.md` describes each:
 //!
+//! - [`orlojd`]: the contract with orlojd: annotations, finalizer, phases, names, versions
 //! - [`go_compat`]: what Go's standard library would say, where the original's texts and verdicts depend on it
 //! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
+//! - [`diagnostics`]: YAML texts with the place of everything in them, and findings that are shown there
 //! - [`resource`]: a resource as a source hands it over
 //! - [`difference`]: where two JSON values differ
 //! - [`backoff`]: retries, ever more slowly
@@ -35,6 +37,7 @@ pub mod cluster;
 pub mod config;
 pub mod crypto;
 pub mod desired;
+pub mod diagnostics;
 pub mod difference;
 pub mod directory;
 pub mod export;
@@ -42,6 +45,7 @@ pub mod go_compat;
 pub mod kube_schema;
 pub mod normalize;
 pub mod operator;
+pub mod orlojd;
 pub mod plan;
 pub mod reconciler;
 pub mod registry;

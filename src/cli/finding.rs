@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::output;
+use crate::diagnostics::Severity;
 use crate::source::manifest::file_name;
 use crate::validate::finding::Finding;
-use crate::validate::rule::{Severity, Stage};
+use crate::validate::rule::Stage;
 
 /// A finding for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -32,10 +32,11 @@ use crate::cluster::client::ClientError;
 use crate::cluster::definitions::DefinitionError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
+use crate::diagnostics::Diagnostic;
 use crate::operator;
 use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;
-use crate::registry::{Problem, Registry, RegistryError};
+use crate::registry::{Registry, RegistryError};
 use crate::source::manifest::{ManifestError, STDIN};
 use crate::store::{Missing, StoreError};
 use crate::telemetry::Terminal;
@@ -84,7 +85,7 @@ pub enum CliError {
     #[error("unable to use the store: {}\n{hint}", Missing::list(missing, "\n  "))]
     StoreIncomplete { missing: Vec<Missing>, hint: &'static str },
     #[error("unable to run the cases{}", problems.iter().fold(String::new(), |told, problem| told + "\n\n" + &problem.to_string()))]
-    Cases { problems: Vec<Problem> },
+    Cases { problems: Vec<Diagnostic> },
     #[error("{0}")]
     Usage(String),
 }

@@ -10,9 +10,11 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::args::RenderArgs;
 use super::{CliError, CommandStatus, check_paths, output};
+use crate::kube_schema::field_path::FieldPath;
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
-use crate::source::manifest::{Found, Manifest, ManifestError, Reader, files};
+use crate::source::manifest::locate::Last;
+use crate::source::manifest::{Manifest, ManifestError, ManifestReader, ReadResult, files};
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -65,7 +67,7 @@ impl Formatter for OneLine {
 /// Nothing is held but the document at hand.
 pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus, CliError> {
     check_paths(&args.paths)?;
-    let reader = Reader::new(Arc::clone(registry));
+    let reader = ManifestReader::new(Arc::clone(registry));
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut well = true;
     let mut hidden = false;
@@ -81,18 +83,22 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
         }
         match entry {
             Err(error) => result = write(RenderedLine::unreadable(error)),
-            Ok(file) => reader.read_file(&file, &mut |found| {
-                result = match found {
-                    Found::Foreign => Ok(()),
-                    Found::Error(error) => write(RenderedLine::unreadable(error)),
-                    Found::Manifest(manifest) => {
-                        let kind = registry.kind(manifest.resource.id.kind);
-                        hidden |= kind.sensitive && !args.reveal;
-                        write(line(&reader, kind, &manifest, args.reveal))
-                    }
-                };
-                result.is_ok()
-            }),
+            Ok(file) => {
+                let mut last = Last::default();
+                reader.read_file(&file, &mut |found, text| {
+                    result = match found {
+                        ReadResult::Foreign => Ok(()),
+                        ReadResult::Error(error) => write(RenderedLine::unreadable(error)),
+                        ReadResult::Manifest(manifest) => {
+                            let kind = registry.kind(manifest.resource.id.kind);
+                            hidden |= kind.sensitive && !args.reveal;
+                            let locate = |path: &FieldPath| last.position(&manifest.place, text, path);
+                            write(line(kind, &manifest, args.reveal, locate))
+                        }
+                    };
+                    result.is_ok()
+                });
+            }
         }
     });
     result?;
@@ -103,7 +109,13 @@ pub fn run(args: &RenderArgs, registry: &Arc<Registry>) -> Result<CommandStatus,
     Ok(CommandStatus::success_if(well))
 }
 
-fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> RenderedLine {
+/// `locate` finds the line and the column of a value.
+fn line(
+    kind: &Kind,
+    manifest: &Manifest,
+    reveal: bool,
+    locate: impl FnOnce(&FieldPath) -> (usize, usize),
+) -> RenderedLine {
     match kind.desired(&manifest.resource) {
         Ok(desired) => {
             let mut payload = kind.payload(&desired, None, &Value::Null);
@@ -113,7 +125,7 @@ fn line(reader: &Reader, kind: &Kind, manifest: &Manifest, reveal: bool) -> Rend
             RenderedLine::Payload { payload }
         }
         Err(invalid) => {
-            let (line, column) = reader.locate(&manifest.place, &invalid.text);
+            let (line, column) = locate(&invalid.path);
             RenderedLine::error(&manifest.place.file, line, column, invalid.text)
         }
     }

@@ -3,8 +3,8 @@
 //! All patches are JSON patches that first test the uid, so that none ever reaches a namesake created later, and
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -14,19 +14,18 @@ use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::client::CALL_TIMEOUT;
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
+use crate::orlojd::FINALIZER;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::target::FINALIZER;
 use crate::source::target::Finalizers;
 use crate::source::target::{Ack, FinalizerChange, Notice, Notified, ResourceClient, ResourceClientError};
-
-/// No call to the API server may hang for longer.
-const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Of what a patch made, only the version matters: the answer need not carry the bodies back.
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
@@ -68,8 +67,8 @@ impl ClusterResourceClient {
         Self { tenure, ..self }
     }
 
-    /// Takes our finalizer off, and nothing else. `alive`: only where nobody has asked for the deletion meanwhile, which
-    /// would let the resource go with its row still there.
+    /// Takes our finalizer off, and nothing else. `alive`: only where nobody has asked for the deletion meanwhile,
+    /// which would let the resource go with its row still there.
     pub async fn release(&self, resource: &Resource, alive: bool) -> Result<(), ResourceClientError> {
         let finalizers = Finalizers::of(&resource.finalizers);
         let Some(patch) = finalizer_patch(&resource.uid, FinalizerChange::Remove(finalizers)) else {
@@ -105,6 +104,7 @@ impl ClusterResourceClient {
 
 #[async_trait]
 impl ResourceClient for ClusterResourceClient {
+    #[tracing::instrument(level = "debug", skip_all, fields(kind = self.registry.kind(id.kind).names.kind, object = %id.object))]
     async fn acknowledge(&self, id: &ResourceId, ack: &Ack) -> Result<u64, ResourceClientError> {
         let mut version = 0;
         if let Some(patch) = finalizer_patch(&ack.uid, ack.finalizer) {
@@ -131,7 +131,7 @@ impl ResourceClient for ClusterResourceClient {
 
     async fn notify(&self, id: &ResourceId, notice: &Notice) -> Notified {
         let allowed = {
-            let mut bucket = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bucket = self.events.lock();
             bucket.take(Instant::now())
         };
         if !allowed {
@@ -154,7 +154,7 @@ impl ResourceClient for ClusterResourceClient {
             action: notice.action.to_owned(),
             secondary: None,
         };
-        match tokio::time::timeout(TIMEOUT, self.recorder.publish(&event, &reference)).await {
+        match tokio::time::timeout(CALL_TIMEOUT, self.recorder.publish(&event, &reference)).await {
             Ok(Ok(())) => return Notified::Sent,
             Ok(Err(error)) => tracing::debug!(object = %id.object, %error, "unable to publish an Event"),
             Err(_) => tracing::debug!(object = %id.object, "unable to publish an Event in time"),
@@ -214,9 +214,9 @@ fn while_alive(mut patch: Value) -> Value {
 }
 
 pub(super) async fn within_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, ResourceClientError> {
-    match tokio::time::timeout(TIMEOUT, call).await {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
         Ok(result) => result.map_err(|error| classify(&error)),
-        Err(_) => Err(ResourceClientError::Unreachable(format!("no answer within {} s", TIMEOUT.as_secs()))),
+        Err(_) => Err(ResourceClientError::Unreachable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
     }
 }
 
@@ -278,7 +278,7 @@ mod tests {
             Err::<http::Response<Body>, _>(std::io::Error::other(text))
         });
         let registry = Arc::new(Registry::embedded().unwrap());
-        let timing = Timing { duration: TIMEOUT, renew_deadline: TIMEOUT, retry: TIMEOUT };
+        let timing = Timing { duration: CALL_TIMEOUT, renew_deadline: CALL_TIMEOUT, retry: CALL_TIMEOUT };
         let elector = Elector::new(Client::new(unsent, "ns"), "ns", "me".to_owned(), timing);
         // one that never led
         let tenure = elector.tenure();
@@ -319,7 +319,7 @@ mod tests {
         let start = Instant::now();
         let mut bucket = Bucket { tokens: EVENT_BURST, filled: start };
         assert_eq!((0..100).filter(|_| bucket.take(start)).count(), 50);
-        let later = start + Duration::from_secs(2);
+        let later = start + std::time::Duration::from_secs(2);
         assert_eq!((0..100).filter(|_| bucket.take(later)).count(), 10);
     }
 }

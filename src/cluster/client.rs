@@ -19,6 +19,12 @@ use super::count::{Count, Counting};
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// No call to the API server may hang for longer.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Nor the list of a page.
+pub(super) const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A silent connection is asked for a sign of life after so long, and given up after [`PROBES`] of them unanswered: a
 /// watch on a host that vanished would wait for ever.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -120,9 +126,9 @@ fn direct(config: &Config, count: Count) -> kube::Result<Client> {
 /// What tells this cluster from others that write to the same store: the uid of its `kube-system` namespace.
 pub async fn cluster_id(client: &Client) -> Result<String, ClientError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let found = tokio::time::timeout(Duration::from_secs(10), namespaces.get("kube-system"))
+    let found = tokio::time::timeout(CALL_TIMEOUT, namespaces.get("kube-system"))
         .await
-        .map_err(|_| ClientError::Identity("no answer within 10 s".to_owned()))?
+        .map_err(|_| ClientError::Identity(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))?
         .map_err(|error| ClientError::Identity(error.to_string()))?;
     found.metadata.uid.ok_or_else(|| ClientError::Identity("it has no uid".to_owned()))
 }

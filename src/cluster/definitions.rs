@@ -8,13 +8,11 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::core::Status;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::client::CALL_TIMEOUT;
 use crate::registry::Kind;
 
 /// Who owns the fields of what is applied.
 pub const FIELD_MANAGER: &str = "orloj-operator";
-
-/// No call to the API server may hang for longer.
-const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Between two looks, and between two tries of an API server that does not answer.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -48,7 +46,7 @@ pub async fn establish(client: &Client, kind: &Kind, force: bool, longest: Durat
         let call = async {
             if applied { definitions.get(&name).await } else { definitions.patch(&name, &params, &patch).await }
         };
-        let why = match timeout(TIMEOUT, call).await {
+        let why = match timeout(CALL_TIMEOUT, call).await {
             Ok(Ok(found)) => {
                 applied = true;
                 match state(&found) {

@@ -11,8 +11,7 @@ use kube::{Client, Resource as _};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-/// No call to the API server may hang for longer.
-const TIMEOUT: Duration = Duration::from_secs(15);
+use super::client::CALL_TIMEOUT;
 
 /// Between two looks at the pods.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -33,7 +32,7 @@ pub enum Stopped {
 pub async fn stop(client: &Client, namespace: &str, name: &str, longest: Duration) -> Stopped {
     let until = Instant::now() + longest;
     loop {
-        let why = match timeout(TIMEOUT, try_stop(client, namespace, name)).await {
+        let why = match timeout(CALL_TIMEOUT, try_stop(client, namespace, name)).await {
             Ok(Ok(None)) => return Stopped::NotThere,
             Ok(Ok(Some(0))) => return Stopped::Gone,
             Ok(Ok(Some(pods))) => format!("{pods} of its pods still run"),
@@ -80,7 +79,7 @@ pub async fn reference(client: &Client, namespace: &str, deployment: Option<&str
     };
     let Some(name) = deployment else { return fallback };
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    match timeout(TIMEOUT, deployments.get(name)).await {
+    match timeout(CALL_TIMEOUT, deployments.get(name)).await {
         Ok(Ok(found)) => found.object_ref(&()),
         _ => fallback,
     }
@@ -89,7 +88,7 @@ pub async fn reference(client: &Client, namespace: &str, deployment: Option<&str
 /// Deletes the binding of the policy that puts our finalizer onto new resources; true where there was one.
 pub async fn unbind_policy(client: &Client, name: &str) -> kube::Result<bool> {
     let bindings: Api<MutatingAdmissionPolicyBinding> = Api::all(client.clone());
-    match timeout(TIMEOUT, bindings.delete(name, &DeleteParams::default())).await {
+    match timeout(CALL_TIMEOUT, bindings.delete(name, &DeleteParams::default())).await {
         Ok(Ok(_)) => Ok(true),
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(false),
         Ok(Err(error)) => Err(error),

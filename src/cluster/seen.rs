@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::desired::LAST_APPLIED;
+use crate::orlojd::LAST_APPLIED;
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
 
 /// One object of any kind. `managedFields` and the like are passed over while it is read.
@@ -29,7 +29,7 @@ pub struct WatchedObject {
 /// What is read of the metadata.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+struct WatchedMetadata {
     name: Option<String>,
     namespace: Option<String>,
     uid: Option<String>,
@@ -43,7 +43,7 @@ struct Metadata {
 }
 
 fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let read = Metadata::deserialize(deserializer)?;
+    let read = WatchedMetadata::deserialize(deserializer)?;
     let mut annotations = read.annotations;
     if let Some(annotations) = &mut annotations {
         // with client-side apply as long as all the rest

@@ -1,10 +1,10 @@
 //! A cluster as a source that is read once: for whoever looks and does not stay.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::Client;
 
+use super::client::PAGE_TIMEOUT;
 use super::pages::{ALL_PAGES, Pages};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
@@ -12,8 +12,6 @@ use crate::source::budget::ByteBudget;
 use crate::source::channel::EventSender;
 use crate::source::{Scope, SourceEvent};
 
-/// No page may take longer.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A resource of a source that nobody watches: there is no order of versions, since no later ones come.
 #[must_use]
@@ -66,7 +64,7 @@ async fn pages(
 ) -> Result<(), kube::Error> {
     let mut pages = Pages::new(client, registry.kind(kind), scope, &ByteBudget::new(ALL_PAGES));
     loop {
-        let page = tokio::time::timeout(TIMEOUT, pages.next()).await;
+        let page = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await;
         let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
         let Some(page) = page else { return Ok(()) };
         for seen in page.objects {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// One thing that is wrong, with the place to put it right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct SettingProblem {
     /// The setting's name; as written where it is unknown.
     pub setting: String,
     /// `default`, `file /path:line`, `env NAME` or `flag --name`.
@@ -13,7 +13,7 @@ pub struct Problem {
     pub text: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for SettingProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}) {}", self.setting, self.origin, self.text)
     }
@@ -21,11 +21,11 @@ impl fmt::Display for Problem {
 
 /// All that is wrong, at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct Problems(pub Vec<SettingProblem>);
 
 impl Problems {
     pub(super) fn add(&mut self, setting: &str, origin: String, text: impl Into<String>) {
-        self.0.push(Problem { setting: setting.to_owned(), origin, text: text.into() });
+        self.0.push(SettingProblem { setting: setting.to_owned(), origin, text: text.into() });
     }
 }
 

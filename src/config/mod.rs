@@ -19,11 +19,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use addr::BindAddr;
-pub use error::{ConfigError, Problem, Problems};
+pub use error::{ConfigError, Problems, SettingProblem};
 pub use layers::{Flags, Inputs, Note};
 pub use resolve::Resolved;
 pub use secret::{SecretSource, StoreTarget, read_secret};
-pub use show::{Row, ShowFormat};
+pub use show::{SettingRow, ShowFormat};
 
 /// Which checks apply, beyond those of the values themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,7 +18,7 @@ pub enum ShowFormat {
 
 /// One setting as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct SettingRow {
     pub setting: &'static str,
     /// None where it is not set.
     pub value: Option<String>,
@@ -29,12 +29,12 @@ pub struct Row {
 impl Resolved {
     /// All settings, in the table's order.
     #[must_use]
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<SettingRow> {
         let row = |setting: &super::settings::Setting| {
             let value = self
                 .value(setting.name)
                 .map(|found| if setting.is_secret() { MASK.to_owned() } else { value::display(&found, setting.shape) });
-            Row { setting: setting.name, value, source: self.origin(setting.name) }
+            SettingRow { setting: setting.name, value, source: self.origin(setting.name) }
         };
         SETTINGS.iter().map(row).collect()
     }
@@ -53,7 +53,7 @@ impl Resolved {
     }
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[SettingRow]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["SETTING", "VALUE", "SOURCE"]);

@@ -54,7 +54,7 @@ impl Bed {
         self.load().config(Need::Nothing).unwrap()
     }
 
-    fn problems(&self, need: Need) -> Vec<Problem> {
+    fn problems(&self, need: Need) -> Vec<SettingProblem> {
         match self.load().config(need).unwrap_err() {
             ConfigError::Invalid(problems) => problems.0,
             other => panic!("{other}"),

@@ -10,10 +10,10 @@ use super::addr::BindAddr;
 use super::duration;
 use super::settings::SettingShape;
 
-type Read<T> = Result<T, String>;
+type Parsed<T> = Result<T, String>;
 
 /// Text as it is. A YAML number or boolean is refused: `0123` has lost its zero by the time it gets here.
-pub(super) fn text(value: &Value) -> Read<String> {
+pub(super) fn text(value: &Value) -> Parsed<String> {
     match value {
         Value::String(_, text) => Ok(text.clone()),
         Value::Char(_, c) => Ok(c.to_string()),
@@ -23,7 +23,7 @@ pub(super) fn text(value: &Value) -> Read<String> {
 }
 
 /// Text, or a number whose digits say the same.
-fn scalar(value: &Value) -> Read<String> {
+fn scalar(value: &Value) -> Parsed<String> {
     match value {
         Value::Num(_, num) => number(*num).map(|n| n.to_string()).ok_or_else(|| "is no whole number".to_owned()),
         other => text(other),
@@ -34,12 +34,12 @@ fn number(num: Num) -> Option<i128> {
     num.to_i128().or_else(|| num.to_u128().and_then(|n| i128::try_from(n).ok()))
 }
 
-pub(super) fn path(value: &Value) -> Read<PathBuf> {
+pub(super) fn path(value: &Value) -> Parsed<PathBuf> {
     text(value).map(PathBuf::from)
 }
 
 /// What Go's `strconv.ParseBool` takes, and the words of YAML.
-pub(super) fn switch(value: &Value) -> Read<bool> {
+pub(super) fn switch(value: &Value) -> Parsed<bool> {
     if let Value::Bool(_, on) = value {
         return Ok(*on);
     }
@@ -50,33 +50,33 @@ pub(super) fn switch(value: &Value) -> Read<bool> {
     }
 }
 
-pub(super) fn positive_duration(value: &Value) -> Read<Duration> {
+pub(super) fn positive_duration(value: &Value) -> Parsed<Duration> {
     match duration::parse(&scalar(value)?)? {
         Duration::ZERO => Err("must be more than 0".to_owned()),
         duration => Ok(duration),
     }
 }
 
-pub(super) fn count(value: &Value) -> Read<usize> {
+pub(super) fn count(value: &Value) -> Parsed<usize> {
     match scalar(value)?.trim().parse() {
         Ok(count) if count > 0 => Ok(count),
         _ => Err("is not a whole number from 1 up".to_owned()),
     }
 }
 
-pub(super) fn address(value: &Value) -> Read<BindAddr> {
+pub(super) fn address(value: &Value) -> Parsed<BindAddr> {
     scalar(value)?.parse()
 }
 
-pub(super) fn list(value: &Value) -> Read<Vec<String>> {
+pub(super) fn list(value: &Value) -> Parsed<Vec<String>> {
     let items = match value {
-        Value::Array(_, items) => items.iter().map(text).collect::<Read<Vec<_>>>()?,
+        Value::Array(_, items) => items.iter().map(text).collect::<Parsed<Vec<_>>>()?,
         other => text(other)?.split(',').map(str::to_owned).collect(),
     };
     Ok(items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
 }
 
-pub(super) fn log_filter(value: &Value) -> Read<String> {
+pub(super) fn log_filter(value: &Value) -> Parsed<String> {
     let directives = text(value)?;
     // the filter takes any other bare word, `verbose` say, for the name of a module to trace
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
@@ -89,7 +89,7 @@ pub(super) fn log_filter(value: &Value) -> Read<String> {
         .to_owned())
 }
 
-pub(super) fn choice(value: &Value, allowed: &[&'static str]) -> Read<&'static str> {
+pub(super) fn choice(value: &Value, allowed: &[&'static str]) -> Parsed<&'static str> {
     let given = text(value)?;
     let given = given.trim();
     let found = allowed.iter().find(|choice| choice.eq_ignore_ascii_case(given));

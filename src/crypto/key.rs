@@ -8,14 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::go_compat::{base64, text};
-
-/// What a sealed value starts with.
-pub const PREFIX: &str = "enc:";
-
-/// The length of a nonce in bytes.
-pub const NONCE_LEN: usize = 12;
-const KEY_LEN: usize = 32;
-const TAG_LEN: usize = 16;
+use crate::orlojd::{KEY_LEN, TAG_LEN};
+pub use crate::orlojd::{NONCE_LEN, SEALED_PREFIX};
 
 /// The setting does not hold a key. The text is the original's, and says nothing of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +87,7 @@ impl SecretKey {
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed[NONCE_LEN..])
             .map_err(|_| CryptoError::Cipher)?;
         sealed.extend_from_slice(tag.as_ref());
-        Ok(format!("{PREFIX}{}", base64::encode(&sealed)))
+        Ok(format!("{SEALED_PREFIX}{}", base64::encode(&sealed)))
     }
 
     /// Seals a value under a nonce from the operating system.
@@ -105,7 +99,7 @@ impl SecretKey {
 
     /// Opens a sealed value. One without the prefix is in the clear already and comes back as it is.
     pub fn open(&self, value: &str) -> Result<String, CryptoError> {
-        let Some(sealed) = value.strip_prefix(PREFIX) else { return Ok(value.to_owned()) };
+        let Some(sealed) = value.strip_prefix(SEALED_PREFIX) else { return Ok(value.to_owned()) };
         let mut sealed = base64::decode(sealed).ok_or(CryptoError::Encoding)?;
         if sealed.len() < NONCE_LEN + TAG_LEN {
             return Err(CryptoError::Truncated);
@@ -219,17 +213,17 @@ mod tests {
         fn what_is_sealed_opens(bytes in any::<[u8; KEY_LEN]>(), nonce in any::<[u8; NONCE_LEN]>(), value in any::<String>()) {
             let key = key(&base64::encode(&bytes));
             let sealed = key.seal(&value, nonce).unwrap();
-            prop_assert!(sealed.starts_with(PREFIX));
+            prop_assert!(sealed.starts_with(SEALED_PREFIX));
             prop_assert_eq!(key.open(&sealed), Ok(value));
         }
 
         #[test]
         fn a_changed_byte_is_noticed(value in ".{0,20}", at in any::<prop::sample::Index>(), bit in 0..8) {
             let key = key(&"0".repeat(64));
-            let mut bytes = base64::decode(&key.seal(&value, [3; NONCE_LEN]).unwrap()[PREFIX.len()..]).unwrap();
+            let mut bytes = base64::decode(&key.seal(&value, [3; NONCE_LEN]).unwrap()[SEALED_PREFIX.len()..]).unwrap();
             let at = at.index(bytes.len());
             bytes[at] ^= 1_u8 << bit;
-            let sealed = format!("{PREFIX}{}", base64::encode(&bytes));
+            let sealed = format!("{SEALED_PREFIX}{}", base64::encode(&bytes));
             prop_assert_eq!(key.open(&sealed), Err(CryptoError::Authentication));
         }
     }

@@ -10,5 +10,5 @@ mod key;
 mod vault;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
-pub use key::{CryptoError, KeyError, NONCE_LEN, PREFIX, SecretKey};
+pub use key::{CryptoError, KeyError, NONCE_LEN, SEALED_PREFIX, SecretKey};
 pub use vault::{Vault, VaultError};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::key::{CryptoError, PREFIX, SecretKey};
+use super::key::{CryptoError, SEALED_PREFIX, SecretKey};
 use crate::go_compat::quote::quote;
 
 /// Which entry cannot be sealed or opened, and why. Names the entry's key, never its value.
@@ -70,7 +70,7 @@ impl Vault {
     pub fn open_data(&self, data: &Map<String, Value>) -> Result<Map<String, Value>, VaultError> {
         each(data, |key, value| match &self.key {
             Some(vault_key) => vault_key.open(value).map_err(|cause| VaultError::Open { key: key.to_owned(), cause }),
-            None if value.starts_with(PREFIX) => Err(VaultError::NoKey { key: key.to_owned() }),
+            None if value.starts_with(SEALED_PREFIX) => Err(VaultError::NoKey { key: key.to_owned() }),
             None => Ok(value.to_owned()),
         })
     }
@@ -79,7 +79,7 @@ impl Vault {
     /// data counts as sealed.
     #[must_use]
     pub fn is_sealed(data: &Map<String, Value>) -> bool {
-        data.values().all(|value| value.as_str().is_some_and(|value| value.starts_with(PREFIX)))
+        data.values().all(|value| value.as_str().is_some_and(|value| value.starts_with(SEALED_PREFIX)))
     }
 }
 

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
-use crate::desired::DELETION_POLICY;
+use crate::orlojd::DELETION_POLICY;
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
-use crate::source::manifest::{ManifestError, Place};
+use crate::source::manifest::{ManifestError, ManifestPlace};
 use crate::validate::finding::Finding;
 
 /// A resource without its body.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub place: Place,
+pub struct DirectoryEntry {
+    pub place: ManifestPlace,
     pub uid: Box<str>,
     /// Position in the order of reading.
     pub order: usize,
@@ -27,8 +27,8 @@ pub struct Entry {
     pub findings: Option<Arc<[Finding]>>,
 }
 
-impl Entry {
-    pub fn of(registry: &Registry, place: Place, resource: &Resource, findings: Vec<Finding>) -> Self {
+impl DirectoryEntry {
+    pub fn of(registry: &Registry, place: ManifestPlace, resource: &Resource, findings: Vec<Finding>) -> Self {
         let key = registry.kind(resource.id.kind).scoped_key(resource);
         let policy = resource.annotations.get_key_value(DELETION_POLICY);
         Self {
@@ -45,8 +45,8 @@ impl Entry {
 
 /// What a document turned out to be, without its body.
 #[derive(Clone, Debug)]
-pub enum Item {
-    Resource(ResourceId, Entry),
+pub enum DocumentResult {
+    Resource(ResourceId, DirectoryEntry),
     /// Nobody knows which resource it holds.
     Errors(Vec<ManifestError>),
     Foreign,
@@ -55,7 +55,7 @@ pub enum Item {
 /// The resources of all files.
 #[derive(Debug, Default)]
 pub struct Merged {
-    pub entries: HashMap<ResourceId, Entry>,
+    pub entries: HashMap<ResourceId, DirectoryEntry>,
     pub problems: Vec<ManifestError>,
     pub foreign: usize,
     /// Something could not be read, and nobody knows which resources it holds.
@@ -64,14 +64,14 @@ pub struct Merged {
 
 impl Merged {
     /// Adds what was read next; true where it is the first of its resource.
-    pub fn add(&mut self, item: &Item) -> bool {
+    pub fn add(&mut self, item: &DocumentResult) -> bool {
         let (id, mut entry) = match item {
-            Item::Foreign => {
+            DocumentResult::Foreign => {
                 self.foreign += 1;
                 return false;
             }
-            Item::Resource(id, entry) => (id.clone(), entry.clone()),
-            Item::Errors(errors) => {
+            DocumentResult::Resource(id, entry) => (id.clone(), entry.clone()),
+            DocumentResult::Errors(errors) => {
                 self.problems.extend(errors.iter().cloned());
                 self.incomplete = true;
                 return false;

@@ -1,8 +1,8 @@
 //! Manifests in files and folders as a source: the same reconciler with no cluster.
 //!
 //! The directory is an API server without a server: what a cluster would refuse is refused here, with the same text
-//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot be
-//! read, nothing counts as gone, since what cannot be read may be what is missing.
+//! ([`crate::validate::admission`]). A resource is there when a manifest names it, valid or not. While anything cannot
+//! be read, nothing counts as gone, since what cannot be read may be what is missing.
 
 mod merged;
 mod reading;
@@ -25,9 +25,9 @@ use crate::validate::FieldValidation;
 use crate::validate::admission::Admission;
 use crate::validate::parallel::in_order;
 
-use merged::{Entry, Item, Merged};
+use merged::{DirectoryEntry, DocumentResult, Merged};
 use reading::{read_file, read_whole};
-pub use target::{DirectoryTarget, Known};
+pub use target::{DirectoryTarget, KnownResources};
 
 /// Between two looks at the files.
 const POLL: Duration = Duration::from_secs(1);
@@ -71,25 +71,25 @@ pub struct Directory {
     kinds: Vec<KindIndex>,
     paths: Vec<PathBuf>,
     prune: bool,
-    known: Known,
+    known: KnownResources,
     tell: EventSender,
     heard: mpsc::UnboundedSender<Heard>,
-    files: HashMap<Arc<Path>, Seen>,
+    files: HashMap<Arc<Path>, KnownFile>,
     incomplete: bool,
     told: HashSet<String>,
 }
 
 /// A file as it was read last.
 #[derive(Debug)]
-struct Seen {
+struct KnownFile {
     stamp: Option<Stamp>,
-    items: Vec<Item>,
+    items: Vec<DocumentResult>,
 }
 
 /// A file, read beside others; not yet, where it is large or comes but once.
-struct Read {
+struct PendingFile {
     stamp: Option<Stamp>,
-    whole: Option<Vec<(Item, Option<Box<Resource>>)>>,
+    whole: Option<Vec<(DocumentResult, Option<Box<Resource>>)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Directory {
             kinds: registry.kinds().iter().map(|kind| kind.index).collect(),
             paths,
             prune,
-            known: Known::new(prune),
+            known: KnownResources::new(prune),
             tell,
             heard,
             files: HashMap::new(),
@@ -125,7 +125,7 @@ impl Directory {
 
     /// What has been read so far, shared.
     #[must_use]
-    pub fn known(&self) -> Known {
+    pub fn known(&self) -> KnownResources {
         self.known.clone()
     }
 
@@ -161,10 +161,10 @@ impl Directory {
         let mut merged = Merged::default();
         let mut seen = HashMap::new();
         let files = self.walk(&mut merged);
-        let mut take = |file: Arc<Path>, found: Read| {
+        let mut take = |file: Arc<Path>, found: PendingFile| {
             let mut items = Vec::new();
             let mut result = Ok(());
-            let mut each = |item: Item, resource: Option<Box<Resource>>| {
+            let mut each = |item: DocumentResult, resource: Option<Box<Resource>>| {
                 let first = merged.add(&item);
                 items.push(item);
                 if let Some(resource) = resource.filter(|_| first) {
@@ -176,14 +176,14 @@ impl Directory {
                 Some(whole) => drop(whole.into_iter().all(|(item, resource)| each(item, resource))),
                 None => read_file(&self.admission, &file, &mut each),
             }
-            seen.insert(file, Seen { stamp: found.stamp, items });
+            seen.insert(file, KnownFile { stamp: found.stamp, items });
             result
         };
         let read = |file: Arc<Path>| {
             let stamp = stamp_of(&file);
             let small = file.metadata().is_ok_and(|found| found.is_file() && found.len() < LARGE);
             let whole = small.then(|| read_whole(&self.admission, &file));
-            (file, Read { stamp, whole })
+            (file, PendingFile { stamp, whole })
         };
         let mut told = 0;
         in_order(|tell| files.iter().cloned().for_each(tell), read, &mut |(file, found)| {
@@ -193,7 +193,7 @@ impl Directory {
         // the system gave no thread
         for file in files.iter().skip(told) {
             let stamp = stamp_of(file);
-            take(Arc::clone(file), Read { stamp, whole: None })?;
+            take(Arc::clone(file), PendingFile { stamp, whole: None })?;
         }
         self.files = seen;
         if merged.incomplete {
@@ -220,7 +220,7 @@ impl Directory {
                     items.push(item);
                     true
                 });
-                Seen { stamp, items }
+                KnownFile { stamp, items }
             });
             for item in &found.items {
                 merged.add(item);
@@ -278,7 +278,7 @@ impl Directory {
             Ok(file) if real.insert(file.canonicalize().unwrap_or_else(|_| file.to_path_buf())) => found.push(file),
             Ok(_) => {}
             Err(error) => {
-                merged.add(&Item::Errors(vec![error]));
+                merged.add(&DocumentResult::Errors(vec![error]));
             }
         });
         found
@@ -326,7 +326,7 @@ fn stamp_of(file: &Path) -> Option<Stamp> {
 }
 
 /// As much of a resource as its deletion needs.
-fn last_seen(id: ResourceId, entry: Entry) -> Resource {
+fn last_seen(id: ResourceId, entry: DirectoryEntry) -> Resource {
     Resource {
         annotations: entry.policy.into_iter().collect(),
         ..Resource::new(id, entry.uid, serde_json::Value::Null)

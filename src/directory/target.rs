@@ -1,39 +1,40 @@
 //! What the reconciler may ask of a directory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::merged::Entry;
+use super::merged::DirectoryEntry;
 use super::reading::read_file;
 use crate::resource::{Resource, ResourceId};
-use crate::source::manifest::Place;
+use crate::source::manifest::ManifestPlace;
 use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
 use crate::validate::admission::Admission;
 use crate::validate::finding::Finding;
 
 /// The resources as they were last read, without their bodies. Shared.
 #[derive(Clone, Debug)]
-pub struct Known(Arc<Mutex<Inner>>);
+pub struct KnownResources(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    entries: HashMap<ResourceId, Entry>,
+    entries: HashMap<ResourceId, DirectoryEntry>,
     prune: bool,
     incomplete: bool,
 }
 
-impl Known {
+impl KnownResources {
     pub(super) fn new(prune: bool) -> Self {
         Self(Arc::new(Mutex::new(Inner { entries: HashMap::new(), prune, incomplete: true })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
-    pub(super) fn replace(&self, entries: HashMap<ResourceId, Entry>, incomplete: bool) {
+    pub(super) fn replace(&self, entries: HashMap<ResourceId, DirectoryEntry>, incomplete: bool) {
         let mut inner = self.lock();
         inner.entries = entries;
         inner.incomplete = incomplete;
@@ -42,10 +43,10 @@ impl Known {
     /// What is new or other than known, and what is known and gone.
     pub(super) fn differences(
         &self,
-        entries: &HashMap<ResourceId, Entry>,
-    ) -> (std::collections::HashSet<ResourceId>, Vec<(ResourceId, Entry)>) {
+        entries: &HashMap<ResourceId, DirectoryEntry>,
+    ) -> (std::collections::HashSet<ResourceId>, Vec<(ResourceId, DirectoryEntry)>) {
         let inner = self.lock();
-        let known = |id| inner.entries.get(id).map(|entry: &Entry| entry.digest);
+        let known = |id| inner.entries.get(id).map(|entry: &DirectoryEntry| entry.digest);
         let changed = entries.iter().filter(|(id, entry)| known(id) != Some(entry.digest));
         let changed = changed.map(|(id, _)| id.clone()).collect();
         let gone = inner.entries.iter().filter(|(id, _)| !entries.contains_key(id));
@@ -54,7 +55,7 @@ impl Known {
 
     /// Where a resource stands.
     #[must_use]
-    pub fn place(&self, id: &ResourceId) -> Option<Place> {
+    pub fn place(&self, id: &ResourceId) -> Option<ManifestPlace> {
         self.lock().entries.get(id).map(|entry| entry.place.clone())
     }
 
@@ -87,11 +88,11 @@ impl Known {
 #[derive(Clone, Debug)]
 pub struct DirectoryTarget {
     admission: Arc<Admission>,
-    known: Known,
+    known: KnownResources,
 }
 
 impl DirectoryTarget {
-    pub(super) fn new(admission: Arc<Admission>, known: Known) -> Self {
+    pub(super) fn new(admission: Arc<Admission>, known: KnownResources) -> Self {
         Self { admission, known }
     }
 }

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::desired::{
-    DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, SUSPEND, Stored, TARGET_NAMESPACE,
-};
+use crate::desired::Stored;
 use crate::go_compat::quote::quote;
 use crate::go_compat::text;
+use crate::orlojd::{
+    DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, SUSPEND, TARGET_NAMESPACE,
+};
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 
@@ -34,7 +35,7 @@ pub enum Values<'m> {
 
 /// A manifest.
 #[derive(Clone, PartialEq)]
-pub struct Manifest {
+pub struct ExportedManifest {
     /// The resource's own namespace and name.
     pub object: ObjectName,
     pub value: Value,
@@ -43,7 +44,7 @@ pub struct Manifest {
 }
 
 /// Without the spec: it may hold secrets.
-impl std::fmt::Debug for Manifest {
+impl std::fmt::Debug for ExportedManifest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Manifest").field("object", &self.object).finish_non_exhaustive()
     }
@@ -61,7 +62,7 @@ pub enum ExportError {
 }
 
 /// The manifest of a row.
-pub fn manifest(kind: &Kind, key: &str, payload: &Value, values: Values<'_>) -> Result<Manifest, ExportError> {
+pub fn manifest(kind: &Kind, key: &str, payload: &Value, values: Values<'_>) -> Result<ExportedManifest, ExportError> {
     let unfit = |why: String| ExportError::Unfit(vec![why]);
     if !payload.is_object() {
         return Err(unfit("its payload cannot be read; mend or delete it in orlojd".to_owned()));
@@ -90,7 +91,7 @@ pub fn manifest(kind: &Kind, key: &str, payload: &Value, values: Values<'_>) -> 
     if let Values::Masked(mask) = values {
         hide(kind, &mut value, mask);
     }
-    Ok(Manifest { object, value, unknown })
+    Ok(ExportedManifest { object, value, unknown })
 }
 
 fn hide(kind: &Kind, payload: &mut Value, instead: &str) {

@@ -18,7 +18,7 @@ fn payload(annotations: &Value, spec: &Value) -> Value {
     })
 }
 
-fn annotations(manifest: &Manifest) -> BTreeMap<String, String> {
+fn annotations(manifest: &ExportedManifest) -> BTreeMap<String, String> {
     serde_json::from_value(manifest.value["metadata"]["annotations"].clone()).unwrap_or_default()
 }
 

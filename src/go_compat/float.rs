@@ -2,7 +2,8 @@
 
 use super::quote::quote;
 
-/// Writes a number as `strconv.FormatFloat(number, 'g', -1, 32)` does: in the fewest digits that are a `float32` of their own.
+/// Writes a number as `strconv.FormatFloat(number, 'g', -1, 32)` does: in the fewest digits that are a `float32` of
+/// their own.
 #[must_use]
 pub fn format_short(number: f64) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "as Go does")]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// A point in time and the offset in which it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct Timestamp {
     /// Since 1970, in UTC.
     pub seconds: i64,
     /// Below a second, never negative.
@@ -79,7 +79,7 @@ fn number(text: &str, least: usize, most: usize) -> Option<(i64, &str)> {
 /// A time in RFC 3339, with all that Go lets pass: an hour of one digit, a comma before the fraction, an offset of up
 /// to 24:60.
 #[must_use]
-pub fn parse_rfc3339(text: &str) -> Option<Moment> {
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let (days, rest) = date(text)?;
     let (hour, rest) = number(rest.strip_prefix('T')?, 1, 2)?;
     let (minute, rest) = number(rest.strip_prefix(':')?, 2, 2)?;
@@ -90,7 +90,7 @@ pub fn parse_rfc3339(text: &str) -> Option<Moment> {
     let (nanos, rest) = fraction(rest);
     let offset = offset(rest)?;
     let seconds = days * DAY + hour * 3600 + minute * 60 + second - i64::from(offset);
-    Some(Moment { seconds, nanos, offset })
+    Some(Timestamp { seconds, nanos, offset })
 }
 
 fn fraction(text: &str) -> (u32, &str) {
@@ -117,7 +117,7 @@ fn offset(text: &str) -> Option<i32> {
     fits.then_some(if negative { -seconds } else { seconds })
 }
 
-impl Moment {
+impl Timestamp {
     /// What is shown at an offset in seconds east of UTC.
     #[must_use]
     pub fn civil(self, offset: i64) -> Civil {
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn times_are_read_as_go_reads_them() {
-        let parsed = |text: &str| parse_rfc3339(text).map(Moment::text);
+        let parsed = |text: &str| parse_rfc3339(text).map(Timestamp::text);
         for (text, told) in [
             ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
             ("2024-02-29T23:59:59.120+02:30", "2024-02-29T23:59:59.12+02:30"),
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn calendars_agree() {
         for seconds in (-62_135_596_800..253_402_300_800_i64).step_by(7_777_777) {
-            let civil = Moment { seconds, nanos: 0, offset: 0 }.civil(0);
+            let civil = Timestamp { seconds, nanos: 0, offset: 0 }.civil(0);
             let theirs = jiff::Timestamp::from_second(seconds).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
             let ours = (civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second);
             let same = (

@@ -1,6 +1,9 @@
 //! The path of a field within an object: `spec.graph.a.edges[0].to`.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::ops::{Deref, DerefMut};
+
+use serde_json::Value;
 
 /// A step from an object or a list to a value within.
 #[derive(Clone, Debug)]
@@ -43,37 +46,78 @@ impl PartialEq for PathSegment {
 impl Eq for PathSegment {}
 
 /// The path of a field, from the object's root.
-pub type FieldPath = Vec<PathSegment>;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldPath(Vec<PathSegment>);
 
-/// A path of field names.
-#[must_use]
-pub fn field_path(names: &[&str]) -> FieldPath {
-    names.iter().map(|name| PathSegment::Key((*name).to_owned())).collect()
+impl FieldPath {
+    /// The path of the object itself.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A path of field names.
+    #[must_use]
+    pub fn of(names: &[&str]) -> Self {
+        names.iter().map(|name| PathSegment::Key((*name).to_owned())).collect()
+    }
+
+    /// A path as `fieldPath` of a CEL rule has it: `.spec.a['b']`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let parts = text.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
+        parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
+    }
+
+    /// The value at the end of the path.
+    #[must_use]
+    pub fn find_in<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        self.iter().try_fold(value, |value, segment| match segment {
+            PathSegment::Key(name) | PathSegment::MapKey(name) => value.get(name),
+            PathSegment::Index(index) => value.get(index),
+        })
+    }
+}
+
+impl Deref for FieldPath {
+    type Target = Vec<PathSegment>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for FieldPath {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl FromIterator<PathSegment> for FieldPath {
+    fn from_iter<I: IntoIterator<Item = PathSegment>>(segments: I) -> Self {
+        Self(segments.into_iter().collect())
+    }
 }
 
 /// As the API server writes it: keys of maps, and those that would read as something else, stand in brackets.
-#[must_use]
-pub fn text(path: &[PathSegment]) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            PathSegment::Key(name) if is_plain(name) => {
-                if !text.is_empty() {
-                    text.push('.');
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, segment) in self.iter().enumerate() {
+            match segment {
+                PathSegment::Key(name) if is_plain(name) => {
+                    f.write_str(if at == 0 { "" } else { "." })?;
+                    f.write_str(name)?;
                 }
-                text.push_str(name);
-            }
-            PathSegment::Key(name) | PathSegment::MapKey(name) => {
-                text.push('[');
-                text.extend(name.chars().filter(|c| !c.is_control()));
-                text.push(']');
-            }
-            PathSegment::Index(index) => {
-                let _ = write!(text, "[{index}]");
+                PathSegment::Key(name) | PathSegment::MapKey(name) => {
+                    f.write_str("[")?;
+                    name.chars().filter(|c| !c.is_control()).try_for_each(|c| f.write_char(c))?;
+                    f.write_str("]")?;
+                }
+                PathSegment::Index(index) => write!(f, "[{index}]")?,
             }
         }
+        Ok(())
     }
-    text
 }
 
 fn is_plain(name: &str) -> bool {

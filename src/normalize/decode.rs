@@ -50,7 +50,7 @@ fn decode_object(
         }
         if let Some(position) = object.position(name) {
             let shape = &object.fields()[position].shape;
-            slots[position] = Some(decode(value, shape, quiet).map_err(|fault| fault.at_field(name))?);
+            slots[position] = Some(decode(value, shape, quiet).map_err(|fault| fault.at_key(name))?);
         }
     }
     fill(&mut slots, object);

@@ -51,7 +51,7 @@ fn encode_object(slots: Vec<Option<Tree>>, object: &ObjectShape) -> Result<Value
             (None, Presence::Always) => Tree::zero(&field.shape),
             (None, _) => continue,
         };
-        let value = encode(tree, &field.shape).map_err(|fault| fault.at_field(&field.name))?;
+        let value = encode(tree, &field.shape).map_err(|fault| fault.at_key(&field.name))?;
         map.insert(field.name.to_string(), value);
     }
     Ok(Value::Object(map))

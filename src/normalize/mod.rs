@@ -17,7 +17,7 @@ pub use decode::decode;
 pub use encode::{encode, encode_ordered};
 pub use fault::Fault;
 pub use node::Node;
-pub use path::{Path, PathError, Root, Segment, Target};
+pub use path::{CompiledPath, PathError, PathPattern, Root, Segment};
 pub use shape::{Field, ObjectShape, Presence, Shape};
 pub use step::{Condition, CopySource, Guard, Operation, Replaced, Step, Unique, normalize};
 pub use tree::Tree;

@@ -28,17 +28,17 @@ pub enum Segment {
     Items,
 }
 
-/// A compiled path.
+/// A path of a kind file, compiled: it may lead to many values (`*`, `[]`), where a `FieldPath` leads to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct PathPattern {
     pub root: Root,
     pub segments: Vec<Segment>,
 }
 
 /// A path, and the shape of what it leads to.
 #[derive(Clone, Debug)]
-pub struct Target<'s> {
-    pub path: Path,
+pub struct CompiledPath<'s> {
+    pub path: PathPattern,
     pub shape: &'s Shape,
 }
 
@@ -53,9 +53,9 @@ pub enum PathError {
     Misfit { path: String, segment: String, found: &'static str },
 }
 
-impl Path {
+impl PathPattern {
     /// Compiles `text`. `item` is the shape that relative paths start from, where there is one.
-    pub fn compile<'s>(text: &str, spec: &'s Shape, item: Option<&'s Shape>) -> Result<Target<'s>, PathError> {
+    pub fn compile<'s>(text: &str, spec: &'s Shape, item: Option<&'s Shape>) -> Result<CompiledPath<'s>, PathError> {
         let failed = || PathError::Root { path: text.to_owned(), relative: item.is_some() };
         let (root, shape, rest) = if let Some(rest) = text.strip_prefix("raw.spec") {
             (Root::Raw, spec, rest)
@@ -71,7 +71,7 @@ impl Path {
         if !rest.is_empty() && !rest.starts_with(['.', '[']) {
             return Err(failed());
         }
-        let mut target = Target { path: Path { root, segments: Vec::new() }, shape };
+        let mut target = CompiledPath { path: PathPattern { root, segments: Vec::new() }, shape };
         for part in rest.split('.').enumerate().filter(|(at, part)| *at > 0 || !part.is_empty()).map(|(_, part)| part) {
             let mut name = part;
             let mut lists = 0;
@@ -155,7 +155,7 @@ fn values(tree: &mut Tree, segments: &[Segment], change: &mut dyn FnMut(&mut Tre
     }
 }
 
-impl Target<'_> {
+impl CompiledPath<'_> {
     fn name(&mut self, name: &str, text: &str) -> Result<(), PathError> {
         match self.shape {
             Shape::Object(object) => {

@@ -1,11 +1,16 @@
 //! The shape of a spec: which fields there are, of which type, and when Go's encoding shows them.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// When a field stands in the payload (`kinds/ORLOJD.md` 2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub enum Presence {
-    /// Only with a value other than zero.
+    /// Only with a value other than zero: `""`, 0, false, `[]` and `{}` are left out.
+    #[default]
     OmitZero,
-    /// Always, at least as zero value.
+    /// Always: an object at least as `{}`, a scalar at least as its zero value.
     Always,
     /// Where the resource has it, whatever its value.
     Pointer,

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::node::Node;
-use super::path::Path;
+use super::path::PathPattern;
 use super::shape::Shape;
 use super::tree::Tree;
 use crate::go_compat::{base64, text};
@@ -16,7 +19,7 @@ pub struct Step {
 }
 
 /// A guard over fields of the spec.
-pub type Guard = Condition<Path>;
+pub type Guard = Condition<PathPattern>;
 
 /// A condition over subjects of type `S`.
 #[derive(Clone, Debug)]
@@ -59,18 +62,18 @@ impl<S> Condition<S> {
 /// What a step does. Paths come with the shape that a new value must fit, where they make one.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    Trim(Vec<Path>),
-    Lower(Vec<Path>),
-    Set { paths: Vec<Path>, to: Tree, replaces: Replaced },
-    Copy { paths: Vec<Path>, from: CopySource, replaces: Replaced },
-    Clean { paths: Vec<Path>, unique: Option<Unique> },
-    Replace { paths: Vec<Path>, with: BTreeMap<Box<str>, Box<str>> },
-    CleanKeys(Vec<Path>),
-    TrimKeys(Vec<Path>),
-    Clamp { paths: Vec<Path>, min: i64, max: i64 },
-    DropItems { paths: Vec<Path>, field: usize },
-    Encode { from: Path, into: Path },
-    Drop(Vec<Path>),
+    Trim(Vec<PathPattern>),
+    Lower(Vec<PathPattern>),
+    Set { paths: Vec<PathPattern>, to: Tree, replaces: Replaced },
+    Copy { paths: Vec<PathPattern>, from: CopySource, replaces: Replaced },
+    Clean { paths: Vec<PathPattern>, unique: Option<Unique> },
+    Replace { paths: Vec<PathPattern>, with: BTreeMap<Box<str>, Box<str>> },
+    CleanKeys(Vec<PathPattern>),
+    TrimKeys(Vec<PathPattern>),
+    Clamp { paths: Vec<PathPattern>, min: i64, max: i64 },
+    DropItems { paths: Vec<PathPattern>, field: usize },
+    Encode { from: PathPattern, into: PathPattern },
+    Drop(Vec<PathPattern>),
 }
 
 /// Where a copied value comes from.
@@ -79,22 +82,30 @@ pub enum CopySource {
     /// The resource's name.
     Name,
     /// A field of the spec.
-    Field(Path),
+    Field(PathPattern),
 }
 
-/// Which values a set replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which values a `set` step replaces. A missing field is replaced by all of these.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub enum Replaced {
+    /// Only a missing field.
     Absent,
+    /// An empty string, list or map.
     Empty,
+    /// A string of white space only.
     Blank,
+    /// A number that is zero or less.
     NotPositive,
 }
 
 /// Which list items count as repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub enum Unique {
+    /// Equal but for case.
     IgnoreCase,
+    /// Equal.
     Exact,
 }
 
@@ -192,7 +203,7 @@ impl Replaced {
     }
 }
 
-fn set(paths: &[Path], spec: &mut Tree, to: &Tree, replaces: Replaced) {
+fn set(paths: &[PathPattern], spec: &mut Tree, to: &Tree, replaces: Replaced) {
     for path in paths {
         path.slots(spec, &mut |slot| {
             if replaces.applies(slot.as_ref()) {
@@ -202,13 +213,13 @@ fn set(paths: &[Path], spec: &mut Tree, to: &Tree, replaces: Replaced) {
     }
 }
 
-fn each_value(paths: &[Path], spec: &mut Tree, mut change: impl FnMut(&mut Tree)) {
+fn each_value(paths: &[PathPattern], spec: &mut Tree, mut change: impl FnMut(&mut Tree)) {
     for path in paths {
         path.values(spec, &mut change);
     }
 }
 
-fn each_string(paths: &[Path], spec: &mut Tree, mut change: impl FnMut(&mut String)) {
+fn each_string(paths: &[PathPattern], spec: &mut Tree, mut change: impl FnMut(&mut String)) {
     each_value(paths, spec, |tree| {
         if let Tree::String(value) = tree {
             change(value);
@@ -263,7 +274,7 @@ fn clean_keys(entries: &mut BTreeMap<String, Tree>) {
     }
 }
 
-fn encode(spec: &mut Tree, from: &Path, into: &Path) {
+fn encode(spec: &mut Tree, from: &PathPattern, into: &PathPattern) {
     let encoded: Vec<(String, Tree)> = from
         .get(Node::Tree(spec))
         .map(|source| {

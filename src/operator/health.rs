@@ -1,6 +1,8 @@
 //! How each kind fares: what `/readyz`, the log and the metrics say of kinds that are parked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::cluster::watch::Health;
 use crate::registry::Registry;
@@ -85,7 +87,7 @@ impl KindHealth {
     }
 
     fn change(&self, kind: KindIndex, change: impl FnOnce(&mut KindState)) {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let Some(state) = kinds.get_mut(usize::from(kind.0)) else { return };
         change(state);
         self.tell_of(kind, state);

@@ -63,8 +63,8 @@ impl Operator {
         self.lead_while_held(realm, elector, stop).await
     }
 
-    /// Leads until stopped, and gives the lease back only after the reconciler has ended; or ends the reconciler when the
-    /// lease is lost.
+    /// Leads until stopped, and gives the lease back only after the reconciler has ended; or ends the reconciler when
+    /// the lease is lost.
     async fn lead_while_held(
         &self,
         realm: &LeaderContext,
@@ -101,8 +101,9 @@ impl Operator {
         }
     }
 
-    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the lists
-    /// that follow tell what came meanwhile.
+    /// Syncs by the kinds that there are, and begins anew when they change: what is under way is committed, and the
+    /// lists that follow tell what came meanwhile.
+    #[tracing::instrument(level = "debug", skip_all, fields(cluster = realm.cluster))]
     async fn lead(
         &self,
         realm: &LeaderContext,

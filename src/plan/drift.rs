@@ -1,10 +1,10 @@
 //! What another program has made of a row.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::OpenedRow;
 use crate::desired::Desired;
-use crate::difference::{Segment, compare, path_text};
+use crate::difference::compare;
 use crate::registry::Kind;
 
 /// Fields that a text names, at most.
@@ -47,8 +47,8 @@ impl Drift {
         let found = json!({"metadata": metadata(&stored.labels, &stored.annotations), "spec": spec});
         let (mut fields, mut dropped) = (Vec::new(), true);
         compare(&wanted, &found, &mut |path, _, _| {
-            fields.push(path_text(path));
-            dropped &= value_at(&row.payload, path).is_none();
+            fields.push(path.to_string());
+            dropped &= path.find_in(&row.payload).is_none();
         });
         if fields.is_empty() {
             // its meaning is right, its form is not: secret values that stand in the clear or cannot be opened
@@ -100,11 +100,4 @@ impl Drift {
             more => format!("{named} and {more} more"),
         }
     }
-}
-
-fn value_at<'v>(payload: &'v Value, path: &[Segment<'_>]) -> Option<&'v Value> {
-    path.iter().try_fold(payload, |value, segment| match segment {
-        Segment::Key(key) => value.get(key),
-        Segment::Index(index) => value.get(index),
-    })
 }

@@ -8,7 +8,8 @@ mod working;
 
 use serde_json::Value;
 
-use crate::desired::{Desired, MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored, Versions};
+use crate::desired::{Desired, Stored, Versions};
+use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, next_version};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::{Reason, RuntimeReport};
@@ -123,16 +124,22 @@ pub struct AbandonedRow {
     pub retained: bool,
 }
 
-/// Everything to write for a batch, and what it means for each resource.
+/// The changes that a batch asks of the store, with secret values open.
 #[derive(Clone, Debug, Default)]
-pub struct BatchPlan {
-    /// In the order of the batch.
-    pub outcomes: Vec<ItemResult>,
+pub struct PlannedChanges {
     pub insert: Vec<PlannedRow>,
     pub update: Vec<PlannedRow>,
     pub delete: Vec<String>,
     pub ledger_put: Vec<LedgerEntry>,
     pub ledger_remove: Vec<String>,
+}
+
+/// Everything to write for a batch, and what it means for each resource.
+#[derive(Clone, Debug, Default)]
+pub struct BatchPlan {
+    /// In the order of the batch.
+    pub outcomes: Vec<ItemResult>,
+    pub changes: PlannedChanges,
     /// Younger owners that lost their key to a resource of this batch.
     pub displaced: Vec<ObjectName>,
     /// Keys that are free, or have a new owner: whoever waits for one may have it now.
@@ -170,7 +177,7 @@ pub fn plan<'b>(
 
 /// A row that somebody else of the batch has taken up is told of the one that has it now.
 fn tell_what_is_left(plan: &mut BatchPlan) {
-    let BatchPlan { outcomes, delete, update, ledger_put, .. } = plan;
+    let BatchPlan { outcomes, changes: PlannedChanges { delete, update, ledger_put, .. }, .. } = plan;
     for outcome in outcomes {
         let ItemResult::Conflict { left, .. } = outcome else { continue };
         let stands = |key: &String| update.iter().any(|row| row.key == *key);
@@ -308,11 +315,6 @@ fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>
     };
     let versions = Versions { resource_version: &resource_version, generation, created_at };
     kind.payload(desired, Some(&versions), status)
-}
-
-/// Stored + 1; a version that is no number (an error for the original) starts over.
-fn next_version(stored: &str) -> String {
-    stored.trim().parse::<u64>().ok().and_then(|version| version.checked_add(1)).unwrap_or(1).to_string()
 }
 
 /// A payload without the marks of ownership: the row that `retain` leaves behind.

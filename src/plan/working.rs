@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::{
-    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, PlannedRow, Sync, without_ownership,
+    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, PlannedChanges, PlannedRow, Sync,
+    without_ownership,
 };
 use crate::resource::ObjectName;
 use crate::store::LedgerEntry;
@@ -197,17 +198,16 @@ impl<'a> Working<'a> {
     }
 
     pub fn into_plan(self, outcomes: Vec<ItemResult>) -> BatchPlan {
-        let mut plan =
-            BatchPlan { outcomes, displaced: self.displaced, released: self.reconsidered, ..BatchPlan::default() };
+        let (mut changes, mut released) = (PlannedChanges::default(), self.reconsidered);
         for (key, cell) in self.rows {
             match (cell.existed, cell.content) {
-                (true, Content::Absent) => plan.delete.push(key),
+                (true, Content::Absent) => changes.delete.push(key),
                 (true, Content::Write(payload) | Content::Written(payload, _)) => {
-                    plan.update.push(PlannedRow { key, payload, as_stored: false });
+                    changes.update.push(PlannedRow { key, payload, as_stored: false });
                 }
-                (true, Content::Left(payload, _)) => plan.update.push(PlannedRow { key, payload, as_stored: true }),
+                (true, Content::Left(payload, _)) => changes.update.push(PlannedRow { key, payload, as_stored: true }),
                 (false, Content::Write(payload) | Content::Written(payload, _)) => {
-                    plan.insert.push(PlannedRow { key, payload, as_stored: false });
+                    changes.insert.push(PlannedRow { key, payload, as_stored: false });
                 }
                 (false, Content::Absent | Content::Left(..)) | (_, Content::Row(_)) => {}
             }
@@ -215,19 +215,19 @@ impl<'a> Working<'a> {
         for (key, holding) in self.holdings {
             match (holding.before, holding.now) {
                 (Some(_), None) => {
-                    plan.ledger_remove.push(key.clone());
-                    plan.released.push(key);
+                    changes.ledger_remove.push(key.clone());
+                    released.push(key);
                 }
                 (before, Some(now)) if before.as_ref() != Some(&now) => {
                     // an entry that changes hands goes first, so that no object stands in two entries on the way
                     if before.is_some_and(|before| before.object != now.object) {
-                        plan.ledger_remove.push(key);
+                        changes.ledger_remove.push(key);
                     }
-                    plan.ledger_put.push(now);
+                    changes.ledger_put.push(now);
                 }
                 _ => {}
             }
         }
-        plan
+        BatchPlan { changes, outcomes, displaced: self.displaced, released }
     }
 }

@@ -4,8 +4,9 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::state::{Batch, BatchItem, BatchResult, Work, WorkItem};
-use crate::desired::{SUSPEND, retains};
-use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, Remove, Sync};
+use crate::desired::retains;
+use crate::orlojd::SUSPEND;
+use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, PlannedChanges, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::Reason;
@@ -64,6 +65,14 @@ struct PreparedItem {
     intent: (ObjectName, Intent),
 }
 
+/// What is known of a part once its changes are committed.
+struct Decided {
+    outcomes: Vec<ItemResult>,
+    displaced: Vec<ObjectName>,
+    released: Vec<String>,
+    counts: Counts,
+}
+
 #[derive(Clone, Copy, Default)]
 struct About {
     generation: i64,
@@ -73,6 +82,12 @@ struct About {
 
 impl Committer {
     /// Carries a batch through.
+    #[tracing::instrument(
+        name = "commit",
+        level = "debug",
+        skip_all,
+        fields(kind = self.registry.kind(batch.kind).names.kind, n = batch.items.len())
+    )]
     pub async fn run(&self, batch: Batch) -> Committed {
         let kind = self.registry.kind(batch.kind);
         let mut committed = Committed {
@@ -99,12 +114,12 @@ impl Committer {
                 continue;
             }
             match self.commit(kind, &part).await {
-                Ok((plan, counts)) => {
+                Ok(decided) => {
                     committed.answered = true;
-                    committed.counts += counts;
-                    committed.settlement.displaced.extend(plan.displaced);
-                    committed.settlement.released.extend(plan.released);
-                    let items = part.into_iter().zip(plan.outcomes).map(|(ready, result)| ready.settle(result));
+                    committed.counts += decided.counts;
+                    committed.settlement.displaced.extend(decided.displaced);
+                    committed.settlement.released.extend(decided.released);
+                    let items = part.into_iter().zip(decided.outcomes).map(|(ready, result)| ready.settle(result));
                     committed.settlement.items.extend(items);
                 }
                 Err(error) if error.class() == StoreErrorClass::Rejected => {
@@ -170,7 +185,7 @@ impl Committer {
         Ok((about, Intent::Sync(Box::new(sync))))
     }
 
-    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<(BatchPlan, Counts), StoreError> {
+    async fn commit(&self, kind: &Kind, part: &[PreparedItem]) -> Result<Decided, StoreError> {
         let objects: Vec<_> = part.iter().map(|ready| ready.intent.0.clone()).collect();
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
@@ -182,29 +197,26 @@ impl Committer {
         };
         let decide = |snapshot: &Snapshot| {
             let context = Context { kind, cluster: &self.fence.cluster, now: micros_now() };
-            let plan = plan::plan(context, self.codec.view(kind, snapshot), part.iter().map(|ready| &ready.intent));
-            let (plan, changes) =
-                self.changes(kind, plan).map_err(|error| StoreError::Rejected { detail: error.to_string() })?;
-            Ok(((plan, Counts::of(&changes)), changes))
+            let intents = part.iter().map(|ready| &ready.intent);
+            let BatchPlan { changes, outcomes, displaced, released } =
+                plan::plan(context, self.codec.view(kind, snapshot), intents);
+            let changes =
+                self.sealed(kind, changes).map_err(|error| StoreError::Rejected { detail: error.to_string() })?;
+            Ok((Decided { outcomes, displaced, released, counts: Counts::of(&changes) }, changes))
         };
         self.store.commit_with(&self.fence, &request, decide).await
     }
 
     /// Turns a plan's rows into what the store writes.
-    fn changes(
-        &self,
-        kind: &Kind,
-        mut plan: BatchPlan,
-    ) -> Result<(BatchPlan, SealedChanges), crate::crypto::VaultError> {
+    fn sealed(&self, kind: &Kind, changes: PlannedChanges) -> Result<SealedChanges, crate::crypto::VaultError> {
         let seal = |rows: Vec<_>| rows.into_iter().map(|row| self.codec.seal(kind, row)).collect::<Result<Vec<_>, _>>();
-        let changes = SealedChanges {
-            insert: seal(std::mem::take(&mut plan.insert))?,
-            update: seal(std::mem::take(&mut plan.update))?,
-            delete: std::mem::take(&mut plan.delete),
-            ledger_put: std::mem::take(&mut plan.ledger_put),
-            ledger_remove: std::mem::take(&mut plan.ledger_remove),
-        };
-        Ok((plan, changes))
+        Ok(SealedChanges {
+            insert: seal(changes.insert)?,
+            update: seal(changes.update)?,
+            delete: changes.delete,
+            ledger_put: changes.ledger_put,
+            ledger_remove: changes.ledger_remove,
+        })
     }
 }
 

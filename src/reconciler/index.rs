@@ -36,7 +36,7 @@ pub struct IndexEntry {
     /// The sweep that last saw its row.
     pub swept: u32,
     pub finalizers: Finalizers,
-    pub flags: Flags,
+    pub flags: EntryFlags,
     /// Of the resource, or of its row.
     pub size: SizeClass,
 }
@@ -88,11 +88,11 @@ impl fmt::Display for Uid {
 
 /// Yes-or-no facts of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
+pub struct EntryFlags(u8);
 
 macro_rules! flags {
     ($($(#[$doc:meta])* $get:ident $set:ident $bit:literal;)*) => {
-        impl Flags {
+        impl EntryFlags {
             $($(#[$doc])*
             #[must_use]
             pub fn $get(self) -> bool {
@@ -137,7 +137,7 @@ impl IndexEntry {
             listed: 0,
             swept: 0,
             finalizers: Finalizers::default(),
-            flags: Flags::default(),
+            flags: EntryFlags::default(),
             size: SizeClass::default(),
         }
     }

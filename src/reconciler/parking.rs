@@ -1,10 +1,11 @@
 //! Kinds that lack something in the store: parked alone, and looked at until what they lack is there.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hashbrown::HashSet;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
 use super::event_loop::{EventLoop, moment};
@@ -34,7 +35,7 @@ pub struct ParkedKinds(Mutex<HashSet<KindIndex>>);
 
 impl ParkedKinds {
     fn set(&self) -> MutexGuard<'_, HashSet<KindIndex>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     #[must_use]

@@ -1,7 +1,8 @@
 //! What a row that was read back tells the reconciler.
 
 use super::state::RowFact;
-use crate::desired::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, Stored};
+use crate::desired::Stored;
+use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE};
 use crate::plan;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, weight};

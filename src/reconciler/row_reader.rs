@@ -65,6 +65,7 @@ pub struct RowReader {
 
 impl RowReader {
     /// One full sweep. False when the reconciler listens no more or the store failed, which is told.
+    #[tracing::instrument(level = "debug", skip_all, fields(n = self.registry.kinds().len()))]
     pub async fn sweep(&self) -> bool {
         match self.try_sweep().await {
             Ok(()) => true,
@@ -105,6 +106,7 @@ impl RowReader {
         }
     }
 
+    #[tracing::instrument(level = "debug", skip_all, fields(kind = kind.names.kind))]
     async fn sweep_kind(&self, kind: &Kind) -> Result<usize, Option<StoreError>> {
         let read_at = self.commits.load(Ordering::Acquire);
         let (mut rows, mut after) = (0, None::<String>);

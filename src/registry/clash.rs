@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use super::file::KindFile;
-use super::problem::Problem;
-use super::source::Source;
+use crate::diagnostics::{Diagnostic, SourceText};
 
 /// Names that two files claim; shown in the later one.
-pub(crate) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
+pub(crate) fn find(files: &[(SourceText, KindFile)]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut claims: HashMap<(&str, String), &str> = HashMap::new();
     for (source, file) in files {
@@ -15,7 +14,7 @@ pub(crate) fn find(files: &[(Source, KindFile)]) -> Vec<Problem> {
             if let Some(first) = claims.get(&(what, name.clone())) {
                 let name = name.rsplit('|').next().unwrap_or_default();
                 let message = format!("the {what} `{name}` is taken by {first}");
-                problems.push(Problem::at(source, source.value(&pointer), message, None).known_as("clash"));
+                problems.push(Diagnostic::at(source, source.value(&pointer), message, None).known_as("clash"));
                 if what == "kind" {
                     // everything else would clash as well
                     break;

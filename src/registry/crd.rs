@@ -12,11 +12,8 @@ use serde_json::{Map, Value, json};
 use super::kind::sha256;
 use super::{EMBEDDED, Kind, PrinterColumn, Registry};
 use crate::normalize;
+use crate::orlojd::RESERVED_NAMES;
 use crate::rules;
-
-/// Names that are routes of orlojd's API below a resource, and so no resource's. Kubernetes names are lower case
-/// already; the operator refuses them in any case.
-pub const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];
 
 /// `kubectl get orloj` lists all kinds.
 pub(crate) const CATEGORY: &str = "orloj";
@@ -128,7 +125,7 @@ impl Kind {
         let mut spec = normalize::decode(&Value::Null, &self.program.shape, true).ok()?;
         // any name does
         normalize::normalize(&mut spec, &self.program.steps, "name");
-        rules::check(&spec, &Value::Null, &self.program.rules).err()
+        rules::check(&spec, &Value::Null, &self.program.rules).err().map(|violation| violation.text)
     }
 }
 

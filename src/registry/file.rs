@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use super::schema::Schema;
+pub use crate::normalize::{Replaced, Unique};
+pub use crate::rules::Format;
 
 /// A kind, whole: names, what `kubectl get` shows, where it lands in the store, what is done to a spec and what
 /// is refused.
@@ -358,30 +360,6 @@ pub struct StepSpec {
     pub when: Option<ConditionSpec>,
 }
 
-/// Which values a `set` step replaces. A missing field is replaced by all of these.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Replaced {
-    /// Only a missing field.
-    Absent,
-    /// An empty string, list or map.
-    Empty,
-    /// A string of white space only.
-    Blank,
-    /// A number that is zero or less.
-    NotPositive,
-}
-
-/// Which list items count as repeated.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Unique {
-    /// Equal but for case.
-    IgnoreCase,
-    /// Equal.
-    Exact,
-}
-
 /// A condition: exactly one of `is`, `in`, `all`, `any`, `not`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -501,18 +479,4 @@ pub struct RuleSpec {
     /// The error.
     #[serde(default)]
     pub message: Option<String>,
-}
-
-/// A string's form.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Go duration, such as `1m30s`.
-    Duration,
-    /// Go regular expression.
-    Regex,
-    /// Go floating-point number.
-    Number,
-    /// Padded standard base64.
-    Base64,
 }

@@ -7,8 +7,8 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::file::KindFile;
-use super::problem::{Problem, REFUSED, suggest};
-use super::source::Source;
+use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
+use crate::kube_schema::suggest::suggest;
 
 /// The JSON Schema of a kind's file: the text of `kinds/kind.schema.json`.
 #[must_use]
@@ -21,21 +21,21 @@ pub fn json_schema() -> Value {
 }
 
 /// Reads a file: YAML, then the format's schema, then the types. All faults of the first of these that finds any.
-pub(crate) fn read(source: &Source) -> Result<KindFile, Vec<Problem>> {
+pub(crate) fn read(source: &SourceText) -> Result<KindFile, Vec<Diagnostic>> {
     let value = value(source)?;
     format().map_or(Ok(()), |format| format.check(source, &value))?;
     serde_saphyr::from_str(&source.text).map_err(|error| vec![unreadable(source, &error)])
 }
 
 /// Reads a file as far as it can be read: with unknown keys left out the rest of it can be judged, too.
-pub(crate) fn read_on(source: &Source) -> (Option<KindFile>, Vec<Problem>) {
+pub(crate) fn read_on(source: &SourceText) -> (Option<KindFile>, Vec<Diagnostic>) {
     match read(source) {
         Ok(file) => (Some(file), Vec::new()),
         Err(problems) => (without_unknown(source), problems),
     }
 }
 
-fn without_unknown(source: &Source) -> Option<KindFile> {
+fn without_unknown(source: &SourceText) -> Option<KindFile> {
     let (mut value, format) = (value(source).ok()?, format()?);
     let mut unknown = Vec::new();
     for error in format.validator.iter_errors(&value) {
@@ -51,13 +51,13 @@ fn without_unknown(source: &Source) -> Option<KindFile> {
     if format.validator.is_valid(&value) { serde_json::from_value(value).ok() } else { None }
 }
 
-fn format() -> Option<&'static Format> {
-    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
-    FORMAT.get_or_init(|| Format::new(json_schema())).as_ref()
+fn format() -> Option<&'static FileFormat> {
+    static FORMAT: OnceLock<Option<FileFormat>> = OnceLock::new();
+    FORMAT.get_or_init(|| FileFormat::new(json_schema())).as_ref()
 }
 
 /// The file's content, where it may be a kind.
-fn value(source: &Source) -> Result<Value, Vec<Problem>> {
+fn value(source: &SourceText) -> Result<Value, Vec<Diagnostic>> {
     if source.text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
         return Err(vec![nothing(source)]);
     }
@@ -66,19 +66,19 @@ fn value(source: &Source) -> Result<Value, Vec<Problem>> {
 }
 
 /// A format of YAML files, by its JSON Schema.
-pub(crate) struct Format {
+pub(crate) struct FileFormat {
     schema: Value,
     validator: Validator,
 }
 
-impl Format {
+impl FileFormat {
     pub fn new(schema: Value) -> Option<Self> {
         let validator = jsonschema::validator_for(&schema).ok()?;
         Some(Self { schema, validator })
     }
 
     /// All that the schema says against a file's content, each where it stands.
-    pub fn check(&self, source: &Source, value: &Value) -> Result<(), Vec<Problem>> {
+    pub fn check(&self, source: &SourceText, value: &Value) -> Result<(), Vec<Diagnostic>> {
         let mut problems = Vec::new();
         for error in self.validator.iter_errors(value) {
             explain(source, &self.schema, &error, &mut problems);
@@ -87,19 +87,19 @@ impl Format {
     }
 }
 
-fn nothing(source: &Source) -> Problem {
+fn nothing(source: &SourceText) -> Diagnostic {
     let help = "write the kind into it, or take it out of the folder".to_owned();
     let message = "the file is empty: a kind file begins with `group`, `version` and `kind`".to_owned();
-    Problem::at(source, 0..0, message, Some(help)).known_as("empty-file")
+    Diagnostic::at(source, 0..0, message, Some(help)).known_as("empty-file")
 }
 
 /// What else is found in a folder of kind files.
-fn no_kind_file(source: &Source, value: &Value) -> Option<Problem> {
+fn no_kind_file(source: &SourceText, value: &Value) -> Option<Diagnostic> {
     let cases = value.as_array().is_some_and(|cases| cases.iter().any(|case| case.get("given").is_some()));
     if cases {
         let help = "name the file `<name of the kind's file>.test.yaml`".to_owned();
         let message = "these are cases of a kind, not a kind".to_owned();
-        return Some(Problem::at(source, source.value(""), message, Some(help)).known_as("foreign-object"));
+        return Some(Diagnostic::at(source, source.value(""), message, Some(help)).known_as("foreign-object"));
     }
     let api_version = value.get("apiVersion")?.as_str()?;
     let kind = value.get("kind").and_then(Value::as_str).unwrap_or("object");
@@ -110,11 +110,11 @@ fn no_kind_file(source: &Source, value: &Value) -> Option<Problem> {
         _ => "manifests belong into another folder: only kind files and their cases are read here",
     };
     let message = format!("this is a Kubernetes object ({kind} of {api_version}), not a kind file");
-    Some(Problem::at(source, source.key("/apiVersion"), message, Some(help.to_owned())).known_as("foreign-object"))
+    Some(Diagnostic::at(source, source.key("/apiVersion"), message, Some(help.to_owned())).known_as("foreign-object"))
 }
 
 /// A word that YAML does not read as text, such as Norway's `no`: what to write instead.
-pub(super) fn unquoted(source: &Source, pointer: &str, value: &Value) -> Option<String> {
+pub(super) fn unquoted(source: &SourceText, pointer: &str, value: &Value) -> Option<String> {
     let text = source.text.get(source.value(pointer))?.trim();
     let what = match value {
         Value::Bool(flag) => format!("the boolean {flag}"),
@@ -125,7 +125,7 @@ pub(super) fn unquoted(source: &Source, pointer: &str, value: &Value) -> Option<
     Some(format!("YAML reads `{text}` without quotes as {what}: write '{text}'"))
 }
 
-pub(crate) fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Problem {
+pub(crate) fn unreadable(source: &SourceText, error: &serde_saphyr::Error) -> Diagnostic {
     let start = error.location().map_or(0, |at| source.offset(at.line(), at.column()));
     let text = error.without_snippet().to_string();
     // the reader's own position repeats ours
@@ -137,11 +137,11 @@ pub(crate) fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Proble
         text if text.starts_with("budget breached") => "too large, or aliases that multiply into something too large",
         text => text.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
     };
-    Problem::at(source, start..start + 1, message.to_owned(), None)
+    Diagnostic::at(source, start..start + 1, message.to_owned(), None)
 }
 
 /// Turns a schema violation into problems, one a key.
-fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
+fn explain(source: &SourceText, root: &Value, error: &ValidationError<'_>, problems: &mut Vec<Diagnostic>) {
     let pointer = error.instance_path().as_str();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -154,12 +154,12 @@ fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems:
                     _ => suggest(name, known.iter().map(String::as_str)),
                 };
                 let id = if &**name == "default" { "default-in-schema" } else { REFUSED };
-                problems.push(Problem::at(source, span, format!("unknown key `{name}`"), help).known_as(id));
+                problems.push(Diagnostic::at(source, span, format!("unknown key `{name}`"), help).known_as(id));
             }
         }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            problems.push(Problem::at(source, source.key(pointer), format!("key `{name}` is missing"), None));
+            problems.push(Diagnostic::at(source, source.key(pointer), format!("key `{name}` is missing"), None));
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             let words: Vec<String> = context.iter().flatten().flat_map(constants).collect();
@@ -170,7 +170,7 @@ fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems:
                 let given = error.instance().as_str().unwrap_or_default().to_owned();
                 let help = suggest(&given, words.iter().map(String::as_str));
                 let message = format!("expected one of {}", words.join(", "));
-                problems.push(Problem::at(source, source.value(pointer), message, help));
+                problems.push(Diagnostic::at(source, source.value(pointer), message, help));
             }
         }
         ValidationErrorKind::Type { .. } => {
@@ -178,9 +178,9 @@ fn explain(source: &Source, root: &Value, error: &ValidationError<'_>, problems:
             let text = message.contains("\"string\"");
             let help = if text { unquoted(source, pointer, error.instance()) } else { None };
             let id = if help.is_some() { "yaml-word" } else { REFUSED };
-            problems.push(Problem::at(source, source.value(pointer), message, help).known_as(id));
+            problems.push(Diagnostic::at(source, source.value(pointer), message, help).known_as(id));
         }
-        _ => problems.push(Problem::at(source, source.value(pointer), error.to_string(), None)),
+        _ => problems.push(Diagnostic::at(source, source.value(pointer), error.to_string(), None)),
     }
 }
 

@@ -5,9 +5,9 @@ use ring::digest;
 use super::derive::RuleCoverage;
 use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::Table;
-use crate::normalize::{Path, Shape, Step};
+use crate::normalize::{PathPattern, Shape, Step};
 use crate::resource::KindIndex;
-use crate::rules::Entry;
+use crate::rules::RuleEntry;
 
 /// A kind's names in Kubernetes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ pub struct Relations {
 /// Strings that name resources.
 #[derive(Debug)]
 pub struct Reference {
-    pub path: Path,
+    pub path: PathPattern,
     /// The keys of the map at the end of the path are the names.
     pub keys: bool,
     pub group: String,
@@ -113,28 +113,28 @@ pub struct Reference {
 #[derive(Debug)]
 pub struct Graph {
     /// To a map.
-    pub nodes: Path,
-    pub members: Vec<Path>,
+    pub nodes: PathPattern,
+    pub members: Vec<PathPattern>,
     pub ways: Vec<GraphWay>,
     /// From a node.
-    pub calls: Vec<Path>,
-    pub exits: Vec<Path>,
+    pub calls: Vec<PathPattern>,
+    pub exits: Vec<PathPattern>,
 }
 
 /// A way from a node to the next.
 #[derive(Debug)]
 pub struct GraphWay {
     /// From a node.
-    pub to: Path,
+    pub to: PathPattern,
     /// From what holds the string.
-    pub condition: Option<Path>,
-    pub otherwise: Option<Path>,
+    pub condition: Option<PathPattern>,
+    pub otherwise: Option<PathPattern>,
 }
 
 /// A field or value that is on its way out.
 #[derive(Debug)]
 pub struct Outdated {
-    pub path: Path,
+    pub path: PathPattern,
     pub value: Option<String>,
     pub deprecated: Option<String>,
     pub removed: Option<String>,
@@ -146,7 +146,7 @@ pub struct Outdated {
 pub(crate) struct Program {
     pub shape: Shape,
     pub steps: Vec<Step>,
-    pub rules: Vec<Entry>,
+    pub rules: Vec<RuleEntry>,
     pub columns: Vec<ColumnSource>,
     /// What tells this set of derived columns from another: part of a row's fingerprint, so that rows are written once
     /// more when a column comes to their kind.

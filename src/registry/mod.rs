@@ -8,12 +8,11 @@ pub(crate) mod clash;
 pub(crate) mod compile;
 pub mod crd;
 pub mod derive;
+mod error;
 pub mod file;
 pub(crate) mod format;
 mod kind;
-pub(crate) mod problem;
 pub mod schema;
-pub(crate) mod source;
 pub mod table;
 
 use std::collections::HashMap;
@@ -22,17 +21,16 @@ use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 
-pub use crd::RESERVED_NAMES;
+pub use error::RegistryError;
 pub use file::PrinterColumn;
 pub use format::json_schema;
-pub(crate) use format::{Format, unreadable};
+pub(crate) use format::{FileFormat, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
-pub use problem::{Problem, RegistryError};
 pub use schema::{Schema, SchemaType, Validation};
 
+use crate::diagnostics::{Diagnostic, SourceText};
 use crate::resource::KindIndex;
-pub(crate) use source::Source;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/kinds");
 
@@ -84,11 +82,11 @@ impl Registry {
 
     fn from_layers(layers: Vec<KindFiles>) -> Result<Self, RegistryError> {
         let mut problems = Vec::new();
-        let mut sources: Vec<(Source, file::KindFile)> = Vec::new();
+        let mut sources: Vec<(SourceText, file::KindFile)> = Vec::new();
         for layer in layers {
             let below = sources.len();
             for (name, text) in layer {
-                let source = Source::new(name, text);
+                let source = SourceText::new(name, text);
                 match format::read(&source) {
                     Err(found) => problems.extend(found),
                     Ok(file) => {
@@ -186,7 +184,7 @@ pub fn files_of(folder: &Path) -> Result<KindFiles, RegistryError> {
     let files = read_folder(folder, is_kind_file)?;
     if files.is_empty() {
         let text = "holds no kind file: give the directory whose *.yaml or *.yml files are kinds".to_owned();
-        return Err(RegistryError { problems: vec![Problem::of_file(folder.display().to_string(), text)] });
+        return Err(RegistryError { problems: vec![Diagnostic::of_file(folder.display().to_string(), text)] });
     }
     Ok(files)
 }
@@ -198,7 +196,7 @@ pub fn fixtures_of(folder: &Path) -> Result<KindFiles, RegistryError> {
 
 fn read_folder(folder: &Path, wanted: fn(&Path) -> bool) -> Result<KindFiles, RegistryError> {
     let failed = |path: &Path, error: std::io::Error| RegistryError {
-        problems: vec![Problem::of_file(path.display().to_string(), format!("unable to read: {error}"))],
+        problems: vec![Diagnostic::of_file(path.display().to_string(), format!("unable to read: {error}"))],
     };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, error))? {

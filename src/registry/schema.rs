@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::normalize::Presence;
+
 /// A node of the schema: what Kubernetes allows in a structural schema, less what we do not want (defaults show
 /// up as drift in `GitOps` tools), plus `store`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -81,19 +83,6 @@ pub enum SchemaType {
     Integer,
     Number,
     Boolean,
-}
-
-/// When a field stands in the payload (`kinds/ORLOJD.md` 2.3).
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum Presence {
-    /// Only with a value other than zero: `""`, 0, false, `[]` and `{}` are left out.
-    #[default]
-    OmitZero,
-    /// Always: an object at least as `{}`, a scalar at least as its zero value.
-    Always,
-    /// Where the resource has it, whatever its value.
-    Pointer,
 }
 
 impl Schema {

@@ -5,70 +5,73 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::message::located;
-use super::scope::{Scope, Subject};
-use super::{Block, Entry, Format, Rule, Test, When};
+use super::scope::{RuleScope, Subject};
+use super::{Block, Format, Rule, RuleEntry, Test, When};
 use crate::go_compat::{base64, duration, float, json, regexp, text};
-use crate::kube_schema::field_path::PathSegment;
-use crate::normalize::{Node, Path, Tree};
+use crate::kube_schema::field_path::FieldPath;
+use crate::normalize::{Node, PathPattern, Tree};
 
 /// What a `unique` test has seen: word and folded value to where it was.
-type Seen = HashMap<(Box<str>, String), String>;
+type SeenWords = HashMap<(Box<str>, String), String>;
 
 /// What a rule refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     pub text: String,
-    /// From the spec to the subject, by the indices of the normalised spec.
-    pub way: Vec<PathSegment>,
+    /// Of the subject, by the indices of the normalised spec.
+    pub path: FieldPath,
     /// The words that would do, where the rule is a choice.
     pub words: Vec<Box<str>>,
 }
 
 /// What becomes of a violation; `Some` ends the check.
-type Tell<'t, R> = dyn FnMut(&Rule, &Scope<'_>, String) -> Option<R> + 't;
+type Tell<'t, R> = dyn FnMut(&Rule, &RuleScope<'_>, String) -> Option<R> + 't;
 
-/// Checks all rules, in order. The error is the first failing rule's message.
-pub fn check(spec: &Tree, raw: &Value, entries: &[Entry]) -> Result<(), String> {
-    let scope = Scope::root(Node::Tree(spec), raw);
-    match run(&scope, entries, &mut Seen::new(), &mut |_, _, text| Some(text)) {
-        None => Ok(()),
-        Some(error) => Err(error),
-    }
+/// Checks all rules, in order, up to the first that fails.
+pub fn check(spec: &Tree, raw: &Value, entries: &[RuleEntry]) -> Result<(), Violation> {
+    let scope = RuleScope::root(Node::Tree(spec), raw);
+    let first =
+        run(&scope, entries, &mut SeenWords::new(), &mut |rule, scope, text| Some(violation(rule, scope, text)));
+    first.map_or(Ok(()), Err)
 }
 
 /// Checks all rules, in order, to the end.
 #[must_use]
-pub fn check_all(spec: &Tree, raw: &Value, entries: &[Entry]) -> Vec<Violation> {
-    let scope = Scope::root(Node::Tree(spec), raw);
+pub fn check_all(spec: &Tree, raw: &Value, entries: &[RuleEntry]) -> Vec<Violation> {
+    let scope = RuleScope::root(Node::Tree(spec), raw);
     let mut found = Vec::new();
-    let _: Option<()> = run(&scope, entries, &mut Seen::new(), &mut |rule, scope, text| {
-        let words = match &rule.test {
-            Test::OneOf { words, .. } => words.clone(),
-            _ => Vec::new(),
-        };
-        found.push(Violation { text, way: scope.way(rule.path.as_ref()), words });
+    let _: Option<()> = run(&scope, entries, &mut SeenWords::new(), &mut |rule, scope, text| {
+        found.push(violation(rule, scope, text));
         None
     });
     found
 }
 
-fn run<R>(scope: &Scope<'_>, entries: &[Entry], seen: &mut Seen, tell: &mut Tell<'_, R>) -> Option<R> {
+fn violation(rule: &Rule, scope: &RuleScope<'_>, text: String) -> Violation {
+    let words = match &rule.test {
+        Test::OneOf { words, .. } => words.clone(),
+        _ => Vec::new(),
+    };
+    Violation { text, path: scope.way(rule.path.as_ref()), words }
+}
+
+fn run<R>(scope: &RuleScope<'_>, entries: &[RuleEntry], seen: &mut SeenWords, tell: &mut Tell<'_, R>) -> Option<R> {
     entries.iter().find_map(|entry| match entry {
-        Entry::Rule(rule) => {
+        RuleEntry::Rule(rule) => {
             let text = rule.check(scope, seen)?;
             tell(rule, scope, text)
         }
-        Entry::Block(block) => block.check(scope, seen, tell),
+        RuleEntry::Block(block) => block.check(scope, seen, tell),
     })
 }
 
 impl Block {
-    fn check<R>(&self, scope: &Scope<'_>, seen: &mut Seen, tell: &mut Tell<'_, R>) -> Option<R> {
+    fn check<R>(&self, scope: &RuleScope<'_>, seen: &mut SeenWords, tell: &mut Tell<'_, R>) -> Option<R> {
         if self.when.as_ref().is_some_and(|when| !holds(when, scope)) {
             return None;
         }
         scope.items(&self.path, &mut |item| {
-            let inner = Scope {
+            let inner = RuleScope {
                 parent: Some(scope),
                 spec: scope.spec,
                 raw: scope.raw,
@@ -84,7 +87,7 @@ impl Block {
 }
 
 impl Rule {
-    fn check(&self, scope: &Scope<'_>, seen: &mut Seen) -> Option<String> {
+    fn check(&self, scope: &RuleScope<'_>, seen: &mut SeenWords) -> Option<String> {
         if self.when.as_ref().is_some_and(|when| !holds(when, scope)) {
             return None;
         }
@@ -94,7 +97,7 @@ impl Rule {
     }
 }
 
-fn holds(when: &When, scope: &Scope<'_>) -> bool {
+fn holds(when: &When, scope: &RuleScope<'_>) -> bool {
     // a name is a plain string: shown to the condition as if it were submitted
     let names: Vec<(Box<str>, Value)> = names(when, scope);
     when.holds(&|subject| match subject {
@@ -103,7 +106,7 @@ fn holds(when: &When, scope: &Scope<'_>) -> bool {
     })
 }
 
-fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
+fn names(when: &When, scope: &RuleScope<'_>) -> Vec<(Box<str>, Value)> {
     match when {
         When::Absent(subject)
         | When::Blank(subject)
@@ -121,7 +124,7 @@ fn names(when: &When, scope: &Scope<'_>) -> Vec<(Box<str>, Value)> {
 
 impl Test {
     /// What the test found wrong; empty where there is nothing to add.
-    fn run(&self, scope: &Scope<'_>, subject: Option<Node<'_>>, seen: &mut Seen) -> Option<String> {
+    fn run(&self, scope: &RuleScope<'_>, subject: Option<Node<'_>>, seen: &mut SeenWords) -> Option<String> {
         let nothing = String::new;
         match self {
             Self::Never => return Some(nothing()),
@@ -152,7 +155,7 @@ impl Test {
         }
     }
 
-    fn text(&self, scope: &Scope<'_>, value: &str, seen: &mut Seen) -> Option<String> {
+    fn text(&self, scope: &RuleScope<'_>, value: &str, seen: &mut SeenWords) -> Option<String> {
         match self {
             Self::OneOf { words, ignore_case: false } => (!words.iter().any(|word| **word == *value)).then(String::new),
             Self::OneOf { words, ignore_case: true } => {
@@ -179,13 +182,13 @@ impl Test {
     }
 }
 
-fn blank(scope: &Scope<'_>, path: &Path) -> bool {
+fn blank(scope: &RuleScope<'_>, path: &PathPattern) -> bool {
     scope.get(path).is_none_or(Node::is_blank)
 }
 
-fn counts(scope: &Scope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
+fn counts(scope: &RuleScope<'_>, item: Node<'_>, counted: Option<&When>) -> bool {
     counted.is_none_or(|when| {
-        holds(when, &Scope { parent: Some(scope), item, raw_item: None, binding: None, at: None, ..*scope })
+        holds(when, &RuleScope { parent: Some(scope), item, raw_item: None, binding: None, at: None, ..*scope })
     })
 }
 

@@ -1,18 +1,18 @@
 //! Error texts with placeholders.
 
-use super::scope::Scope;
+use super::scope::RuleScope;
 use crate::go_compat::{quote, text};
-use crate::normalize::Path;
+use crate::normalize::PathPattern;
 
 /// A compiled template.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
-    pub parts: Vec<Part>,
+    pub parts: Vec<MessagePart>,
 }
 
 /// A part of a template.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub enum MessagePart {
     Text(Box<str>),
     Piece(Piece, Vec<Filter>),
 }
@@ -31,7 +31,7 @@ pub enum Piece {
     /// A name given by `as`.
     Name(Box<str>),
     /// A field of the enclosing item.
-    Field(Path),
+    Field(PathPattern),
 }
 
 /// A filter of a placeholder.
@@ -76,7 +76,7 @@ impl Message {
                 return Err(MessageError::Open { text: tail.to_owned() }.into());
             };
             if !plain.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut plain).into()));
+                parts.push(MessagePart::Text(std::mem::take(&mut plain).into()));
             }
             let mut words = inner.split('|').map(str::trim);
             let found = piece(words.next().unwrap_or_default())?;
@@ -87,23 +87,23 @@ impl Message {
                     other => Err(MessageError::Filter { name: other.to_owned() }.into()),
                 })
                 .collect::<Result<_, E>>()?;
-            parts.push(Part::Piece(found, filters));
+            parts.push(MessagePart::Piece(found, filters));
             rest = tail;
         }
         plain.push_str(rest);
         if !plain.is_empty() {
-            parts.push(Part::Text(plain.into()));
+            parts.push(MessagePart::Text(plain.into()));
         }
         Ok(Self { parts })
     }
 
     /// Fills the template in. `subject` is the rule's, where there is a rule.
-    pub(super) fn fill(&self, scope: &Scope<'_>, subject: Option<&Path>, finding: &str) -> String {
+    pub(super) fn fill(&self, scope: &RuleScope<'_>, subject: Option<&PathPattern>, finding: &str) -> String {
         let mut out = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(plain) => out.push_str(plain),
-                Part::Piece(piece, filters) => {
+                MessagePart::Text(plain) => out.push_str(plain),
+                MessagePart::Piece(piece, filters) => {
                     let value = piece.read(scope, subject, finding);
                     let value = filters.iter().fold(value, |value, filter| match filter {
                         Filter::Trim => text::trim(&value).to_owned(),
@@ -118,7 +118,7 @@ impl Message {
 }
 
 impl Piece {
-    fn read(&self, scope: &Scope<'_>, subject: Option<&Path>, finding: &str) -> String {
+    fn read(&self, scope: &RuleScope<'_>, subject: Option<&PathPattern>, finding: &str) -> String {
         let found = match self {
             Self::Value => subject.map_or(Some(scope.item), |path| scope.get(path)),
             Self::Raw => subject.map_or(scope.raw_item, |path| scope.raw(path)),
@@ -132,6 +132,6 @@ impl Piece {
 }
 
 /// Where the innermost block that says so is.
-pub(super) fn located(scope: &Scope<'_>) -> String {
+pub(super) fn located(scope: &RuleScope<'_>) -> String {
     scope.located().map(|(at, message)| message.fill(at, None, "")).unwrap_or_default()
 }

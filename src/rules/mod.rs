@@ -8,17 +8,20 @@ mod message;
 mod scope;
 
 pub use check::{Violation, check, check_all};
-pub use message::{Filter, Message, MessageError, Part, Piece};
-pub use scope::{Scope, Subject, Trail};
+pub use message::{Filter, Message, MessageError, MessagePart, Piece};
+pub use scope::{RuleScope, Subject, Trail};
 
-use crate::normalize::{Condition, Path};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::normalize::{Condition, PathPattern};
 
 /// A condition over a rule's subjects.
 pub type When = Condition<Subject>;
 
 /// A rule, or a block of rules over several values.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum RuleEntry {
     Rule(Rule),
     Block(Block),
 }
@@ -26,19 +29,19 @@ pub enum Entry {
 /// Rules for each value that a path leads to.
 #[derive(Clone, Debug)]
 pub struct Block {
-    pub path: Path,
+    pub path: PathPattern,
     /// Name for the map key or the list index.
     pub binding: Option<Box<str>>,
     /// How messages name the item.
     pub at: Option<Message>,
     pub when: Option<When>,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<RuleEntry>,
 }
 
 /// One rule.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pub path: Option<Path>,
+    pub path: Option<PathPattern>,
     pub when: Option<When>,
     pub test: Test,
     pub message: Message,
@@ -58,8 +61,8 @@ pub enum Test {
     Format(Format),
     StartsWith(Box<str>),
     MaxBytes(usize),
-    AnyNonblank(Vec<Path>),
-    NoneNonblank(Vec<Path>),
+    AnyNonblank(Vec<PathPattern>),
+    NoneNonblank(Vec<PathPattern>),
     AtMost {
         most: usize,
         counted: Option<When>,
@@ -74,11 +77,16 @@ pub enum Test {
     MaxDepth(usize),
 }
 
-/// A string's form, as Go's parsers see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A string's form.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Go duration, such as `1m30s`.
     Duration,
+    /// Go regular expression.
     Regex,
+    /// Go floating-point number.
     Number,
+    /// Padded standard base64.
     Base64,
 }

@@ -3,23 +3,23 @@
 use serde_json::Value;
 
 use super::Message;
-use crate::kube_schema::field_path::PathSegment;
-use crate::normalize::{Node, Path, Root, Segment};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::normalize::{Node, PathPattern, Root, Segment};
 
 /// What a condition looks at.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    Path(Path),
+    Path(PathPattern),
     /// A name given by `as`.
     Name(Box<str>),
     /// The rule's own subject.
-    Own(Option<Path>),
+    Own(Option<PathPattern>),
 }
 
 /// The root, or an item of a block.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    pub(super) parent: Option<&'a Scope<'a>>,
+pub struct RuleScope<'a> {
+    pub(super) parent: Option<&'a RuleScope<'a>>,
     /// The normalised spec.
     pub(super) spec: Node<'a>,
     /// The spec as submitted.
@@ -38,28 +38,29 @@ pub struct Scope<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Trail<'a> {
     outer: Option<&'a Trail<'a>>,
-    step: Step<'a>,
+    step: TrailStep<'a>,
 }
 
+/// As [`PathSegment`], borrowed: a rule that holds pays nothing for its place.
 #[derive(Clone, Copy, Debug)]
-enum Step<'a> {
+enum TrailStep<'a> {
     Key(&'a str),
     Index(usize),
 }
 
 impl Trail<'_> {
-    fn collect(&self, way: &mut Vec<PathSegment>) {
+    fn collect(&self, way: &mut FieldPath) {
         if let Some(outer) = self.outer {
             outer.collect(way);
         }
         way.push(match self.step {
-            Step::Key(name) => PathSegment::Key(name.to_owned()),
-            Step::Index(index) => PathSegment::Index(index),
+            TrailStep::Key(name) => PathSegment::Key(name.to_owned()),
+            TrailStep::Index(index) => PathSegment::Index(index),
         });
     }
 }
 
-impl<'a> Scope<'a> {
+impl<'a> RuleScope<'a> {
     /// The scope of a whole spec.
     #[must_use]
     pub fn root(spec: Node<'a>, raw: &'a Value) -> Self {
@@ -76,7 +77,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Where a path starts.
-    pub(super) fn start(&self, path: &Path) -> Node<'a> {
+    pub(super) fn start(&self, path: &PathPattern) -> Node<'a> {
         match path.root {
             Root::Spec => self.spec,
             Root::Raw => Node::Raw(self.raw),
@@ -84,12 +85,12 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(super) fn get(&self, path: &Path) -> Option<Node<'a>> {
+    pub(super) fn get(&self, path: &PathPattern) -> Option<Node<'a>> {
         path.get(self.start(path))
     }
 
     /// The same value as submitted.
-    pub(super) fn raw(&self, path: &Path) -> Option<Node<'a>> {
+    pub(super) fn raw(&self, path: &PathPattern) -> Option<Node<'a>> {
         match path.root {
             Root::Spec | Root::Raw => path.get(Node::Raw(self.raw)),
             Root::Item => path.get(self.raw_item?),
@@ -105,7 +106,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The innermost scope that says where it is.
-    pub(super) fn located(&self) -> Option<(&Scope<'a>, &'a Message)> {
+    pub(super) fn located(&self) -> Option<(&RuleScope<'a>, &'a Message)> {
         match self.at {
             Some(at) => Some((self, at)),
             None => self.parent?.located(),
@@ -120,9 +121,9 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// The way from the spec to a rule's subject; to the item itself without a path.
-    pub(super) fn way(&self, path: Option<&Path>) -> Vec<PathSegment> {
-        let mut way = Vec::new();
+    /// The path of a rule's subject; of the item itself without a path.
+    pub(super) fn way(&self, path: Option<&PathPattern>) -> FieldPath {
+        let mut way = FieldPath::of(&["spec"]);
         if let Some(trail) = self.trail.filter(|_| path.is_none_or(|path| path.root == Root::Item)) {
             trail.collect(&mut way);
         }
@@ -135,19 +136,23 @@ impl<'a> Scope<'a> {
     }
 
     /// Calls `visit` for each item that `path` leads to, until it returns something.
-    pub(super) fn items<R>(&self, path: &Path, visit: &mut dyn FnMut(Item<'a, '_>) -> Option<R>) -> Option<R> {
+    pub(super) fn items<R>(
+        &self,
+        path: &PathPattern,
+        visit: &mut dyn FnMut(ScopeItem<'a, '_>) -> Option<R>,
+    ) -> Option<R> {
         let raw = match path.root {
             Root::Spec | Root::Raw => Some(Node::Raw(self.raw)),
             Root::Item => self.raw_item,
         };
         let trail = self.trail.filter(|_| path.root == Root::Item);
-        walk(Item { node: self.start(path), raw, key: None, trail }, &path.segments, visit)
+        walk(ScopeItem { node: self.start(path), raw, key: None, trail }, &path.segments, visit)
     }
 }
 
 /// An item on the way through a block's path.
 #[derive(Clone, Copy)]
-pub(super) struct Item<'a, 'k> {
+pub(super) struct ScopeItem<'a, 'k> {
     pub node: Node<'a>,
     pub raw: Option<Node<'a>>,
     /// Map key or list index of the innermost `*` or `[]`.
@@ -156,9 +161,9 @@ pub(super) struct Item<'a, 'k> {
 }
 
 fn walk<'a, R>(
-    item: Item<'a, '_>,
+    item: ScopeItem<'a, '_>,
     segments: &[Segment],
-    visit: &mut dyn FnMut(Item<'a, '_>) -> Option<R>,
+    visit: &mut dyn FnMut(ScopeItem<'a, '_>) -> Option<R>,
 ) -> Option<R> {
     let [segment, rest @ ..] = segments else {
         return visit(item);
@@ -167,18 +172,18 @@ fn walk<'a, R>(
         Segment::Field { position, name } => {
             let node = item.node.field(*position, name)?;
             let raw = item.raw.and_then(|raw| raw.field(*position, name));
-            let trail = Trail { outer: item.trail, step: Step::Key(name) };
-            walk(Item { node, raw, key: item.key, trail: Some(&trail) }, rest, visit)
+            let trail = Trail { outer: item.trail, step: TrailStep::Key(name) };
+            walk(ScopeItem { node, raw, key: item.key, trail: Some(&trail) }, rest, visit)
         }
         Segment::Values => item.node.entries().into_iter().find_map(|(key, node)| {
             let raw = item.raw.and_then(|raw| raw.entry(key));
-            let trail = Trail { outer: item.trail, step: Step::Key(key) };
-            walk(Item { node, raw, key: Some(key), trail: Some(&trail) }, rest, visit)
+            let trail = Trail { outer: item.trail, step: TrailStep::Key(key) };
+            walk(ScopeItem { node, raw, key: Some(key), trail: Some(&trail) }, rest, visit)
         }),
         Segment::Items => item.node.items().into_iter().enumerate().find_map(|(index, node)| {
             let key = index.to_string();
-            let trail = Trail { outer: item.trail, step: Step::Index(index) };
-            walk(Item { node, raw: None, key: Some(&key), trail: Some(&trail) }, rest, visit)
+            let trail = Trail { outer: item.trail, step: TrailStep::Index(index) };
+            walk(ScopeItem { node, raw: None, key: Some(&key), trail: Some(&trail) }, rest, visit)
         }),
     }
 }

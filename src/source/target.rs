@@ -2,11 +2,9 @@
 
 use async_trait::async_trait;
 
+use crate::orlojd::FINALIZER;
 use crate::resource::{Resource, ResourceId};
 use crate::status::Status;
-
-/// The finalizer, as upstream names it.
-pub const FINALIZER: &str = "orloj.dev/sync";
 
 /// The finalizers of a resource, as far as a patch must know them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

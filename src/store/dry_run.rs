@@ -1,13 +1,15 @@
-//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was committed.
+//! Dry run on a store that nothing is written to: it reads through to another one, and keeps in memory what was
+//! committed.
 //!
 //! Whoever works on it sees its own commits, as on any store, so that a whole sync can be tried on what really
 //! stands there. What it would have written is told at the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 use super::clock::micros_now;
@@ -115,7 +117,7 @@ impl DryRunStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Overlay> {
-        self.overlay.lock().unwrap_or_else(PoisonError::into_inner)
+        self.overlay.lock()
     }
 
     fn is_absent(&self, table: &Table) -> bool {

@@ -1,4 +1,5 @@
-//! Functions that only read, and the salt that is made on first reading: the same for both databases but for their types.
+//! Functions that only read, and the salt that is made on first reading: the same for both databases but for their
+//! types.
 //!
 //! A macro, since generic functions over `sqlx::Database` would each need a page of bounds.
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use sqlx::AssertSqlSafe;
 
 use super::Table;
@@ -35,11 +36,11 @@ impl<S> Default for StatementCache<S> {
 
 impl<S> StatementCache<S> {
     pub(super) fn get(&self, table: &Table, build: fn(&Table) -> S) -> Arc<S> {
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(table) {
+        if let Some(known) = self.0.read().get(table) {
             return Arc::clone(known);
         }
         let fresh = Arc::new(build(table));
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.write();
         Arc::clone(all.entry(table.clone()).or_insert(fresh))
     }
 }

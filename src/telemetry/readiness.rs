@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// What a probe is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,11 +13,6 @@ pub struct Answer {
     pub healthy: bool,
     /// Lines, each with a newline at its end.
     pub text: String,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // the maps are whole after each statement, so a panic elsewhere leaves nothing half done
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +39,7 @@ impl Readiness {
     /// `ok`, or a line for each part that waits; all parts where `verbose`.
     #[must_use]
     pub fn answer(&self, verbose: bool) -> Answer {
-        let parts = lock(&self.parts);
+        let parts = self.parts.lock();
         let healthy = parts.values().all(|state| matches!(state, ReadyState::Ready(_)));
         let mut text = String::new();
         for (name, state) in parts.iter() {
@@ -88,7 +85,7 @@ impl ReadyHandle {
     }
 
     fn set(&self, state: ReadyState) {
-        lock(&self.parts).insert(self.name, state);
+        self.parts.lock().insert(self.name, state);
     }
 }
 
@@ -108,7 +105,7 @@ impl Liveness {
     /// Adds a loop that beats at least every `limit`; the first beat is now.
     #[must_use]
     pub fn register(&self, name: &'static str, limit: Duration) -> Heartbeat {
-        lock(&self.beats).insert(name, Beat { last: Instant::now(), limit });
+        self.beats.lock().insert(name, Beat { last: Instant::now(), limit });
         Heartbeat { name, beats: Arc::clone(&self.beats) }
     }
 
@@ -120,7 +117,7 @@ impl Liveness {
     fn answer_at(&self, now: Instant, verbose: bool) -> Answer {
         let mut text = String::new();
         let mut healthy = true;
-        for (name, beat) in lock(&self.beats).iter() {
+        for (name, beat) in self.beats.lock().iter() {
             let age = now.saturating_duration_since(beat.last);
             let late = age > beat.limit;
             healthy &= !late;
@@ -150,7 +147,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     pub fn beat(&self) {
-        if let Some(beat) = lock(&self.beats).get_mut(self.name) {
+        if let Some(beat) = self.beats.lock().get_mut(self.name) {
             beat.last = Instant::now();
         }
     }
@@ -158,7 +155,7 @@ impl Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        lock(&self.beats).remove(self.name);
+        self.beats.lock().remove(self.name);
     }
 }
 

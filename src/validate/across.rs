@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::facts::{Facts, Id, Known, Link, Name, Spot, Subject};
+use super::facts::{FileFacts, Id, JudgedObject, KnownRow, Link, Name, Spot};
 use super::file::{Look, Validator};
-use super::finding::{Draft, Finding};
+use super::finding::{Finding, ObjectFinding};
 use super::parallel::in_order;
 use super::paths::Paths;
-use super::rule::{self, Rule};
-use crate::kube_schema::field_path::{self, field_path};
+use super::rule::{self, ValidationRule};
+use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::suggest::suggest;
 use crate::resource::KindIndex;
-use crate::source::manifest::Place;
+use crate::source::manifest::ManifestPlace;
 
 /// Names that are kept, to be looked through for one that may have been meant.
 const MAX_NAMES: usize = 5_000;
@@ -37,7 +37,7 @@ pub struct Across {
     /// How many of these there may be until they are looked for again.
     limit: usize,
     /// As long as they are few.
-    known: Vec<Known>,
+    known: Vec<KnownRow>,
 }
 
 /// The first object that claims a row.
@@ -72,7 +72,7 @@ impl Default for Across {
 
 impl Across {
     /// Takes up what a file has told. `text` is what it held, where it cannot be read again.
-    pub fn add(&mut self, file: &Path, text: Option<Arc<[u8]>>, facts: Facts) {
+    pub fn add(&mut self, file: &Path, text: Option<Arc<[u8]>>, facts: FileFacts) {
         let file = self.paths.add(file, text);
         for one in facts.definitions {
             let (spot, own) = (Spot { file, entry: one.entry }, one.row == one.resource);
@@ -97,7 +97,7 @@ impl Across {
     }
 
     /// Keeps a name, as long as there are few.
-    fn keep(&mut self, known: Known) {
+    fn keep(&mut self, known: KnownRow) {
         if self.known.len() < MAX_NAMES {
             self.known.push(known);
         }
@@ -113,8 +113,8 @@ impl Across {
         self.wanted.retain(|(to, _)| !self.rows.contains_key(to));
     }
 
-    /// Judges all objects together, once all are known, and tells the findings file by file: those with something to tell
-    /// are read once more.
+    /// Judges all objects together, once all are known, and tells the findings file by file: those with something to
+    /// tell are read once more.
     pub fn judge<E>(
         mut self,
         validator: &Validator,
@@ -169,7 +169,7 @@ struct Second<'s> {
 struct First {
     namespace: String,
     name: String,
-    place: Place,
+    place: ManifestPlace,
 }
 
 impl<'s> Second<'s> {
@@ -245,10 +245,10 @@ impl<'s> Second<'s> {
         spot.entry == first.entry && real(spot).is_some_and(|path| Some(path) == real(first))
     }
 
-    fn clash(&self, clash: Clash, subject: &Subject<'_>) -> Option<Draft> {
+    fn clash(&self, clash: Clash, subject: &JudgedObject<'_>) -> Option<ObjectFinding> {
         let First { namespace, name, place } = self.firsts.get(&clash.first)?;
         let kind = &subject.kind.names.kind;
-        let (rule, text, help): (&'static Rule, _, _) = if clash.same {
+        let (rule, text, help): (&'static ValidationRule, _, _) = if clash.same {
             let text = format!("{kind} {namespace}/{name} is given before, at {place}");
             (&rule::DUPLICATE_RESOURCE, text, "of two manifests of one resource the last one applied wins")
         } else {
@@ -256,26 +256,26 @@ impl<'s> Second<'s> {
             let text = format!("the row {row} is claimed by {kind} {namespace}/{name} too, at {place}");
             (&rule::KEY_CONFLICT, text, "rename one of the two, or give it another target namespace")
         };
-        Some(Draft::new(rule, field_path(&["metadata", "name"]), text).help(Some(help.to_owned())))
+        Some(ObjectFinding::new(rule, FieldPath::of(&["metadata", "name"]), text).help(Some(help.to_owned())))
     }
 
-    fn missing(&self, link: Link<'_>) -> Draft {
+    fn missing(&self, link: Link<'_>) -> ObjectFinding {
         let Name { kind, namespace, name } = link.to;
         let text = format!(
             "{}: no given file defines the {} \"{}\" in namespace \"{}\"",
-            field_path::text(link.way),
+            link.way,
             self.validator.registry().kind(kind).names.kind,
             name.escape_debug(),
             namespace.escape_debug()
         );
         let near = self.names.get(&(kind, namespace));
         let help = near.and_then(|names| suggest(name, names.iter().copied()));
-        let mut draft = Draft::new(&rule::MISSING_REFERENCE, link.way.clone(), text).help(help);
+        let mut draft = ObjectFinding::new(&rule::MISSING_REFERENCE, link.way.clone(), text).help(help);
         if link.key {
             draft = draft.key();
         }
         if self.validator.closed() {
-            draft.severity = rule::Severity::Error;
+            draft.severity = crate::diagnostics::Severity::Error;
         }
         draft
     }

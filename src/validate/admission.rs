@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::finding::{Draft, Finding};
+use super::finding::{Finding, ObjectFinding};
 use super::identity::{Identity, identify};
-use super::object::{Judged, Schema};
+use super::object::{Judged, ObjectSchema};
 use super::place::{Map, Maps, Shown};
-use super::rule::{self, Severity, Stage};
+use super::rule::{self, Stage};
 use super::{FieldValidation, trouble};
-use crate::desired::{DELETION_POLICY, SUSPEND};
-use crate::kube_schema::field_path::{FieldPath, field_path};
+use crate::diagnostics::Severity;
+use crate::kube_schema::field_path::FieldPath;
+use crate::orlojd::{DELETION_POLICY, SUSPEND};
 use crate::registry::{Kind, Registry};
 use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
-use crate::source::manifest::{Entry, ManifestError, Reader, Trouble, uid};
+use crate::source::manifest::{ManifestError, ManifestObject, ManifestReader, Trouble, uid};
 
 /// Most bytes of a request to the API server (`MaxRequestBodyBytes`).
 const MAX_REQUEST: usize = 3 << 20;
@@ -30,9 +31,9 @@ const LARGE: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Admission {
     registry: Arc<Registry>,
-    reader: Reader,
+    reader: ManifestReader,
     /// By the kinds' indices.
-    schemas: Vec<Schema>,
+    schemas: Vec<ObjectSchema>,
     fields: FieldValidation,
 }
 
@@ -58,8 +59,8 @@ pub struct AdmittedResource {
 impl Admission {
     #[must_use]
     pub fn new(registry: Arc<Registry>, fields: FieldValidation) -> Self {
-        let schemas = registry.kinds().iter().map(Schema::compile).collect();
-        let reader = Reader::new(Arc::clone(&registry));
+        let schemas = registry.kinds().iter().map(ObjectSchema::compile).collect();
+        let reader = ManifestReader::new(Arc::clone(&registry));
         let reader = if fields == FieldValidation::Strict { reader } else { reader.with_last_key() };
         Self { registry, reader, schemas, fields }
     }
@@ -70,13 +71,13 @@ impl Admission {
     }
 
     #[must_use]
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &ManifestReader {
         &self.reader
     }
 
     /// A kind and its schema.
     #[must_use]
-    pub fn kind(&self, index: KindIndex) -> Option<(&Kind, &Schema)> {
+    pub fn kind(&self, index: KindIndex) -> Option<(&Kind, &ObjectSchema)> {
         Some((self.registry.kind(index), self.schemas.get(usize::from(index.0))?))
     }
 
@@ -94,7 +95,7 @@ impl Admission {
 
     /// Judges an object of a kind; `object` becomes what the API server would store.
     #[must_use]
-    pub fn judge(&self, kind: &Kind, schema: &Schema, entry: &Entry<'_>, object: &mut Value) -> Judged {
+    pub fn judge(&self, kind: &Kind, schema: &ObjectSchema, entry: &ManifestObject<'_>, object: &mut Value) -> Judged {
         let mut found = Vec::new();
         if entry.text.len() > LARGE {
             too_large(object, &mut found);
@@ -105,7 +106,7 @@ impl Admission {
     }
 
     /// Says what becomes of an object. `maps` is where the places of findings are looked up.
-    pub fn admit(&self, mut entry: Entry<'_>, maps: &mut Maps) -> Admitted {
+    pub fn admit(&self, mut entry: ManifestObject<'_>, maps: &mut Maps) -> Admitted {
         let mut object = std::mem::take(&mut entry.value);
         let (kind, schema) = match identify(&self.registry, &object) {
             Identity::Foreign { .. } => return Admitted::Foreign,
@@ -113,7 +114,7 @@ impl Admission {
                 let map = || maps.of(&entry, Shown::Alone, &self.reader);
                 return Admitted::Nameless(placed(vec![*draft], None, map));
             }
-            Identity::Known(index) => match self.kind(index) {
+            Identity::KnownRow(index) => match self.kind(index) {
                 Some(known) => known,
                 None => return Admitted::Foreign,
             },
@@ -125,7 +126,7 @@ impl Admission {
         found.retain(|draft| draft.severity == Severity::Error || draft.rule.stage == Stage::Server);
         if named.is_none() && !found.iter().any(|draft| draft.severity == Severity::Error) {
             let text = "metadata.name is required: each sync would generate another name".to_owned();
-            found.push(Draft::new(&rule::METADATA_NAME, field_path(&["metadata", "generateName"]), text));
+            found.push(ObjectFinding::new(&rule::METADATA_NAME, FieldPath::of(&["metadata", "generateName"]), text));
         }
         let findings = placed(found, Some(&label), || maps.of(&entry, shown(kind), &self.reader));
         let Some(id) = named else { return Admitted::Nameless(findings) };
@@ -146,8 +147,8 @@ impl Admission {
     }
 }
 
-/// A resource with its spec as the manifest has it. The API server would drop null from maps and write `1.0` as `1`; the
-/// row is made of what was written, unless the operator takes only what the server makes of it.
+/// A resource with its spec as the manifest has it. The API server would drop null from maps and write `1.0` as `1`;
+/// the row is made of what was written, unless the operator takes only what the server makes of it.
 fn as_sent(kind: &Kind, resource: Resource, sent: Value) -> Resource {
     if resource.spec == sent {
         return resource;
@@ -185,7 +186,7 @@ pub fn shown(kind: &Kind) -> Shown {
 
 /// Places what is found, in the order of the file; without any, the text is not read for it.
 #[must_use]
-pub fn placed(found: Vec<Draft>, object: Option<&str>, map: impl FnOnce() -> Map) -> Vec<Finding> {
+pub fn placed(found: Vec<ObjectFinding>, object: Option<&str>, map: impl FnOnce() -> Map) -> Vec<Finding> {
     if found.is_empty() {
         return Vec::new();
     }
@@ -196,15 +197,17 @@ pub fn placed(found: Vec<Draft>, object: Option<&str>, map: impl FnOnce() -> Map
 }
 
 /// What neither the API server nor etcd takes: both count JSON.
-fn too_large(object: &Value, found: &mut Vec<Draft>) {
+fn too_large(object: &Value, found: &mut Vec<ObjectFinding>) {
     let bytes = serde_json::to_vec(object).map_or(0, |json| json.len());
     let mebibytes = |bytes: usize| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
     if bytes > MAX_REQUEST {
         let text = format!("the object has {} as JSON; the API server takes at most 3 MiB", mebibytes(bytes));
-        found.push(Draft::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text));
+        found.push(ObjectFinding::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text));
     } else if bytes > MAX_STORED {
         let text = format!("the object has {} as JSON; etcd takes at most 1.5 MiB by default", mebibytes(bytes));
-        found
-            .push(Draft { severity: Severity::Warning, ..Draft::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text) });
+        found.push(ObjectFinding {
+            severity: Severity::Warning,
+            ..ObjectFinding::new(&rule::OBJECT_TOO_LARGE, FieldPath::new(), text)
+        });
     }
 }

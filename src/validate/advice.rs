@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
-use super::finding::Draft;
+use super::finding::ObjectFinding;
 use super::{graph, rule, walk};
-use crate::desired::{Desired, LAST_APPLIED};
-use crate::kube_schema::field_path::{PathSegment, field_path};
+use crate::desired::Desired;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::orlojd::LAST_APPLIED;
 use crate::registry::Kind;
 
 /// Collects advice on an object.
-pub fn check(kind: &Kind, object: &Value, desired: Option<&Desired>, found: &mut Vec<Draft>) {
+pub fn check(kind: &Kind, object: &Value, desired: Option<&Desired>, found: &mut Vec<ObjectFinding>) {
     for warning in desired.into_iter().flat_map(|desired| &desired.warnings) {
         let text = format!("metadata.name: {warning}");
-        found.push(Draft::new(&rule::NAME_WARNING, field_path(&["metadata", "name"]), text));
+        found.push(ObjectFinding::new(&rule::NAME_WARNING, FieldPath::of(&["metadata", "name"]), text));
     }
     if kind.sensitive {
         secrets(kind, object, found);
@@ -23,7 +24,7 @@ pub fn check(kind: &Kind, object: &Value, desired: Option<&Desired>, found: &mut
     }
 }
 
-fn secrets(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
+fn secrets(kind: &Kind, object: &Value, found: &mut Vec<ObjectFinding>) {
     let fields = object["spec"].as_object().into_iter().flatten();
     let holds =
         |value: &Value| value.as_object().is_some_and(|map| map.values().any(|value| value.as_str() != Some("")));
@@ -37,27 +38,29 @@ fn secrets(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
              `kubectl apply --server-side`",
             kind.names.kind
         );
-        found.push(Draft::new(&rule::PLAINTEXT_SECRET, field_path(&["spec", field]), text).key().help(Some(help)));
+        found.push(
+            ObjectFinding::new(&rule::PLAINTEXT_SECRET, FieldPath::of(&["spec", field]), text).key().help(Some(help)),
+        );
     }
     if object["metadata"]["annotations"].get(LAST_APPLIED).is_some() {
         let text = format!("the annotation {LAST_APPLIED} holds a copy of the secret values");
         let help = "take it out; `kubectl apply --server-side` writes none".to_owned();
-        let at = field_path(&["metadata", "annotations", LAST_APPLIED]);
-        found.push(Draft::new(&rule::LAST_APPLIED_SECRET, at, text).key().help(Some(help)));
+        let at = FieldPath::of(&["metadata", "annotations", LAST_APPLIED]);
+        found.push(ObjectFinding::new(&rule::LAST_APPLIED_SECRET, at, text).key().help(Some(help)));
     }
 }
 
-fn outdated(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
+fn outdated(kind: &Kind, object: &Value, found: &mut Vec<ObjectFinding>) {
     for one in &kind.relations.outdated {
         walk::each(&one.path, object, None, &mut |value, way| {
             let what = match &one.value {
-                None => crate::kube_schema::field_path::text(way),
+                None => way.to_string(),
                 Some(old) => {
                     let given = value.as_str().unwrap_or_default().trim();
                     if !given.eq_ignore_ascii_case(old) {
                         return;
                     }
-                    format!("{}: \"{old}\"", crate::kube_schema::field_path::text(way))
+                    format!("{way}: \"{old}\"")
                 }
             };
             let (rule, text) = match (&one.removed, &one.deprecated) {
@@ -67,7 +70,7 @@ fn outdated(kind: &Kind, object: &Value, found: &mut Vec<Draft>) {
                 }
                 (None, None) => return,
             };
-            let draft = Draft::new(rule, way.clone(), text).help(Some(one.instead.clone()));
+            let draft = ObjectFinding::new(rule, way.clone(), text).help(Some(one.instead.clone()));
             found.push(if one.value.is_none() && matches!(way.last(), Some(PathSegment::Key(_))) {
                 draft.key()
             } else {

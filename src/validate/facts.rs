@@ -19,7 +19,8 @@ pub struct Spot {
     pub entry: u32,
 }
 
-/// A kind, a namespace and a name, as a hash of 128 bits: among a million of names two are alike by a chance below 10⁻²⁶.
+/// A kind, a namespace and a name, as a hash of 128 bits: among a million of names two are alike by a chance below
+/// 10⁻²⁶.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id([u64; 2]);
 
@@ -50,12 +51,12 @@ pub struct Definition {
     pub row: Id,
     pub entry: u32,
     /// Of the row: what somebody may have meant who wrote another name.
-    pub known: Known,
+    pub known: KnownRow,
 }
 
 /// A row's name.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct KnownRow {
     pub kind: KindIndex,
     pub namespace: Box<str>,
     pub name: Box<str>,
@@ -63,7 +64,7 @@ pub struct Known {
 
 /// What is kept of one file.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub struct FileFacts {
     pub definitions: Vec<Definition>,
     /// Rows that are named, and by which object.
     pub links: Vec<(Id, u32)>,
@@ -80,14 +81,14 @@ pub struct Link<'l> {
 
 /// An object as the rules that look at more than one see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'s> {
+pub struct JudgedObject<'s> {
     pub kind: &'s Kind,
     pub resource: &'s Resource,
     /// As the API server would store it.
     pub object: &'s Value,
 }
 
-impl<'s> Subject<'s> {
+impl<'s> JudgedObject<'s> {
     #[must_use]
     pub fn resource(&self) -> Name<'s> {
         let object = &self.resource.id.object;
@@ -120,9 +121,9 @@ impl<'s> Subject<'s> {
     }
 }
 
-impl Facts {
+impl FileFacts {
     /// Takes down which resource an object gives.
-    pub fn add_definition(&mut self, ids: &Ids, entry: u32, subject: &Subject<'_>) {
+    pub fn add_definition(&mut self, ids: &Ids, entry: u32, subject: &JudgedObject<'_>) {
         let resource = subject.resource();
         let namespace = subject.row_namespace();
         let row = Name { namespace: &namespace, ..resource };
@@ -130,12 +131,12 @@ impl Facts {
             resource: ids.of(resource),
             row: ids.of(row),
             entry,
-            known: Known { kind: row.kind, namespace: row.namespace.into(), name: row.name.into() },
+            known: KnownRow { kind: row.kind, namespace: row.namespace.into(), name: row.name.into() },
         });
     }
 
     /// Takes down which others an object names.
-    pub fn add_links(&mut self, registry: &Registry, ids: &Ids, entry: u32, subject: &Subject<'_>) {
+    pub fn add_links(&mut self, registry: &Registry, ids: &Ids, entry: u32, subject: &JudgedObject<'_>) {
         subject.links(registry, &mut |link| self.links.push((ids.of(link.to), entry)));
     }
 }

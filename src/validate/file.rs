@@ -8,19 +8,21 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::admission::{Admission, label, placed, shown};
-use super::facts::{Facts, Ids, Subject};
-use super::finding::{Draft, Finding};
+use super::facts::{FileFacts, Ids, JudgedObject};
+use super::finding::{Finding, ObjectFinding};
 use super::identity::{Identity, group, identify};
 use super::ignore::Ignored;
-use super::object::{Judged, Schema, is_generated};
+use super::object::{Judged, ObjectSchema, is_generated};
 use super::place::{Maps, Shown};
-use super::rule::{self, Rule};
+use super::rule::{self, ValidationRule};
 use super::trouble::broken;
 use super::{FieldValidation, advice, ignore};
-use crate::kube_schema::field_path::field_path;
+use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::schema::UnsupportedConstraint;
 use crate::registry::{Kind, Registry};
-use crate::source::manifest::{Entry, ManifestError, Part, Place, Reader, STDIN, Trouble};
+use crate::source::manifest::{
+    ManifestError, ManifestObject, ManifestPlace, ManifestReader, STDIN, StreamPart, Trouble,
+};
 
 /// Most bytes of what can be read but once, and so is kept.
 const MAX_STREAM: u64 = 512 << 20;
@@ -34,7 +36,7 @@ pub struct Settings {
     /// References to what no file defines are errors.
     pub closed: bool,
     /// Rules whose findings are not told.
-    pub ignore: Vec<&'static Rule>,
+    pub ignore: Vec<&'static ValidationRule>,
 }
 
 /// All kinds, compiled once; shared by all workers.
@@ -50,7 +52,7 @@ pub struct Validator {
 pub struct FileReport {
     pub file: Arc<Path>,
     pub findings: Vec<Finding>,
-    pub facts: Facts,
+    pub facts: FileFacts,
     pub objects: usize,
     pub skipped: BTreeMap<String, usize>,
     pub unreadable: bool,
@@ -64,26 +66,26 @@ pub struct FileReport {
 /// An object that is looked at again.
 #[derive(Debug)]
 pub struct Look<'l> {
-    entry: &'l Entry<'l>,
-    subject: Subject<'l>,
+    entry: &'l ManifestObject<'l>,
+    subject: JudgedObject<'l>,
     ignored: &'l Ignored,
     maps: &'l mut Maps,
-    reader: &'l Reader,
+    reader: &'l ManifestReader,
 }
 
 impl<'l> Look<'l> {
     #[must_use]
-    pub fn subject(&self) -> &Subject<'l> {
+    pub fn subject(&self) -> &JudgedObject<'l> {
         &self.subject
     }
 
     #[must_use]
-    pub fn place(&self) -> &'l Place {
+    pub fn place(&self) -> &'l ManifestPlace {
         &self.entry.place
     }
 
     /// Places what is found, without what the object is excused from.
-    pub fn place_all(&mut self, mut found: Vec<Draft>) -> Vec<Finding> {
+    pub fn place_all(&mut self, mut found: Vec<ObjectFinding>) -> Vec<Finding> {
         found.retain(|draft| !self.ignored.contains_key(draft.rule.id));
         let label = label(self.subject.kind, self.subject.object);
         let map = || self.maps.of(self.entry, shown(self.subject.kind), self.reader);
@@ -96,7 +98,7 @@ impl FileReport {
         Self {
             file: Arc::clone(file),
             findings: Vec::new(),
-            facts: Facts::default(),
+            facts: FileFacts::default(),
             objects: 0,
             skipped: BTreeMap::new(),
             unreadable: false,
@@ -130,7 +132,7 @@ impl Validator {
 
     /// Whether findings of a rule are told.
     #[must_use]
-    pub fn tells(&self, rule: &Rule) -> bool {
+    pub fn tells(&self, rule: &ValidationRule) -> bool {
         !self.settings.ignore.contains(&rule)
     }
 
@@ -156,15 +158,15 @@ impl Validator {
     pub fn look_again(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(u32, &mut Look<'_>) -> bool) {
         let (mut number, mut maps) = (0, Maps::default());
         self.parts(file, text, &mut |part| {
-            let Part::Entry(mut entry) = part else { return true };
+            let StreamPart::Object(mut entry) = part else { return true };
             number += 1;
             let (mut object, mut unheard) = (std::mem::take(&mut entry.value), Vec::new());
-            let Identity::Known(index) = identify(self.registry(), &object) else { return true };
+            let Identity::KnownRow(index) = identify(self.registry(), &object) else { return true };
             let Some((kind, schema)) = self.admission.kind(index) else { return true };
             let ignored = ignore::read(&object, &mut unheard);
             let judged = self.admission.judge(kind, schema, &entry, &mut object);
             let Some(resource) = &judged.resource else { return true };
-            let subject = Subject { kind, resource, object: &object };
+            let subject = JudgedObject { kind, resource, object: &object };
             tell(
                 number - 1,
                 &mut Look {
@@ -178,7 +180,7 @@ impl Validator {
         });
     }
 
-    fn parts(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+    fn parts(&self, file: &Arc<Path>, text: Option<&[u8]>, tell: &mut dyn FnMut(StreamPart<'_>) -> bool) {
         match text {
             Some(text) => self.admission.reader().entries(file, text, tell),
             None => self.admission.reader().entries_of_file(file, tell),
@@ -200,25 +202,25 @@ impl Validator {
         report.findings.sort_by_key(|finding| (finding.line, finding.column));
     }
 
-    fn part(&self, part: Part<'_>, report: &mut FileReport) {
+    fn part(&self, part: StreamPart<'_>, report: &mut FileReport) {
         match part {
-            Part::Trouble(trouble, error, text) => {
+            StreamPart::Trouble(trouble, error, text) => {
                 report.unreadable |= trouble == Trouble::Io;
                 report.findings.extend(self.admission.trouble(trouble, &error, text));
             }
-            Part::Entry(mut entry) => {
+            StreamPart::Object(mut entry) => {
                 let object = std::mem::take(&mut entry.value);
                 self.entry(&entry, object, report);
             }
         }
     }
 
-    fn entry(&self, entry: &Entry<'_>, mut object: Value, report: &mut FileReport) {
+    fn entry(&self, entry: &ManifestObject<'_>, mut object: Value, report: &mut FileReport) {
         let mut found = Vec::new();
         let number = report.entries;
         report.entries += 1;
         let index = match identify(self.registry(), &object) {
-            Identity::Known(index) => index,
+            Identity::KnownRow(index) => index,
             Identity::Foreign { api_version, kind } => {
                 self.foreign(&api_version, &kind, report, &mut found);
                 return self.place(entry, found, None, Shown::Alone, report);
@@ -234,7 +236,7 @@ impl Validator {
         advice::check(kind, &object, desired.as_ref(), &mut found);
         report.findings.extend(unsupported(kind, schema, &entry.place));
         if let Some(resource) = &resource {
-            let subject = Subject { kind, resource, object: &object };
+            let subject = JudgedObject { kind, resource, object: &object };
             report.facts.add_links(self.registry(), &self.ids, number, &subject);
             if !generated {
                 report.facts.add_definition(&self.ids, number, &subject);
@@ -245,23 +247,35 @@ impl Validator {
     }
 
     /// An object of a group that is not known here.
-    fn foreign(&self, api_version: &str, name: &str, report: &mut FileReport, found: &mut Vec<Draft>) {
+    fn foreign(&self, api_version: &str, name: &str, report: &mut FileReport, found: &mut Vec<ObjectFinding>) {
         *report.skipped.entry(group(api_version).to_owned()).or_default() += 1;
         if self.settings.strict {
             let text = format!("unable to check {name} of {api_version}: no kind file says what it is");
             let help = "give the folder of its kind file with --kinds, or leave --strict out".to_owned();
-            found.push(Draft::new(&rule::UNKNOWN_GROUP, field_path(&["apiVersion"]), text).help(Some(help)));
+            found.push(ObjectFinding::new(&rule::UNKNOWN_GROUP, FieldPath::of(&["apiVersion"]), text).help(Some(help)));
         }
     }
 
-    fn place(&self, entry: &Entry<'_>, found: Vec<Draft>, object: Option<&str>, shown: Shown, report: &mut FileReport) {
+    fn place(
+        &self,
+        entry: &ManifestObject<'_>,
+        found: Vec<ObjectFinding>,
+        object: Option<&str>,
+        shown: Shown,
+        report: &mut FileReport,
+    ) {
         let maps = &mut report.maps;
         report.findings.extend(placed(found, object, || maps.of(entry, shown, self.admission.reader())));
     }
 }
 
-/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second reading.
-fn unsupported<'s>(kind: &'s Kind, schema: &'s Schema, place: &'s Place) -> impl Iterator<Item = Finding> + 's {
+/// What of a kind is not checked. Told of each of its objects, of which one is heard: so it is not worth a second
+/// reading.
+fn unsupported<'s>(
+    kind: &'s Kind,
+    schema: &'s ObjectSchema,
+    place: &'s ManifestPlace,
+) -> impl Iterator<Item = Finding> + 's {
     schema.unsupported.iter().map(|one| {
         let (rule, text) = match one {
             UnsupportedConstraint::Cel { rule: text, why } => {

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::rule::{Rule, Severity};
+use super::rule::ValidationRule;
+use crate::diagnostics::Severity;
 use crate::kube_schema::field_path::FieldPath;
 
 /// What of a value is meant.
@@ -18,8 +19,8 @@ pub enum Target {
 
 /// A finding about an object, by the way to the value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    pub rule: &'static Rule,
+pub struct ObjectFinding {
+    pub rule: &'static ValidationRule,
     pub severity: Severity,
     pub way: FieldPath,
     pub target: Target,
@@ -30,9 +31,9 @@ pub struct Draft {
     pub note: Option<String>,
 }
 
-impl Draft {
+impl ObjectFinding {
     #[must_use]
-    pub fn new(rule: &'static Rule, way: FieldPath, text: String) -> Self {
+    pub fn new(rule: &'static ValidationRule, way: FieldPath, text: String) -> Self {
         Self { rule, severity: rule.severity, way, target: Target::Value, text, help: None, note: None }
     }
 
@@ -68,7 +69,7 @@ pub struct Excerpt {
 /// A finding, placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub rule: &'static Rule,
+    pub rule: &'static ValidationRule,
     pub severity: Severity,
     pub file: Arc<Path>,
     /// From 1; 0 where the finding is the file's as a whole.

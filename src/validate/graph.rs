@@ -4,24 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::finding::Draft;
+use super::finding::ObjectFinding;
 use super::rule;
 use super::walk;
-use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::kube_schema::suggest::suggest;
-use crate::normalize::Path;
+use crate::normalize::PathPattern;
 use crate::registry::{Graph, GraphWay};
 
 /// A node, as far as its ways are concerned.
 #[derive(Default)]
-struct Node {
+struct GraphNode {
     next: BTreeSet<String>,
     /// A way that is always open: the run never ends here.
     always: bool,
 }
 
 /// Collects what is wrong with an object's graph.
-pub fn check(graph: &Graph, object: &Value, found: &mut Vec<Draft>) {
+pub fn check(graph: &Graph, object: &Value, found: &mut Vec<ObjectFinding>) {
     let mut nodes: Vec<(String, FieldPath, &Value)> = Vec::new();
     walk::each(&graph.nodes, object, None, &mut |value, way| {
         for (name, node) in value.as_object().into_iter().flatten() {
@@ -41,7 +41,7 @@ pub fn check(graph: &Graph, object: &Value, found: &mut Vec<Draft>) {
     }
     let mut ways = BTreeMap::new();
     for (name, at, node) in &nodes {
-        let mut judged = Node::default();
+        let mut judged = GraphNode::default();
         for way in &graph.ways {
             leave(way, (object, node, at), &names, &mut judged, found);
         }
@@ -62,21 +62,21 @@ fn leave(
     way: &GraphWay,
     (object, node, at): (&Value, &Value, &FieldPath),
     names: &BTreeSet<String>,
-    judged: &mut Node,
-    found: &mut Vec<Draft>,
+    judged: &mut GraphNode,
+    found: &mut Vec<ObjectFinding>,
 ) {
-    let holder = Path {
+    let holder = PathPattern {
         root: way.to.root,
         segments: way.to.segments.get(..way.to.segments.len().saturating_sub(1)).unwrap_or_default().to_vec(),
     };
-    let field = Path { root: way.to.root, segments: way.to.segments.last().cloned().into_iter().collect() };
+    let field = PathPattern { root: way.to.root, segments: way.to.segments.last().cloned().into_iter().collect() };
     walk::each(&holder, object, Some((node, at)), &mut |holder, here| {
         let target = walk::one(&field, holder);
         let many = !way.to.segments.is_empty() && way.to.is_many();
         let Some(target) = target.filter(|target| !target.is_null()) else {
             if many && holder.is_object() {
-                let text = format!("{}: a way without a target is dropped", field_path::text(here));
-                found.push(Draft::new(&rule::GRAPH_DEAD_END, here.clone(), text));
+                let text = format!("{here}: a way without a target is dropped");
+                found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, here.clone(), text));
             }
             return;
         };
@@ -86,12 +86,12 @@ fn leave(
         }
         let blank = target.as_str().is_some_and(|target| target.trim().is_empty());
         if blank && many {
-            let text = format!("{}: a way without a target is dropped", field_path::text(here));
-            return found.push(Draft::new(&rule::GRAPH_DEAD_END, there, text));
+            let text = format!("{here}: a way without a target is dropped");
+            return found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, there, text));
         }
         let Some(target) = leads_somewhere(target, &there, names, found) else { return };
         judged.next.insert(target);
-        let get = |path: &Option<Path>| path.as_ref().and_then(|path| walk::one(path, holder));
+        let get = |path: &Option<PathPattern>| path.as_ref().and_then(|path| walk::one(path, holder));
         let condition = get(&way.condition).and_then(Value::as_object).is_some_and(|map| !map.is_empty());
         let otherwise = get(&way.otherwise) == Some(&Value::Bool(true));
         judged.always |= !condition || otherwise;
@@ -103,20 +103,20 @@ fn leads_somewhere(
     target: &Value,
     way: &FieldPath,
     names: &BTreeSet<String>,
-    found: &mut Vec<Draft>,
+    found: &mut Vec<ObjectFinding>,
 ) -> Option<String> {
     let target = target.as_str().map(str::trim).filter(|target| !target.is_empty())?;
     if names.contains(target) {
         return Some(target.to_owned());
     }
-    let text = format!("{}: there is no node \"{}\"", field_path::text(way), target.escape_debug());
+    let text = format!("{way}: there is no node \"{}\"", target.escape_debug());
     let help = suggest(target, names.iter().map(String::as_str));
-    found.push(Draft::new(&rule::GRAPH_DEAD_END, way.clone(), text).help(help));
+    found.push(ObjectFinding::new(&rule::GRAPH_DEAD_END, way.clone(), text).help(help));
     None
 }
 
 /// Nodes from which every way leads on for ever: all that can be reached never ends.
-fn endless(nodes: &[(String, FieldPath, &Value)], ways: &BTreeMap<String, Node>, found: &mut Vec<Draft>) {
+fn endless(nodes: &[(String, FieldPath, &Value)], ways: &BTreeMap<String, GraphNode>, found: &mut Vec<ObjectFinding>) {
     // what may end, and then what leads there
     let ends = |name: &str| ways.get(name).is_none_or(|node| !node.always || node.next.is_empty());
     let mut before: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -141,5 +141,5 @@ fn endless(nodes: &[(String, FieldPath, &Value)], ways: &BTreeMap<String, Node>,
     let names = stuck.iter().map(|(name, ..)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let text = format!("the graph goes round for ever: from {names} no way leads to an end");
     let help = "give one of these nodes a conditional way, a review, or a way to a node without one".to_owned();
-    found.push(Draft::new(&rule::GRAPH_ENDLESS, way.clone(), text).key().help(Some(help)));
+    found.push(ObjectFinding::new(&rule::GRAPH_ENDLESS, way.clone(), text).key().help(Some(help)));
 }

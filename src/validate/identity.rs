@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::finding::Draft;
+use super::finding::ObjectFinding;
 use super::rule;
-use crate::kube_schema::field_path::{FieldPath, field_path};
+use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::json_type_name;
 use crate::kube_schema::suggest::suggest;
 use crate::registry::Registry;
@@ -15,11 +15,11 @@ use crate::source::manifest::misnamed;
 #[derive(Debug)]
 pub enum Identity {
     /// Of a kind of the registry.
-    Known(KindIndex),
+    KnownRow(KindIndex),
     /// Of a group that nobody here knows.
     Foreign { api_version: String, kind: String },
     /// Of nothing that an API server has.
-    Wrong(Box<Draft>),
+    Wrong(Box<ObjectFinding>),
 }
 
 /// Reads `apiVersion` and `kind`.
@@ -30,7 +30,7 @@ pub fn identify(registry: &Registry, object: &Value) -> Identity {
         Err(draft) => return Identity::Wrong(draft),
     };
     if let Some(index) = registry.find(&api_version, &kind) {
-        return Identity::Known(index);
+        return Identity::KnownRow(index);
     }
     match misspelt(registry, &api_version, &kind) {
         Some(draft) => Identity::Wrong(Box::new(draft)),
@@ -39,8 +39,8 @@ pub fn identify(registry: &Registry, object: &Value) -> Identity {
 }
 
 /// `apiVersion` and `kind`, where the document is an object that says them.
-fn words(object: &Value) -> Result<(String, String), Box<Draft>> {
-    let refuse = |way: FieldPath, text: String| Box::new(Draft::new(&rule::NOT_AN_OBJECT, way, text));
+fn words(object: &Value) -> Result<(String, String), Box<ObjectFinding>> {
+    let refuse = |way: FieldPath, text: String| Box::new(ObjectFinding::new(&rule::NOT_AN_OBJECT, way, text));
     let Some(map) = object.as_object() else {
         let text = format!("expected an object with apiVersion, kind and metadata, not {}", json_type_name(object));
         return Err(refuse(FieldPath::new(), text));
@@ -50,23 +50,23 @@ fn words(object: &Value) -> Result<(String, String), Box<Draft>> {
         None | Some(Value::Null | Value::String(_)) => Err(refuse(FieldPath::new(), format!("{field} is missing"))),
         Some(other) => {
             let text = format!("{field}: expected a string, not {}; put it into quotes", json_type_name(other));
-            Err(refuse(field_path(&[field]), text))
+            Err(refuse(FieldPath::of(&[field]), text))
         }
     };
     Ok((word("apiVersion")?, word("kind")?))
 }
 
 /// What is wrong with the kind of an object that is, or should be, of one of our groups.
-fn misspelt(registry: &Registry, api_version: &str, kind: &str) -> Option<Draft> {
+fn misspelt(registry: &Registry, api_version: &str, kind: &str) -> Option<ObjectFinding> {
     if let Some((field, text)) = misnamed(registry, api_version, kind) {
         let rule = if field == "apiVersion" { &rule::UNKNOWN_VERSION } else { &rule::UNKNOWN_KIND };
-        return Some(Draft::new(rule, field_path(&[field]), text));
+        return Some(ObjectFinding::new(rule, FieldPath::of(&[field]), text));
     }
     // a slip of the pen in the group would make the object nobody's
     let ours = registry.kinds().iter().filter(|known| known.names.kind == kind);
     let help = suggest(group(api_version), ours.map(|known| known.names.group.as_str()))?;
     let text = format!("unable to use {kind} of {api_version}: there is no such group");
-    Some(Draft::new(&rule::UNKNOWN_KIND, field_path(&["apiVersion"]), text).help(Some(help)))
+    Some(ObjectFinding::new(&rule::UNKNOWN_KIND, FieldPath::of(&["apiVersion"]), text).help(Some(help)))
 }
 
 /// The group of a version; of the core group `v1`.

@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::finding::Draft;
-use super::rule::{self, RULES, Rule};
-use crate::desired::VALIDATE_IGNORE;
-use crate::kube_schema::field_path::field_path;
+use super::finding::ObjectFinding;
+use super::rule::{self, RULES, ValidationRule};
+use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::suggest::suggest;
+use crate::orlojd::VALIDATE_IGNORE;
 
 /// Rules that an object is excused from, each with the reason.
 pub type Ignored = BTreeMap<&'static str, String>;
 
 /// Reads an object's annotation: `rule: reason; rule: reason`. What is wrong with it is a finding.
-pub fn read(object: &Value, found: &mut Vec<Draft>) -> Ignored {
+pub fn read(object: &Value, found: &mut Vec<ObjectFinding>) -> Ignored {
     let Some(text) = object["metadata"]["annotations"][VALIDATE_IGNORE].as_str() else { return Ignored::new() };
     let mut ignored = Ignored::new();
     for entry in text.split(';').map(str::trim).filter(|entry| !entry.is_empty()) {
         let (id, reason) = entry.split_once(':').map_or((entry, ""), |(id, reason)| (id.trim(), reason.trim()));
-        let mut refuse = |rule: &'static Rule, text: String, help: Option<String>| {
-            let at = field_path(&["metadata", "annotations", VALIDATE_IGNORE]);
-            found.push(Draft::new(rule, at, text).help(help));
+        let mut refuse = |rule: &'static ValidationRule, text: String, help: Option<String>| {
+            let at = FieldPath::of(&["metadata", "annotations", VALIDATE_IGNORE]);
+            found.push(ObjectFinding::new(rule, at, text).help(help));
         };
         match rule::find(id) {
             None => {

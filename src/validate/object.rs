@@ -3,22 +3,23 @@
 use serde_json::{Map, Value};
 
 use super::FieldValidation;
-use super::finding::Draft;
-use super::rule::{self, Rule, Severity};
+use super::finding::ObjectFinding;
+use super::rule::{self, ValidationRule};
 use crate::desired::{Desired, Invalid, InvalidClass};
-use crate::kube_schema::field_path::{self, FieldPath, PathSegment};
+use crate::diagnostics::Severity;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::kube_schema::json_type_name;
 use crate::kube_schema::metadata::check::{self as metadata, MetadataMismatch, MetadataRule};
 use crate::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
 use crate::kube_schema::suggest::suggest;
 use crate::registry::Kind;
+use crate::registry::crd::RESERVED_RULE;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
-use crate::source::manifest::locate::way_in;
 
 /// A kind's schema, ready to be checked against.
 #[derive(Debug)]
-pub struct Schema {
+pub struct ObjectSchema {
     root: SchemaNode,
     pub unsupported: Vec<UnsupportedConstraint>,
 }
@@ -26,13 +27,13 @@ pub struct Schema {
 /// An object's findings, and what would be stored, where all is well.
 #[derive(Debug)]
 pub struct Judged {
-    pub found: Vec<Draft>,
+    pub found: Vec<ObjectFinding>,
     pub desired: Option<Desired>,
     /// As the operator would get it; none where there is no name.
     pub resource: Option<Resource>,
 }
 
-impl Schema {
+impl ObjectSchema {
     /// Compiles the CRD of a kind.
     #[must_use]
     pub fn compile(kind: &Kind) -> Self {
@@ -40,6 +41,11 @@ impl Schema {
         // all that rules see of metadata
         let text = || serde_json::json!({"type": "string"});
         schema["properties"]["metadata"]["properties"] = serde_json::json!({"name": text(), "generateName": text()});
+        let rules = schema["x-kubernetes-validations"].as_array_mut().into_iter().flatten();
+        for rule in rules.filter(|rule| rule["rule"].as_str().is_some_and(|text| text.starts_with(RESERVED_RULE))) {
+            // the server shows it at the object as a whole; the field is known
+            rule["fieldPath"] = ".metadata.name".into();
+        }
         let mut unsupported = Vec::new();
         let root = SchemaNode::compile(&schema, &mut unsupported);
         Self { root, unsupported }
@@ -66,7 +72,10 @@ impl Schema {
             whole_numbers(spec);
         }
         let spec = object.get("spec").unwrap_or(&null);
-        let refusals = if violations.iter().any(|one| matches!(one.mismatch, SchemaMismatch::Pattern { .. })) {
+        let refusals = if violations
+            .iter()
+            .any(|one| matches!(one.mismatch, SchemaMismatch::Pattern { .. } | SchemaMismatch::Cel { field: None, .. }))
+        {
             kind.violations(name_of(object), spec)
         } else {
             Vec::new()
@@ -82,7 +91,7 @@ impl Schema {
         let desired = match desired {
             Some(Ok(desired)) => Some(desired),
             Some(Err(invalid)) => {
-                join(kind, name_of(object), spec, invalid, &mut found);
+                join(invalid, &mut found);
                 None
             }
             None => None,
@@ -90,10 +99,10 @@ impl Schema {
         Judged { found, desired, resource }
     }
 
-    fn check_fields(&self, object: &Value, found: &mut Vec<Draft>) {
+    fn check_fields(&self, object: &Value, found: &mut Vec<ObjectFinding>) {
         let mut violations = Vec::new();
         for (name, value) in object.as_object().into_iter().flatten() {
-            let mut way = vec![PathSegment::Key(name.clone())];
+            let mut way = FieldPath::of(&[name]);
             match (name.as_str(), self.root.property(name)) {
                 ("apiVersion" | "kind" | "metadata", _) => {}
                 (_, Some(node)) => node.unknown(value, &mut way, &mut violations),
@@ -126,12 +135,12 @@ impl Schema {
     }
 
     /// The schema, and where nothing stands in the way of it, the rules in it.
-    fn violations(&self, object: &Value, before: &[Draft]) -> Vec<SchemaViolation> {
+    fn violations(&self, object: &Value, before: &[ObjectFinding]) -> Vec<SchemaViolation> {
         let mut violations = Vec::new();
-        self.root.check(object, &mut Vec::new(), &mut violations);
+        self.root.check(object, &mut FieldPath::new(), &mut violations);
         let nameless = before.iter().any(|draft| *draft.rule == rule::METADATA_NAME && draft.text.contains("required"));
         if !nameless && !violations.iter().any(|violation| violation.mismatch.blocks()) {
-            self.root.check_rules(object, &mut Vec::new(), &mut violations);
+            self.root.check_rules(object, &mut FieldPath::new(), &mut violations);
         }
         violations
     }
@@ -147,7 +156,7 @@ impl SchemaMismatch {
     }
 }
 
-fn of_metadata(mismatch: MetadataMismatch) -> Draft {
+fn of_metadata(mismatch: MetadataMismatch) -> ObjectFinding {
     let rule = match mismatch.rule {
         MetadataRule::Type => &rule::METADATA_TYPE,
         MetadataRule::UnknownField => &rule::UNKNOWN_FIELD,
@@ -158,30 +167,30 @@ fn of_metadata(mismatch: MetadataMismatch) -> Draft {
         MetadataRule::Annotation => &rule::METADATA_ANNOTATION,
         MetadataRule::Owner => &rule::METADATA_OWNER,
     };
-    let draft = Draft::new(rule, mismatch.path, mismatch.text).help(mismatch.help);
+    let draft = ObjectFinding::new(rule, mismatch.path, mismatch.text).help(mismatch.help);
     if mismatch.on_key { draft.key() } else { draft }
 }
 
-fn unknown_field(violation: SchemaViolation) -> Draft {
+fn unknown_field(violation: SchemaViolation) -> ObjectFinding {
     let SchemaViolation { path: way, mismatch } = violation;
-    let text = format!("unknown field \"{}\"", field_path::text(&way));
+    let text = format!("unknown field \"{way}\"");
     let help = match (&mismatch, way.last()) {
         (SchemaMismatch::Unknown { known }, Some(PathSegment::Key(name))) => {
             suggest(name, known.iter().map(String::as_str))
         }
         _ => None,
     };
-    Draft::new(&rule::UNKNOWN_FIELD, way, text).key().help(help)
+    ObjectFinding::new(&rule::UNKNOWN_FIELD, way, text).key().help(help)
 }
 
 /// A violation of the schema in words; `refusals` are what the kind's own rules say.
-fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rules::Violation]) -> Draft {
+fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rules::Violation]) -> ObjectFinding {
     let SchemaViolation { path: mut way, mismatch } = violation;
-    let path = field_path::text(&way);
+    let path = way.to_string();
     // findings of all stages name a place in one way; their texts are those of who would say them
     way.iter_mut().for_each(PathSegment::forget_map);
-    let value = at(object, &way);
-    let draft = |rule: &'static Rule, way: FieldPath, text: String| Draft::new(rule, way, text);
+    let value = way.find_in(object);
+    let draft = |rule: &'static ValidationRule, way: FieldPath, text: String| ObjectFinding::new(rule, way, text);
     match mismatch {
         SchemaMismatch::Type { expected } | SchemaMismatch::Null { expected } => {
             let got = value.map_or("nothing", json_type_name);
@@ -191,7 +200,7 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
         }
         SchemaMismatch::Required { name } => {
             way.push(PathSegment::Key(name));
-            let text = format!("{} is required", field_path::text(&way));
+            let text = format!("{way} is required");
             draft(&rule::REQUIRED_FIELD, way, text)
         }
         SchemaMismatch::Enum { words } => {
@@ -210,8 +219,11 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
         SchemaMismatch::Unknown { .. } => unknown_field(SchemaViolation { path: way, mismatch }),
         SchemaMismatch::Cel { message, field } => {
             match field {
-                Some(field) => way.extend(field),
-                None => way = blamed(&message, way),
+                Some(field) => way.extend(field.to_vec()),
+                None => {
+                    let said = refusals.iter().find(|refusal| refusal.text == message);
+                    way = said.map_or(way, |refusal| refusal.path.clone());
+                }
             }
             draft(&rule::CEL_RULE, way, message)
         }
@@ -226,24 +238,24 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
 }
 
 /// A text without the form that is asked for, in the words of the rule that the form stands for.
-fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules::Violation]) -> Draft {
+fn pattern(kind: &Kind, value: Option<&Value>, way: FieldPath, refusals: &[rules::Violation]) -> ObjectFinding {
     let inner = way.get(1..).unwrap_or_default();
     let given = value.and_then(Value::as_str).unwrap_or_default();
     // a step may have dropped items before this one: then the index differs, and the rest of the way does not
-    let same = |other: &rules::Violation| other.way == inner;
+    let same = |other: &rules::Violation| other.path == way;
     let alike = |other: &rules::Violation| {
         let keys = |way: &[PathSegment]| way.iter().filter(|step| step.name().is_some()).cloned().collect::<Vec<_>>();
-        keys(&other.way) == keys(inner)
+        keys(&other.path) == keys(&way)
     };
     let refusal = refusals.iter().find(|other| same(other)).or_else(|| refusals.iter().find(|other| alike(other)));
     if let Some(refusal) = refusal {
         let help = suggest(given.trim(), refusal.words.iter().map(|word| &**word));
-        return Draft::new(&rule::PATTERN, way, refusal.text.clone()).help(help);
+        return ObjectFinding::new(&rule::PATTERN, way, refusal.text.clone()).help(help);
     }
-    let path = field_path::text(&way);
+    let path = way.to_string();
     let shown = if kind.sensitive { "this value".to_owned() } else { format!("\"{}\"", given.escape_debug()) };
     let help = described(kind, inner);
-    Draft::new(&rule::PATTERN, way, format!("{path}: {shown} has not the form that is asked for")).help(help)
+    ObjectFinding::new(&rule::PATTERN, way, format!("{path}: {shown} has not the form that is asked for")).help(help)
 }
 
 /// What the kind's file says of a field.
@@ -267,38 +279,21 @@ fn listed(words: &[String]) -> String {
     }
 }
 
-/// The field that a message speaks of, else the node whose rule it is.
-fn blamed(message: &str, node: FieldPath) -> FieldPath {
-    let spoken = way_in(message);
-    if spoken.is_empty() || !spoken.starts_with(&node) { node } else { spoken }
-}
-
 fn name_of(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 /// Adds what the operator says, unless it has been said.
-fn join(kind: &Kind, name: &str, spec: &Value, invalid: Invalid, found: &mut Vec<Draft>) {
-    let Invalid { class, text } = invalid;
+fn join(invalid: Invalid, found: &mut Vec<ObjectFinding>) {
+    let Invalid { class, path: way, text } = invalid;
     if found.iter().any(|draft| draft.text == text) {
         return;
     }
-    let way = match class {
-        InvalidClass::Rule => kind.violations(name, spec).into_iter().next().map(|first| {
-            let mut way = vec![PathSegment::Key("spec".to_owned())];
-            way.extend(first.way);
-            way
-        }),
-        InvalidClass::KeyTooLong => Some(field_path::field_path(&["metadata", "name"])),
-        InvalidClass::TooLarge => Some(field_path::field_path(&["spec"])),
-        _ => Some(way_in(&text)),
-    };
-    let way = way.unwrap_or_default();
     if let Some(draft) =
         found.iter_mut().find(|draft| *draft.rule == rule::CEL_RULE && is_told_of_any(&draft.text, &text))
     {
         // a rule over a list cannot say which item it is about
-        *draft = Draft::new(&rule::CEL_RULE, way, text);
+        *draft = ObjectFinding::new(&rule::CEL_RULE, way, text);
         return;
     }
     let same = found.iter_mut().find(|draft| draft.way == way && draft.severity == Severity::Error);
@@ -307,7 +302,7 @@ fn join(kind: &Kind, name: &str, spec: &Value, invalid: Invalid, found: &mut Vec
             draft.text = text;
         }
         Some(draft) => draft.note = Some(format!("in the status: {text}")),
-        None => found.push(Draft::new(rule_of(class), way, text)),
+        None => found.push(ObjectFinding::new(rule_of(class), way, text)),
     }
 }
 
@@ -322,7 +317,7 @@ fn is_told_of_any(general: &str, text: &str) -> bool {
     general.contains('*')
 }
 
-fn rule_of(class: InvalidClass) -> &'static Rule {
+fn rule_of(class: InvalidClass) -> &'static ValidationRule {
     match class {
         InvalidClass::Unreadable | InvalidClass::Malformed => &rule::SYNC_MALFORMED,
         InvalidClass::Metadata => &rule::SYNC_METADATA,
@@ -331,15 +326,6 @@ fn rule_of(class: InvalidClass) -> &'static Rule {
         InvalidClass::NulCharacter => &rule::SYNC_NUL,
         InvalidClass::TooLarge => &rule::SYNC_TOO_LARGE,
     }
-}
-
-/// The value at the end of a way.
-#[must_use]
-pub fn at<'v>(value: &'v Value, way: &[PathSegment]) -> Option<&'v Value> {
-    way.iter().try_fold(value, |value, step| match step {
-        PathSegment::Key(name) | PathSegment::MapKey(name) => value.get(name),
-        PathSegment::Index(index) => value.get(index),
-    })
 }
 
 /// The server writes `1.0` as `1`, and holds what is beyond 64 bits with a sign as a float.

@@ -1,8 +1,10 @@
 //! Many things worked on side by side, and told in their order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 /// Things that one worker takes at a time.
 const BATCH: usize = 16;
@@ -62,10 +64,7 @@ fn hand_out<J>(feed: impl FnOnce(&mut dyn FnMut(J)), jobs: &SyncSender<Numbered<
 fn worker_of<J, R>(jobs: &Mutex<Receiver<Numbered<J>>>, done: &SyncSender<Numbered<R>>, work: &impl Fn(J) -> R) {
     let mut stopped = false;
     loop {
-        let job = match jobs.lock() {
-            Ok(jobs) => jobs.recv(),
-            Err(_) => return,
-        };
+        let job = jobs.lock().recv();
         let Ok((number, batch)) = job else { return };
         // whoever hands out must not wait for us for ever
         if !stopped {

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::finding::{Draft, Excerpt, Finding, Target};
-use crate::kube_schema::field_path::{self, PathSegment};
-use crate::registry::Source;
+use super::finding::{Excerpt, Finding, ObjectFinding, Target};
+use crate::diagnostics::SourceText;
+use crate::kube_schema::field_path::PathSegment;
 use crate::source::manifest::locate::{self, Last};
-use crate::source::manifest::{Entry, Place, Reader};
+use crate::source::manifest::{ManifestObject, ManifestPlace, ManifestReader};
 
 /// Longest line that is shown.
 const MAX_LINE: usize = 240;
@@ -22,7 +22,7 @@ pub struct Maps {
 
 impl Maps {
     /// Of an entry's text. Done for findings only: it reads the text a second time.
-    pub fn of(&mut self, entry: &Entry<'_>, shown: Shown, reader: &Reader) -> Map {
+    pub fn of(&mut self, entry: &ManifestObject<'_>, shown: Shown, reader: &ManifestReader) -> Map {
         let source = self.last.of(&entry.place, entry.text);
         let at = entry.place.within(1, 1);
         let secrets = match self.secrets {
@@ -49,8 +49,8 @@ pub enum Shown {
 /// The text of an entry, in which places are looked up.
 #[derive(Debug)]
 pub struct Map {
-    source: Arc<Source>,
-    place: Place,
+    source: Arc<SourceText>,
+    place: ManifestPlace,
     shown: Shown,
     /// Values of other objects in the document are not shown.
     secrets: bool,
@@ -61,10 +61,15 @@ pub struct Map {
 impl Map {
     /// A draft, placed.
     #[must_use]
-    pub fn place(&self, draft: Draft, object: Option<&str>) -> Finding {
+    pub fn place(&self, draft: ObjectFinding, object: Option<&str>) -> Finding {
         let (span, key) = self.span(&draft.way, draft.target);
         let alone = self.shown != Shown::Alone || self.stands_alone(&draft.way);
-        let span = one_line(&self.source.text, span);
+        let mut span = self.source.first_line(span);
+        // blanks behind a value belong to it for the parser alone
+        match self.source.text[span.clone()].trim_end().len() {
+            0 => {}
+            length => span.end = span.start + length,
+        }
         let (line, column) = self.source.line_column(span.start);
         let (line, column) = self.place.within(line, column);
         let width = self.source.text[span.clone()].chars().count();
@@ -76,7 +81,7 @@ impl Map {
             column,
             end_column: column + width,
             object: object.map(str::to_owned),
-            path: field_path::text(&draft.way),
+            path: draft.way.to_string(),
             text: draft.text,
             help: draft.help,
             note: draft.note,
@@ -130,8 +135,8 @@ impl Map {
         Some(Excerpt { line: shown, start: indent + start, end: indent + end.max(start) })
     }
 
-    /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first: shown
-    /// where it says what the object is.
+    /// Whether a field is a plain one and has its line for itself. For the object as a whole that line is its first:
+    /// shown where it says what the object is.
     fn stands_alone(&self, way: &[PathSegment]) -> bool {
         if way.is_empty() {
             let names = ["apiVersion", "kind"].map(|name| vec![PathSegment::Key(name.to_owned())]);
@@ -174,15 +179,4 @@ fn visible(c: char) -> char {
     } else {
         '\u{a0}'
     }
-}
-
-/// The part of a span on its first line, at least one character long where there is one.
-fn one_line(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = span.start.min(text.len());
-    let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
-    let next = text[start..].chars().next().map_or(start, |first| start + first.len_utf8());
-    let end = span.end.min(line_end).max(next.min(line_end)).max(start);
-    // blanks behind a value belong to it for the parser alone
-    let trimmed = text[start..end].trim_end().len();
-    start..start + if trimmed == 0 { end - start } else { trimmed }
 }

@@ -3,26 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::diagnostics::Severity;
+
 /// Where the rules are described.
 pub const PAGE: &str = "https://github.com/orlojhq/orloj-operator/blob/main/kinds/RULES.md";
-
-/// How much a finding counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Warning,
-    Error,
-}
-
-impl Severity {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// Who would say the same: what a finding rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -40,7 +24,7 @@ pub enum Stage {
 
 /// A sort of finding.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Rule {
+pub struct ValidationRule {
     pub id: &'static str,
     /// What a finding has unless the command line says otherwise.
     pub severity: Severity,
@@ -48,7 +32,7 @@ pub struct Rule {
     pub summary: &'static str,
 }
 
-impl Rule {
+impl ValidationRule {
     /// Address of the rule's description.
     #[must_use]
     pub fn help(&self) -> String {
@@ -58,13 +42,13 @@ impl Rule {
 
 /// The rule of that id.
 #[must_use]
-pub fn find(id: &str) -> Option<&'static Rule> {
+pub fn find(id: &str) -> Option<&'static ValidationRule> {
     RULES.iter().copied().find(|rule| rule.id == id)
 }
 
 macro_rules! rules {
     ($($name:ident: $id:literal, $severity:ident, $stage:ident, $summary:literal;)*) => {
-        $(pub static $name: Rule = Rule {
+        $(pub static $name: ValidationRule = ValidationRule {
             id: $id,
             severity: Severity::$severity,
             stage: Stage::$stage,
@@ -72,7 +56,7 @@ macro_rules! rules {
         };)*
 
         /// All rules, in the order in which a manifest meets them.
-        pub static RULES: &[&Rule] = &[$(&$name),*];
+        pub static RULES: &[&ValidationRule] = &[$(&$name),*];
     };
 }
 

@@ -8,7 +8,8 @@ use super::across::Across;
 use super::file::{FileReport, Validator};
 use super::finding::Finding;
 use super::parallel::in_order;
-use super::rule::{self, Severity};
+use super::rule;
+use crate::diagnostics::Severity;
 use crate::source::manifest::ManifestError;
 use crate::source::manifest::files;
 
@@ -23,7 +24,7 @@ pub enum Event<'e> {
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct ValidationSummary {
     pub files: usize,
     /// Objects of known kinds.
     pub objects: usize,
@@ -41,7 +42,7 @@ pub fn run<E>(
     validator: &Validator,
     paths: &[PathBuf],
     tell: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
-) -> Result<Summary, E> {
+) -> Result<ValidationSummary, E> {
     let mut run = Run::default();
     let feed = |tell: &mut dyn FnMut(Result<Arc<Path>, ManifestError>)| files::walk(paths, tell);
     let judge = |file| match file {
@@ -64,7 +65,7 @@ pub fn run<E>(
 
 #[derive(Default)]
 struct Run {
-    summary: Summary,
+    summary: ValidationSummary,
     across: Across,
     /// What of a kind cannot be checked, and was told.
     told: HashSet<String>,
@@ -86,7 +87,7 @@ impl Run {
     }
 }
 
-impl Summary {
+impl ValidationSummary {
     fn count(&mut self, findings: &[Finding]) {
         for finding in findings {
             match finding.severity {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::finding::{Excerpt, Finding};
-use super::rule::{self, Severity};
+use super::rule;
+use crate::diagnostics::Severity;
 use crate::source::manifest::{ManifestError, Trouble};
 
 /// The finding about a part of a stream that cannot be read.

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use crate::kube_schema::field_path::{FieldPath, PathSegment};
-use crate::normalize::{Path, Root, Segment};
+use crate::normalize::{PathPattern, Root, Segment};
 
 /// Calls `visit` for each value that the path leads to, with the way to it. `item` is where relative paths start.
 pub fn each<'v>(
-    path: &Path,
+    path: &PathPattern,
     object: &'v Value,
     item: Option<(&'v Value, &FieldPath)>,
     visit: &mut dyn FnMut(&'v Value, &FieldPath),
 ) {
-    let spec = || (object.get("spec").unwrap_or(&Value::Null), vec![PathSegment::Key("spec".to_owned())]);
+    let spec = || (object.get("spec").unwrap_or(&Value::Null), FieldPath::of(&["spec"]));
     let (from, mut way) = match (path.root, item) {
         (Root::Item, Some((item, way))) => (item, way.clone()),
         (Root::Item, None) => return,
@@ -23,7 +23,7 @@ pub fn each<'v>(
 
 /// The one value that a path of fields leads to.
 #[must_use]
-pub fn one<'v>(path: &Path, item: &'v Value) -> Option<&'v Value> {
+pub fn one<'v>(path: &PathPattern, item: &'v Value) -> Option<&'v Value> {
     path.segments.iter().try_fold(item, |value, segment| match segment {
         Segment::Field { name, .. } => value.get(&**name),
         Segment::Values | Segment::Items => None,

@@ -1,5 +1,6 @@
 //! kube-apiserver.
 
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 
 use super::certs::Authority;
@@ -42,9 +43,14 @@ pub fn start(setup: &Setup<'_>, admin: Kubectl) -> Service {
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         ])
         .args(setup.extra);
-    let ready = move || match admin.run(["get", "--raw", "/readyz"]) {
-        output if output.ok => Ok(()),
-        output => Err(output.stderr),
+    let address = (Ipv4Addr::LOCALHOST, setup.port);
+    let ready = move || {
+        // the same answer as kubectl's, for next to nothing
+        TcpStream::connect(address).map_err(|error| error.to_string())?;
+        match admin.run(["get", "--raw", "/readyz"]) {
+            output if output.ok => Ok(()),
+            output => Err(output.stderr),
+        }
     };
     Service::start_new("kube-apiserver", spec, ready)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use std::{ffi::OsStr, thread};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::certs::{Authority, Identity};
 use super::etcd::Etcd;
+use super::eventually::eventually;
 use super::kubectl::{Kubectl, Output, write_kubeconfig};
 use super::scratch::Scratch;
 use super::service::Service;
@@ -100,6 +102,24 @@ impl ControlPlane {
     /// Runs kubectl as the administrator with a text as its standard input (`apply -f -`).
     pub fn kubectl_stdin<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, text: &str) -> Output {
         self.admin.run_with_input(args, text)
+    }
+
+    /// Applies CRDs, and waits until the API server serves what they define: that is a moment after it has established
+    /// them.
+    pub fn establish(&self, crds: &str) {
+        self.kubectl_stdin(["apply", "--server-side", "-f", "-"], crds).expect_ok();
+        self.kubectl_stdin(["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"], crds).expect_ok();
+        let columns = "custom-columns=A:.spec.names.plural,B:.spec.versions[?(@.served==true)].name,C:.spec.group";
+        let defined = self.kubectl_stdin(["get", "--no-headers", "-o", columns, "-f", "-"], crds).expect_ok();
+        let served = defined.lines().filter_map(|line| {
+            let [plural, versions, group] = line.split_whitespace().collect::<Vec<_>>().try_into().ok()?;
+            Some(format!("{plural}.{}.{group}", versions.split(',').next()?))
+        });
+        let served = served.collect::<Vec<_>>().join(",");
+        eventually(Duration::from_mins(1), "the definitions are served", || {
+            let found = self.kubectl(["get", "-A", "-o", "name", &served]);
+            if found.ok { Ok(()) } else { Err(found.stderr) }
+        });
     }
 
     /// A kube client as the administrator, for the tokio runtime this is called in.

@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 /// Below the range from which Linux serves port 0 and outgoing connections (32768 up), so that
 /// nobody is given one of these by chance while its server is down, between two starts.
@@ -19,7 +20,7 @@ static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
 pub fn free_port() -> u16 {
     let folder = std::env::temp_dir().join("orloj-bed.ports");
     fs::create_dir_all(&folder).expect("unable to create the folder of port locks");
-    let mut held = HELD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut held = HELD.lock();
     // Begin somewhere else in each process, so that they seldom meet.
     let offset = (std::process::id() % 97) as usize * 120;
     let candidates = RANGE.cycle().skip(offset).take(RANGE.len());

@@ -8,11 +8,12 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{LazyLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::proc_info;
 use super::spec::Spec;
@@ -152,7 +153,7 @@ impl Process {
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+        self.child.lock()
     }
 }
 
@@ -182,7 +183,7 @@ fn spawn(command: Command) -> std::io::Result<Child> {
         Mutex::new(sender)
     });
     let (reply, answer) = mpsc::channel();
-    let nursery = NURSERY.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let nursery = NURSERY.lock().clone();
     nursery.send((command, reply)).expect("the nursery lives as long as the process");
     answer.recv().expect("the nursery answers")
 }

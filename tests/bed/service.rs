@@ -1,8 +1,10 @@
 //! A server that can be stopped and started again: the same command, the same port, the same data.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::process::Process;
 use super::spec::Spec;
@@ -104,6 +106,6 @@ impl Service {
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+        self.process.lock()
     }
 }

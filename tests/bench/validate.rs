@@ -1,4 +1,5 @@
-//! Manifests judged, by `validate` and by kubeconform: the time in one run, turn by turn, and memory as files are added.
+//! Manifests judged, by `validate` and by kubeconform: the time in one run, turn by turn, and memory as files are
+//! added.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,8 @@ impl Corpus {
         Self(objects)
     }
 
-    /// Writes files by their numbers: all objects into one namespace, then into the next one, so that references lead somewhere.
+    /// Writes files by their numbers: all objects into one namespace, then into the next one, so that references lead
+    /// somewhere.
     fn write(&self, folder: &Path, numbers: std::ops::Range<usize>) {
         for number in numbers {
             let (round, which) = (number / self.0.len(), number % self.0.len());
@@ -155,7 +157,8 @@ fn by_kubeconform(program: &Path, folder: &Path) -> Run {
 }
 
 fn kubeconform() -> PathBuf {
-    let printed = Command::new(root().join("tests/editors/kubeconform.sh")).output().expect("the script runs");
+    let printed =
+        Command::new(root().join("tests/ci/go_tool.sh")).arg("kubeconform").output().expect("the script runs");
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     String::from_utf8_lossy(&printed.stdout).lines().last().expect("a path").into()
 }

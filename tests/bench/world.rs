@@ -43,12 +43,7 @@ impl World {
         let database = postgres.database();
         database.apply_orlojd_schema();
         let registry = Registry::embedded().expect("the kinds load");
-        let apply = ["apply", "--server-side", "-f", "-"];
-        cluster.kubectl_stdin(apply, &crds_yaml(&registry)).expect_ok();
-        for kind in registry.kinds() {
-            let crd = format!("crd/{}", kind.names.crd());
-            cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", &crd]).expect_ok();
-        }
+        cluster.establish(&crds_yaml(&registry));
         for namespace in [SYSTEM, NAMESPACE, "bare"] {
             cluster.kubectl(["create", "namespace", namespace]).expect_ok();
         }
@@ -58,7 +53,7 @@ impl World {
             lease: LEASE_NAME.to_owned(),
             namespaces: Vec::new(),
         };
-        cluster.kubectl_stdin(apply, &rbac_yaml(&registry, &rights)).expect_ok();
+        cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], &rbac_yaml(&registry, &rights)).expect_ok();
         // the operator's own transport: kube's default stalls each request for up to 40 ms
         let count = std::sync::Arc::new(|_: &str, _: &str| ());
         let client = connect(Some(&cluster.admin_kubeconfig()), count).await.expect("the API server is there");

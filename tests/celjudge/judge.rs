@@ -10,8 +10,8 @@ use serde_json::Value;
 fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/celjudge/build.sh");
-        let output = Command::new(script).stderr(Stdio::inherit()).output().expect("build.sh runs");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ci/go_tool.sh");
+        let output = Command::new(script).arg("celjudge").stderr(Stdio::inherit()).output().expect("the script runs");
         assert!(output.status.success(), "celjudge cannot be built");
         let printed = String::from_utf8(output.stdout).expect("a path");
         PathBuf::from(printed.lines().last().expect("a path"))

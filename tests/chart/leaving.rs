@@ -69,7 +69,8 @@ fn without_the_secret_or_with_no_replica_it_goes_through() {
     assert_eq!(release.count_rows("memories"), "1");
 }
 
-/// The hook is a switch: without it the release goes at once, and resources keep the finalizer until an operator is back.
+/// The hook is a switch: without it the release goes at once, and resources keep the finalizer until an operator is
+/// back.
 #[test]
 fn without_the_hook_the_finalizer_stays_until_an_operator_is_back() {
     let site = site::shared();
@@ -84,8 +85,8 @@ fn without_the_hook_the_finalizer_stays_until_an_operator_is_back() {
     release.expect(release.helm_plain("uninstall", &["--wait"]));
 }
 
-/// With a watched namespace go the operator's rights in it: what is still there then waits for rights from elsewhere, as
-/// the chart's README says.
+/// With a watched namespace go the operator's rights in it: what is still there then waits for rights from elsewhere,
+/// as the chart's README says.
 #[test]
 fn a_watched_namespace_that_went_first_can_still_go() {
     let site = site::shared();

@@ -147,8 +147,8 @@ fn sync_one_more(release: &Release<'_>, kind: &str, singular: &str, table: &str)
     assert_eq!(release.database.psql(&format!("select size from {table}")), "small");
 }
 
-/// By default nothing is lost: rows stay as they are, resources lose the finalizer. An operator that comes back finds all
-/// as it was.
+/// By default nothing is lost: rows stay as they are, resources lose the finalizer. An operator that comes back finds
+/// all as it was.
 fn uninstall_and_come_back(release: &Release<'_>) {
     let rows = row_versions(release);
     release.expect(release.helm_plain("uninstall", WAIT));

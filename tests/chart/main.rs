@@ -1,7 +1,7 @@
 //! The chart, installed by helm 3 and helm 4 into a real API server, its pods run by the bed's stand-in for a node.
 //!
-//! A lifecycle has a control plane of its own, since a release owns the custom resource definitions of its cluster. All other tests
-//! share one: their releases bring no definitions and watch their own namespaces only.
+//! A lifecycle has a control plane of its own, since a release owns the custom resource definitions of its cluster. All
+//! other tests share one: their releases bring no definitions and watch their own namespaces only.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(clippy::float_cmp, reason = "counters are whole numbers")]
 

@@ -31,7 +31,8 @@ pub struct Writes {
 }
 
 impl<'a> Release<'a> {
-    /// Everything that `helm install` wants to find: a namespace, orlojd's tables, and the Secret of the chart's README.
+    /// Everything that `helm install` wants to find: a namespace, orlojd's tables, and the Secret of the chart's
+    /// README.
     pub fn prepare(site: &'a Site, line: HelmLine, namespace: &str) -> Self {
         let database = bed::postgres().database();
         database.apply_orlojd_schema();

@@ -47,8 +47,7 @@ fn monitors(site: &Site) {
             "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
         },
     });
-    site.apply(&definition.to_string());
-    site.wait_for_definitions();
+    site.plane.establish(&definition.to_string());
 }
 
 /// Budget, Service, policy and monitor all mean these two pods.

@@ -26,8 +26,9 @@ pub fn shared() -> &'static Site {
     static SHARED: OnceLock<Site> = OnceLock::new();
     SHARED.get_or_init(|| {
         let site = Site::start();
-        site.kubectl(["apply", "--server-side", "-f", "chart/files/crds"]).expect_ok();
-        site.wait_for_definitions();
+        let files = std::fs::read_dir("chart/files/crds").expect("the chart has definitions");
+        let texts = files.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a text"));
+        site.plane.establish(&texts.collect::<Vec<_>>().join("\n---\n"));
         site
     })
 }
@@ -53,12 +54,6 @@ impl Site {
     pub fn namespace(&self, name: &str) {
         self.kubectl(["create", "namespace", name]).expect_ok();
         self.kubectl(["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]).expect_ok();
-    }
-
-    pub fn wait_for_definitions(&self) {
-        let definitions = self.kubectl(["get", "crd", "-o", "name"]).expect_ok();
-        let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
-        self.kubectl(wait.into_iter().chain(definitions.lines())).expect_ok();
     }
 
     /// The items of a list.

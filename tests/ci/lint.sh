@@ -26,7 +26,7 @@ declare -A about=(
 check_format() { cargo fmt --all -- --check --color never; }
 check_clippy() { cargo clippy --locked --all-targets -- -D warnings; }
 check_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib; }
-# Links are checked by tests/docs.rs, which knows the pages outside of the book as well.
+# Links are checked by tests/docs/main.rs, which knows the pages outside of the book as well.
 check_book() {
     local mdbook output
     mdbook=$(tests/ci/tools.sh book)/mdbook

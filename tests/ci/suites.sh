@@ -62,8 +62,8 @@ tests/controlplane/build.sh >/dev/null
 # Not part of KUBEBUILDER_ASSETS, so asked for by name.
 tests/controlplane/build.sh kube-controller-manager >/dev/null
 tests/controlplane/postgres.sh >/dev/null
-tests/gitops/build.sh >/dev/null
-tests/celjudge/build.sh >/dev/null
+tests/ci/go_tool.sh gitops >/dev/null
+tests/ci/go_tool.sh celjudge >/dev/null
 tests/chart/helm.sh >/dev/null
 row "(servers)" "$((SECONDS - started))s" "" "" ""
 

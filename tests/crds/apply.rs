@@ -160,7 +160,7 @@ fn what_is_wrong_is_named() {
             "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}],
         },
     });
-    crate::server::establish(plane, &squatter.to_string());
+    plane.establish(&squatter.to_string());
     let admin = plane.admin_kubeconfig();
     let (code, text) = said(&run(&["gadget", "--apply"], &folder, Some(&admin)));
     assert!(code == Some(2) && text.contains("unable to establish gadgets.d.example.com"), "{text}");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::files::{kind_files, registry};
 use crate::generate::Generator;
-use crate::server::{ask_all, complaint, establish, installed, null_inside, resource};
+use crate::server::{ask_all, complaint, installed, null_inside, resource};
 
 /// Resources a kind that normalise accepts; a third as many that it refuses. `CRDS_COUNT` says another number.
 const ACCEPTED: usize = 500;
@@ -115,6 +115,6 @@ async fn a_ninth_kind_is_served_by_its_file_alone() {
     let widgets = Registry::from_files([("widget.yaml".to_owned(), file.clone())]);
     let widgets = widgets.unwrap_or_else(|error| panic!("{error}"));
     let plane = installed();
-    establish(plane, &orloj_operator::registry::crd::crds_yaml(&widgets));
+    plane.establish(&orloj_operator::registry::crd::crds_yaml(&widgets));
     compare(&widgets, &[file], &plane.admin_client().await).await;
 }

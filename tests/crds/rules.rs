@@ -1,5 +1,5 @@
-//! CEL rules made at random: what `kinds lint` says of them is what the API server says of the CRD. Its own packages are
-//! asked about most of them (`tests/celjudge`), and a real server about a few.
+//! CEL rules made at random: what `kinds lint` says of them is what the API server says of the CRD. Its own packages
+//! are asked about most of them (`tests/celjudge`), and a real server about a few.
 
 use std::collections::BTreeMap;
 

@@ -33,16 +33,8 @@ const REQUIRED_UPSTREAM: [&str; 6] = [
 pub fn installed() -> &'static ControlPlane {
     static ONCE: OnceLock<()> = OnceLock::new();
     let plane = bed::control_plane();
-    ONCE.get_or_init(|| establish(plane, &crds_yaml(&registry())));
+    ONCE.get_or_init(|| plane.establish(&crds_yaml(&registry())));
     plane
-}
-
-/// Applies CRDs and waits until they are served.
-pub fn establish(plane: &ControlPlane, crds: &str) {
-    let apply = ["apply", "--server-side", "--field-manager=test", "-f", "-"];
-    plane.kubectl_stdin(apply, crds).expect_ok();
-    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
-    plane.kubectl_stdin(wait, crds).expect_ok();
 }
 
 /// A resource as the operator would get it.

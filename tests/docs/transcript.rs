@@ -1,5 +1,5 @@
-//! Pages that show commands with their output, replayed in an empty folder: their files are written, their commands run, and
-//! what is printed is what is shown.
+//! Pages that show commands with their output, replayed in an empty folder: their files are written, their commands
+//! run, and what is printed is what is shown.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,8 +36,8 @@ fn is_shown(shown: &str, printed: &str) -> bool {
     Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(&ageless(printed)))
 }
 
-/// Writes files and runs commands in the order of the page; `between` may do what the words of the page tell the reader to do before
-/// a command.
+/// Writes files and runs commands in the order of the page; `between` may do what the words of the page tell the reader
+/// to do before a command.
 fn replay(page: &str, between: impl Fn(&Path, &str)) {
     let text = read(page);
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));

@@ -1,5 +1,5 @@
-//! Everybody else's CRDs: those of cert-manager, the Gateway API and the Prometheus operator, as their Go modules have them
-//! (Apache-2.0 all three). Go checks what it downloads against its database of checksums.
+//! Everybody else's CRDs: those of cert-manager, the Gateway API and the Prometheus operator, as their Go modules have
+//! them (Apache-2.0 all three). Go checks what it downloads against its database of checksums.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,8 +35,8 @@ fn crds() -> Vec<PathBuf> {
     found
 }
 
-/// A kind comes out of each, or the reason why none can; what comes out loads beside our own, and an API server takes its
-/// CRD.
+/// A kind comes out of each, or the reason why none can; what comes out loads beside our own, and an API server takes
+/// its CRD.
 #[test]
 fn real_definitions_become_kinds() {
     let desk = Desk::new();

@@ -197,8 +197,8 @@ fn the_action_annotates_fails_and_reports() {
     assert!(!report["runs"][0]["results"].as_array().unwrap().is_empty());
 }
 
-/// Without a program it is Docker that runs one. What stands in its place here sees to it that the call is one that Docker
-/// would take, and runs the program in the folder that the container would see.
+/// Without a program it is Docker that runs one. What stands in its place here sees to it that the call is one that
+/// Docker would take, and runs the program in the folder that the container would see.
 #[test]
 fn the_action_runs_the_image_of_its_release() {
     let desk = Desk::new();

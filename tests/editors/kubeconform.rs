@@ -12,7 +12,7 @@ use super::{broken, printed, root};
 const TEMPLATE: &str = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}{{.StrictSuffix}}.json";
 
 fn kubeconform() -> PathBuf {
-    printed("tests/editors/kubeconform.sh", &[]).pop().unwrap().into()
+    printed("tests/ci/go_tool.sh", &["kubeconform"]).pop().unwrap().into()
 }
 
 /// What it says of each resource, by file.
@@ -57,8 +57,8 @@ const SCHEMA: [&str; 9] = [
     "count",
 ];
 
-/// Rules that speak of what is before a schema or beyond it, about which kubeconform has its own mind: whether a file can be
-/// read, which kinds there are, what metadata may be.
+/// Rules that speak of what is before a schema or beyond it, about which kubeconform has its own mind: whether a file
+/// can be read, which kinds there are, what metadata may be.
 const ELSEWHERE: [&str; 15] = [
     "syntax",
     "duplicate-key",

@@ -1,5 +1,5 @@
-//! Taking over rows that the original's own code made: the payloads of `tests/vectors.jsonl`, columns as it derives them,
-//! secret values under its nonces.
+//! Taking over rows that the original's own code made: the payloads of `tests/vectors.jsonl`, columns as it derives
+//! them, secret values under its nonces.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

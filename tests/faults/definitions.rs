@@ -7,7 +7,6 @@ use orloj_operator::registry::crd::crds_yaml;
 use serde_json::json;
 
 use crate::bed::{ControlPlane, ControlPlaneOptions, eventually};
-use crate::cluster::install_crds;
 use crate::crowd;
 use crate::world::{PATIENCE, World};
 
@@ -41,7 +40,7 @@ fn a_crd_comes_late_and_goes_again() {
     world.wait_settled();
     assert!(started.elapsed() < std::time::Duration::from_secs(50), "others waited: {:?}", started.elapsed());
 
-    install_crds(&cluster, &crds_yaml(&world.registry));
+    cluster.establish(&crds_yaml(&world.registry));
     world.absent.clear();
     eventually(PATIENCE, "the kind is back", || {
         let parked = world.operator().metric("orloj_operator_kind_parked", &[])?;
@@ -67,7 +66,7 @@ fn a_crd_comes_late_and_goes_again() {
     assert_eq!(crowd::rows(&world), 20);
 
     // it comes back, with other resources under the old names
-    install_crds(&cluster, &crds_yaml(&world.registry));
+    cluster.establish(&crds_yaml(&world.registry));
     world.absent.clear();
     world.apply("Memory", "notes", &json!({"type": "other"}));
     let after = world.wait_settled();

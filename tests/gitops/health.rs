@@ -113,9 +113,7 @@ fn verdicts(objects: &[Value]) -> Vec<Verdicts> {
 fn flux_and_argo_cd_say_what_the_table_says() {
     let memories = Memories { plane: bed::control_plane() };
     let crds = crds_yaml(&Registry::embedded().unwrap());
-    memories.plane.kubectl_stdin(["apply", "--server-side", "-f", "-"], &crds).expect_ok();
-    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
-    memories.plane.kubectl_stdin(wait, &crds).expect_ok();
+    memories.plane.establish(&crds);
 
     let mut names = Vec::new();
     let mut objects = Vec::new();

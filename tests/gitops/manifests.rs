@@ -78,9 +78,7 @@ fn an_api_server_takes_each() {
         let told: Value = serde_json::from_str(&told).unwrap();
         for path in paths {
             let path = Path::new(text(&told, "/Dir")).join(path);
-            plane.kubectl([Path::new("apply"), Path::new("--server-side"), Path::new("-f"), &path]).expect_ok();
-            let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f"].map(Path::new);
-            plane.kubectl(wait.into_iter().chain([path.as_path()])).expect_ok();
+            plane.establish(&std::fs::read_to_string(path).unwrap());
         }
     }
     let mut judged = 0;

@@ -38,7 +38,7 @@ pub fn output(command: &mut Command, input: &str) -> String {
 pub fn gitops() -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let path = BUILT.get_or_init(|| {
-        let printed = output(&mut Command::new(root().join("tests/gitops/build.sh")), "");
+        let printed = output(Command::new(root().join("tests/ci/go_tool.sh")).arg("gitops"), "");
         PathBuf::from(printed.lines().last().unwrap())
     });
     let mut command = Command::new(path);

@@ -25,8 +25,8 @@ fn actions(ran: &Ran) -> Value {
     ran.json()["summary"]["actions"].clone()
 }
 
-/// Rows of orlojd, exported, applied with kubectl and synced by the operator: nothing changes but who owns them. And the
-/// plan says so before.
+/// Rows of orlojd, exported, applied with kubectl and synced by the operator: nothing changes but who owns them. And
+/// the plan says so before.
 #[test]
 fn exported_rows_come_back_through_a_cluster() {
     let mut world = World::named("export").prepare();

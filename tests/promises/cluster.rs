@@ -22,7 +22,7 @@ impl Cluster {
         let cluster = bed::control_plane();
         READY.get_or_init(|| {
             let registry = Registry::embedded().expect("the eight kinds load");
-            install_crds(cluster, &crds_yaml(&registry));
+            cluster.establish(&crds_yaml(&registry));
         });
         Self::Shared(cluster)
     }
@@ -37,11 +37,4 @@ impl Deref for Cluster {
             Self::Own(cluster) => cluster,
         }
     }
-}
-
-/// Installs CRDs, and waits until the API server serves them.
-pub fn install_crds(cluster: &ControlPlane, yaml: &str) {
-    cluster.kubectl_stdin(["apply", "--server-side", "-f", "-"], yaml).expect_ok();
-    let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"];
-    cluster.kubectl_stdin(wait, yaml).expect_ok();
 }

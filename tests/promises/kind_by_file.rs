@@ -6,7 +6,6 @@ use orloj_operator::registry::crd::crds_yaml;
 use serde_json::json;
 
 use crate::bed::eventually;
-use crate::cluster::install_crds;
 use crate::world::{PATIENCE, World, condition};
 
 #[test]
@@ -97,7 +96,7 @@ fn a_running_operator_takes_up_changed_kinds_and_loses_no_event() {
     // sound: taken up, while others are created, changed and deleted
     std::fs::write(folder.path().join("widget.yaml"), widget).unwrap();
     world.registry = Registry::load(Some(folder.path())).unwrap();
-    install_crds(&world.cluster, &crds_yaml(&world.registry));
+    world.cluster.establish(&crds_yaml(&world.registry));
     world.grant(&world.namespace, world.namespaces());
     let mut round = 0;
     while !told(&world).is_ok_and(|line| line.contains("ok: 10 kinds")) || round < 10 {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bed::eventually;
-use crate::cluster::install_crds;
 use crate::second_writer::SecondWriter;
 use crate::world::{PATIENCE, World, condition};
 
@@ -19,8 +18,8 @@ const REPAIRS: f64 = 4.0;
 /// After the other writer has stopped, the next repair comes within 40 s, and has stood after a minute more.
 const PEACE: Duration = Duration::from_mins(4);
 
-/// What orlojd 0.3.0 does to a row when it has looked at a new generation: it writes the status, and the payload through
-/// types that lack these fields (`kinds/ORLOJD.md` 6).
+/// What orlojd 0.3.0 does to a row when it has looked at a new generation: it writes the status, and the payload
+/// through types that lack these fields (`kinds/ORLOJD.md` 6).
 fn as_orlojd_0_3_0(table: &str) -> String {
     let fields: &[&str] = match table {
         "agent_systems" => &["a2a", "context_adapter", "completion_review"],
@@ -225,7 +224,7 @@ fn two_operators_with_different_registries_come_to_rest() {
     world.set_kinds(second.path());
     world.start_operator();
     world.wait_leading();
-    install_crds(&world.cluster, &orloj_operator::registry::crd::crds_yaml(&world.registry));
+    world.cluster.establish(&orloj_operator::registry::crd::crds_yaml(&world.registry));
     world.apply("Widget", "w", &json!({}));
     let labels = [("table", "widgets"), ("action", "update")];
     let count = |what: &str, labels: &[(&str, &str)]| -> f64 {

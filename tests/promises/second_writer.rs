@@ -3,8 +3,8 @@
 use crate::bed::{Process, Scratch, Spec, binaries};
 use crate::world::World;
 
-/// A program that does the same again and again, every quarter of a second, until it is dropped. Each time it prints how
-/// much it changed.
+/// A program that does the same again and again, every quarter of a second, until it is dropped. Each time it prints
+/// how much it changed.
 pub struct SecondWriter {
     process: Process,
     _scratch: Scratch,

@@ -11,7 +11,7 @@ use orloj_operator::registry::{Kind, Registry};
 use serde_json::{Value, json};
 
 use crate::bed::{self, ControlPlane, Database, Operator, Output, Postgres, eventually};
-use crate::cluster::{Cluster, install_crds};
+use crate::cluster::Cluster;
 
 /// Long enough for a busy machine; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_mins(3);
@@ -112,7 +112,7 @@ impl Builder {
         let operators = Vec::new();
         let world = World { namespace, database, cluster, registry, absent: BTreeSet::new(), builder: self, operators };
         if world.builder.kinds.is_some() || world.builder.cluster.is_some() {
-            install_crds(&world.cluster, &(world.builder.crds)(&world.registry));
+            world.cluster.establish(&(world.builder.crds)(&world.registry));
         }
         for namespace in world.namespaces() {
             world.cluster.kubectl(["create", "namespace", &namespace]).expect_ok();

@@ -1,7 +1,8 @@
 //! `kinds test`: cases beside kind files.
 
+use orloj_operator::diagnostics::Diagnostic;
 use orloj_operator::authoring::cases::{CaseOutcome, run, stem, updated};
-use orloj_operator::registry::{Kind, Problem, Registry, files_of, fixtures_of};
+use orloj_operator::registry::{Kind, Registry, files_of, fixtures_of};
 
 use super::{WIDGET, embedded, kind, widgets};
 
@@ -11,7 +12,7 @@ fn outcomes(kind: &Kind, text: &str) -> Vec<CaseOutcome> {
     run(kind, "w.test.yaml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
-fn problems(kind: &Kind, text: &str) -> Vec<Problem> {
+fn problems(kind: &Kind, text: &str) -> Vec<Diagnostic> {
     run(kind, "w.test.yaml", text).map(|outcomes| panic!("{outcomes:?}")).unwrap_err()
 }
 

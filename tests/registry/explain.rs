@@ -15,7 +15,7 @@ fn explained(what: &str) -> Explanation {
     of(what).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn numbers(entries: &[orloj_operator::authoring::explain::Entry]) -> Vec<&str> {
+fn numbers(entries: &[orloj_operator::authoring::explain::ExplainedEntry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.number.as_str()).collect()
 }
 

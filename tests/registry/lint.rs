@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use orloj_operator::authoring::lint::{Finding, LINTS, files, lint};
+use orloj_operator::authoring::lint::{LintFinding, LINTS, files, lint};
 use orloj_operator::registry::Registry;
 
 use super::WIDGET;
@@ -15,11 +15,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kinds/lint")
 }
 
-fn linted(name: &str, text: &str) -> Vec<Finding> {
+fn linted(name: &str, text: &str) -> Vec<LintFinding> {
     lint(vec![(name.to_owned(), text.to_owned())], Registry::embedded_files())
 }
 
-fn ids(findings: &[Finding]) -> Vec<&str> {
+fn ids(findings: &[LintFinding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.lint.id).collect()
 }
 

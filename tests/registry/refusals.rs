@@ -1,10 +1,11 @@
 //! Files that the registry refuses, and where it points.
 
-use orloj_operator::registry::{Problem, Registry};
+use orloj_operator::diagnostics::Diagnostic;
+use orloj_operator::registry::Registry;
 
 use super::WIDGET;
 
-fn problems(files: &[(&str, &str)]) -> Vec<Problem> {
+fn problems(files: &[(&str, &str)]) -> Vec<Diagnostic> {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     match Registry::from_files(files) {
         Ok(_) => Vec::new(),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use orloj_operator::orlojd::FINALIZER;
 use orloj_operator::resource::{KindIndex, ObjectName, Resource, ResourceId};
-use orloj_operator::source::target::FINALIZER;
 use orloj_operator::source::target::{Ack, FinalizerChange, ResourceClientError};
 use orloj_operator::source::{Scope, SourceEvent};
 use serde_json::{Value, json};

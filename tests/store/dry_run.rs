@@ -8,7 +8,8 @@ use orloj_operator::store::{LedgerEntry, LedgerStore, RowStore, SealedChanges, S
 
 use crate::bed::{Bed, entry, key, object, request_for, tables, tool_row, tools};
 
-/// Every way of reading, in pages of every size, gives on a dry run what it gives on a store that was really written to.
+/// Every way of reading, in pages of every size, gives on a dry run what it gives on a store that was really written
+/// to.
 pub async fn a_dry_run_reads_as_if_it_had_been_written(bed: &Bed) {
     let fence = bed.store.take_leadership("c", "me").await.unwrap();
     bed.upsert(&fence, &["a/1", "a/2", "a/3", "a/4", "b/1"], "old").await.unwrap();

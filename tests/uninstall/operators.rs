@@ -80,7 +80,8 @@ fn an_operator_that_runs_is_left_alone() {
     assert_eq!(world.wait_settled(), before);
 }
 
-/// Nor is one whose Deployment does not stop, as where the rights on it are missing: it would put back what is taken off.
+/// Nor is one whose Deployment does not stop, as where the rights on it are missing: it would put back what is taken
+/// off.
 #[test]
 fn an_operator_that_does_not_stop_is_left_alone() {
     let world = World::named("stubborn").short_lease().start();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::StreamExt;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::validate::FieldValidation;
-use orloj_operator::validate::object::Schema;
+use orloj_operator::validate::object::ObjectSchema;
 use orloj_operator::validate::rule::{Severity, Stage};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::files::registry;
 use crate::generate::Generator;
 use crate::mutate::mutate;
-use crate::server::{establish, installed, resource};
+use crate::server::{installed, resource};
 
 /// Manifests a kind; `VALIDATE_COUNT` says another number.
 const COUNT: usize = 400;
@@ -93,7 +93,7 @@ pub async fn ask(client: &kube::Client, kind: &Kind, question: &Question) -> Res
 }
 
 /// The text of a finding may be the note of another that is about the same.
-fn says(found: &[orloj_operator::validate::finding::Draft], text: &str) -> bool {
+fn says(found: &[orloj_operator::validate::finding::ObjectFinding], text: &str) -> bool {
     found.iter().any(|draft| draft.text == text || draft.note.as_deref() == Some(&format!("in the status: {text}")))
 }
 
@@ -104,7 +104,7 @@ async fn compare(registry: &Registry, files: &[String], client: &kube::Client) {
     let generator = Generator::new(files);
     let mut wrong = Vec::new();
     for kind in registry.kinds() {
-        let schema = Schema::compile(kind);
+        let schema = ObjectSchema::compile(kind);
         assert_eq!(schema.unsupported, [], "{}", kind.names.kind);
         let started = Instant::now();
         let count = number("VALIDATE_COUNT").unwrap_or(COUNT);
@@ -196,6 +196,6 @@ async fn verdicts_on_a_kind_by_file_are_those_of_the_server() {
     let widgets = Registry::from_files([("widget.yaml".to_owned(), file.clone())]);
     let widgets = widgets.unwrap_or_else(|error| panic!("{error}"));
     let plane = installed();
-    establish(plane, &orloj_operator::registry::crd::crds_yaml(&widgets));
+    plane.establish(&orloj_operator::registry::crd::crds_yaml(&widgets));
     compare(&widgets, &[file], &plane.admin_client().await).await;
 }

@@ -1,5 +1,5 @@
-//! One verdict: what `validate` accepts is what `sync` stores and what the API server and the operator take together, and
-//! all of them say the same of the rest.
+//! One verdict: what `validate` accepts is what `sync` stores and what the API server and the operator take together,
+//! and all of them say the same of the rest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::Resource;
 use orloj_operator::source::channel::channel;
 use orloj_operator::source::SourceEvent;
-use orloj_operator::source::manifest::{Found, Reader};
+use orloj_operator::source::manifest::{ManifestReader, ReadResult};
 use orloj_operator::validate::FieldValidation;
 use orloj_operator::validate::file::{Settings, Validator};
 use orloj_operator::validate::finding::Finding;
@@ -106,8 +106,8 @@ fn read(registry: &Arc<Registry>, folder: &Path, fields: FieldValidation) -> Has
 /// The row without judgement: what `render` shows.
 fn rendered(kind: &Kind, registry: &Arc<Registry>, file: &Path) -> Option<Value> {
     let mut row = None;
-    Reader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found| {
-        if let Found::Manifest(manifest) = found {
+    ManifestReader::new(Arc::clone(registry)).read_file(&file.into(), &mut |found, _| {
+        if let ReadResult::Manifest(manifest) = found {
             row = kind.desired(&manifest.resource).ok().map(|desired| kind.payload(&desired, None, &Value::Null));
         }
         true

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use crate::registry::{Format, Kind, Problem, Source, unreadable};
+use crate::diagnostics::{Diagnostic, SourceText};
+use crate::registry::{FileFormat, Kind, unreadable};
 use crate::resource::{MASK, ObjectName, Resource, ResourceId};
 
 pub use update::updated;
@@ -137,8 +138,8 @@ pub fn stem(name: &str) -> Option<&str> {
 }
 
 /// Runs the cases of a file.
-pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<Problem>> {
-    let source = Source::new(name.to_owned(), text.to_owned());
+pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<Diagnostic>> {
+    let source = SourceText::new(name.to_owned(), text.to_owned());
     let cases = read(&source)?;
     let mut outcomes = Vec::new();
     let mut problems = Vec::new();
@@ -146,7 +147,7 @@ pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<
         let pointer = format!("/{index}");
         match misplaced(kind, &case.given) {
             Some(message) => {
-                problems.push(Problem::at(&source, source.value(&format!("{pointer}/given")), message, None));
+                problems.push(Diagnostic::at(&source, source.value(&format!("{pointer}/given")), message, None));
             }
             None => outcomes.push(outcome(kind, case, &source, &pointer)),
         }
@@ -154,16 +155,16 @@ pub fn run(kind: &Kind, name: &str, text: &str) -> Result<Vec<CaseOutcome>, Vec<
     if problems.is_empty() { Ok(outcomes) } else { Err(problems) }
 }
 
-fn read(source: &Source) -> Result<Vec<Case>, Vec<Problem>> {
-    static FORMAT: OnceLock<Option<Format>> = OnceLock::new();
+fn read(source: &SourceText) -> Result<Vec<Case>, Vec<Diagnostic>> {
+    static FORMAT: OnceLock<Option<FileFormat>> = OnceLock::new();
     let failed = |error: serde_saphyr::Error| vec![unreadable(source, &error)];
     let value: Value = serde_saphyr::from_str(&source.text).map_err(failed)?;
     if value.is_null() {
         let help = "write a list of cases, each with `name` and `given`".to_owned();
         let message = "the file is empty: it holds no case".to_owned();
-        return Err(vec![Problem::at(source, 0..0, message, Some(help))]);
+        return Err(vec![Diagnostic::at(source, 0..0, message, Some(help))]);
     }
-    let format = FORMAT.get_or_init(|| Format::new(json_schema()));
+    let format = FORMAT.get_or_init(|| FileFormat::new(json_schema()));
     format.as_ref().map_or(Ok(()), |format| format.check(source, &value))?;
     let cases: Vec<Case> = serde_saphyr::from_str(&source.text).map_err(failed)?;
     let mut problems = Vec::new();
@@ -175,7 +176,7 @@ fn read(source: &Source) -> Result<Vec<Case>, Vec<Problem>> {
             (again, "name", format!("there is a case `{}` already", case.name)),
         ] {
             if wrong {
-                problems.push(Problem::at(source, source.value(&format!("/{index}/{key}")), message, None));
+                problems.push(Diagnostic::at(source, source.value(&format!("/{index}/{key}")), message, None));
             }
         }
     }
@@ -191,7 +192,7 @@ fn misplaced(kind: &Kind, given: &Given) -> Option<String> {
     Some(format!("`{found}`: the cases of this file are of {} of {}", names.kind, names.api_version()))
 }
 
-fn outcome(kind: &Kind, case: &Case, source: &Source, pointer: &str) -> CaseOutcome {
+fn outcome(kind: &Kind, case: &Case, source: &SourceText, pointer: &str) -> CaseOutcome {
     let expected = case.expect.clone().unwrap_or_default();
     let found = found(kind, &case.given, &expected);
     let at = if case.expect.is_some() { source.key(&format!("{pointer}/expect")) } else { source.value(pointer) };

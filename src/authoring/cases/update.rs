@@ -1,14 +1,14 @@
 //! Writing what was found into a file of cases, and leaving all else in it as it stands.
 
 use super::{CaseOutcome, yaml};
-use crate::registry::{Problem, Source};
+use crate::diagnostics::{Diagnostic, SourceText};
 
 /// The text with what was found in place of what failed; `None` where nothing did.
-pub fn updated(name: &str, text: &str, outcomes: &[CaseOutcome]) -> Result<Option<String>, Box<Problem>> {
+pub fn updated(name: &str, text: &str, outcomes: &[CaseOutcome]) -> Result<Option<String>, Box<Diagnostic>> {
     if outcomes.iter().all(|outcome| outcome.diff.is_none()) {
         return Ok(None);
     }
-    let source = Source::new(name.to_owned(), text.to_owned());
+    let source = SourceText::new(name.to_owned(), text.to_owned());
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     // from the end, so that the lines before keep their numbers
     for (index, outcome) in outcomes.iter().enumerate().rev().filter(|(_, outcome)| outcome.diff.is_some()) {
@@ -29,7 +29,7 @@ struct CasePlace {
     indent: usize,
 }
 
-fn place(source: &Source, lines: &[String], index: usize) -> Result<CasePlace, Box<Problem>> {
+fn place(source: &SourceText, lines: &[String], index: usize) -> Result<CasePlace, Box<Diagnostic>> {
     let pointer = format!("/{index}");
     let case = source.value(&pointer);
     let expect = source.key(&format!("{pointer}/expect"));
@@ -40,7 +40,7 @@ fn place(source: &Source, lines: &[String], index: usize) -> Result<CasePlace, B
     if !before.chars().all(|c| c == ' ' || c == '-') || source.text[case.start..].starts_with('{') {
         let help = "write each key of the case on a line of its own".to_owned();
         let message = "unable to update a case that is written in one line".to_owned();
-        return Err(Box::new(Problem::at(source, case, message, Some(help))));
+        return Err(Box::new(Diagnostic::at(source, case, message, Some(help))));
     }
     let depth = |line: &String| line.len() - line.trim_start().len();
     let inside =

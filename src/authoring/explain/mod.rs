@@ -5,12 +5,12 @@ mod words;
 
 use serde::Serialize;
 
+use crate::diagnostics::SourceText;
 use crate::kube_schema::cel;
+use crate::kube_schema::suggest::suggest;
 use crate::registry::derive::RuleCoverage;
 use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
-use crate::registry::problem::suggest;
 use crate::registry::schema::{Presence, Schema, SchemaType};
-use crate::registry::source::Source;
 use crate::registry::{KindFiles, compile, format};
 use crate::resource::KindIndex;
 
@@ -31,9 +31,9 @@ pub struct Explanation {
     /// What the API server checks: types and bounds first, then CEL rules.
     pub constraints: Vec<String>,
     /// Normalise steps that touch it or what is below it.
-    pub steps: Vec<Entry>,
+    pub steps: Vec<ExplainedEntry>,
     /// Rules that ask about it or what is below it.
-    pub rules: Vec<Entry>,
+    pub rules: Vec<ExplainedEntry>,
     /// What `validate` looks at: what it names, what is outdated, its part in the graph.
     pub relations: Vec<String>,
     /// Fields that name resources of this kind, where it is explained as a whole.
@@ -46,7 +46,7 @@ pub struct Explanation {
 /// A step or a rule.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct ExplainedEntry {
     /// Its place in the file, from 1: they apply in this order.
     pub number: String,
     pub text: String,
@@ -88,9 +88,9 @@ fn hint(help: Option<&String>) -> String {
 /// Explains `KIND[.path]`; later files replace earlier ones. The files have been loaded before.
 pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanation, ExplainError> {
     let mut kinds: Vec<KindFile> = Vec::new();
-    let mut sources: Vec<Source> = Vec::new();
+    let mut sources: Vec<SourceText> = Vec::new();
     for (name, text) in files {
-        let source = Source::new(name, text);
+        let source = SourceText::new(name, text);
         if let Ok(file) = format::read(&source) {
             if let Some(old) = kinds.iter().position(|other| other.group == file.group && other.kind == file.kind) {
                 kinds.remove(old);
@@ -151,7 +151,7 @@ fn names(file: &KindFile) -> Vec<String> {
     names
 }
 
-struct Target<'f> {
+struct ExplainedField<'f> {
     path: String,
     schema: &'f Schema,
     required: bool,
@@ -160,8 +160,8 @@ struct Target<'f> {
 }
 
 /// Follows a path; the way through lists and maps need not be written.
-fn resolve<'f>(file: &KindFile, schema: &'f Schema, path: &[String]) -> Result<Target<'f>, ExplainError> {
-    let mut target = Target { path: "spec".to_owned(), schema, required: false, above: Vec::new() };
+fn resolve<'f>(file: &KindFile, schema: &'f Schema, path: &[String]) -> Result<ExplainedField<'f>, ExplainError> {
+    let mut target = ExplainedField { path: "spec".to_owned(), schema, required: false, above: Vec::new() };
     let mut passed: Vec<(&Schema, usize)> = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let rest = path.strip_prefix(&["spec".to_owned()]).unwrap_or(path);
@@ -199,7 +199,7 @@ fn fields_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
 }
 
 /// Into a list or a map.
-fn enter(target: &mut Target<'_>) -> bool {
+fn enter(target: &mut ExplainedField<'_>) -> bool {
     if let Some(items) = &target.schema.items {
         target.path.push_str("[]");
         target.schema = items;
@@ -267,7 +267,7 @@ fn fields(schema: &Schema, recursive: bool) -> Vec<Field> {
 }
 
 /// The API server's checks: of the field itself, then the CEL rules, those around it where they look at it.
-fn constraints(file: &KindFile, target: &Target<'_>) -> Vec<String> {
+fn constraints(file: &KindFile, target: &ExplainedField<'_>) -> Vec<String> {
     let schema = target.schema;
     let mut found = Vec::new();
     let mut add = |word: &str, value: Option<String>| found.extend(value.map(|value| format!("{word} {value}")));
@@ -321,7 +321,7 @@ fn absolute(path: &str, item: &str) -> String {
     }
 }
 
-fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<Entry> {
+fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<ExplainedEntry> {
     let mut found = Vec::new();
     block(&file.rules, "", "spec", &[], wanted, &mut found);
     for entry in &mut found {
@@ -332,7 +332,14 @@ fn rules(file: &KindFile, wanted: &str, coverage: &[RuleCoverage]) -> Vec<Entry>
 }
 
 /// `around` are the conditions of the blocks around.
-fn block(rules: &[RuleSpec], number: &str, item: &str, around: &[String], wanted: &str, found: &mut Vec<Entry>) {
+fn block(
+    rules: &[RuleSpec],
+    number: &str,
+    item: &str,
+    around: &[String],
+    wanted: &str,
+    found: &mut Vec<ExplainedEntry>,
+) {
     for (index, rule) in rules.iter().enumerate() {
         let number = format!("{number}{}", index + 1);
         let mut around = around.to_vec();
@@ -353,7 +360,7 @@ fn block(rules: &[RuleSpec], number: &str, item: &str, around: &[String], wanted
         }
         if paths.iter().any(|path| touches(path, wanted)) {
             let text = words::rule(rule, item, &around);
-            found.push(Entry { number, text, message: rule.message.clone(), checked_by: None });
+            found.push(ExplainedEntry { number, text, message: rule.message.clone(), checked_by: None });
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Entry, absolute, looked_at, touches};
+use super::{ExplainedEntry, absolute, looked_at, touches};
 use crate::registry::file::{ConditionSpec, Format, KindFile, Replaced, RuleSpec, State, StepSpec, Unique};
 
 /// The steps that touch a path, or what is below it, or that it decides about.
-pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<Entry> {
+pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<ExplainedEntry> {
     let mut found = Vec::new();
     for (index, step) in file.normalize.iter().enumerate() {
         let (paths, what) = operation(step);
@@ -21,7 +21,7 @@ pub(super) fn steps(file: &KindFile, wanted: &str) -> Vec<Entry> {
         if !touched.is_empty() {
             let when = step.when.as_ref().map(|when| format!(", when {}", condition(when, "spec"))).unwrap_or_default();
             let text = format!("{}: {what}{when}", touched.join(", "));
-            found.push(Entry { number: (index + 1).to_string(), text, message: None, checked_by: None });
+            found.push(ExplainedEntry { number: (index + 1).to_string(), text, message: None, checked_by: None });
         }
     }
     found

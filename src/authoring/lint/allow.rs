@@ -1,8 +1,8 @@
 //! Findings that are meant to be: `# lint-allow ID: why`.
 
 use super::LINTS;
-use crate::registry::problem::{Problem, suggest};
-use crate::registry::source::Source;
+use crate::diagnostics::{Diagnostic, SourceText};
+use crate::kube_schema::suggest::suggest;
 
 const WORD: &str = "lint-allow";
 
@@ -17,7 +17,7 @@ struct Allowance {
 
 /// Leaves out what is allowed, and says which allowances are none; where not all of the file was judged (`whole`), one
 /// that allows nothing may still be right.
-pub(super) fn filter(source: &Source, problems: Vec<Problem>, whole: bool) -> Vec<Problem> {
+pub(super) fn filter(source: &SourceText, problems: Vec<Diagnostic>, whole: bool) -> Vec<Diagnostic> {
     let (mut allowances, mut kept) = read(source);
     for problem in problems {
         let covers = |allowance: &&mut Allowance| {
@@ -35,21 +35,21 @@ pub(super) fn filter(source: &Source, problems: Vec<Problem>, whole: bool) -> Ve
     kept
 }
 
-fn at_line(source: &Source, line: usize, message: String, help: Option<String>) -> Problem {
+fn at_line(source: &SourceText, line: usize, message: String, help: Option<String>) -> Diagnostic {
     let start = source.offset(line as u64, 1);
     let length = source.text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
-    Problem::at(source, start..start + length, message, help).known_as(WORD)
+    Diagnostic::at(source, start..start + length, message, help).known_as(WORD)
 }
 
 /// The comment's own line: the last one with its id before what it covers.
-fn comment_line(source: &Source, allowance: &Allowance) -> usize {
+fn comment_line(source: &SourceText, allowance: &Allowance) -> usize {
     let lines: Vec<&str> = source.text.lines().collect();
     let wanted = format!("{WORD} {}", allowance.id);
     let before = lines.iter().enumerate().take(allowance.from.max(2));
     before.rev().find(|(_, line)| line.contains(&wanted)).map_or(1, |(index, _)| index + 1)
 }
 
-fn read(source: &Source) -> (Vec<Allowance>, Vec<Problem>) {
+fn read(source: &SourceText) -> (Vec<Allowance>, Vec<Diagnostic>) {
     let lines: Vec<&str> = source.text.lines().collect();
     let is_comment = |line: &str| line.trim_start().starts_with('#');
     let head = lines.iter().take_while(|line| line.trim().is_empty() || is_comment(line)).count();

@@ -1,9 +1,9 @@
 //! Columns: those of `kubectl get`, and those of the table.
 
 use super::Desk;
-use crate::normalize::{Path, PathError, Shape};
+use crate::kube_schema::suggest::suggest;
+use crate::normalize::{PathError, PathPattern, Shape};
 use crate::registry::file::{KindFile, PrinterColumn};
-use crate::registry::problem::suggest;
 
 /// Columns that every kind has.
 const BUILT_IN: [&str; 5] = ["Phase", "Age", "Synced", "Ready", "Reason"];
@@ -59,7 +59,7 @@ fn printer(desk: &mut Desk<'_>, column: &PrinterColumn, pointer: &str, shape: &S
     let first = path.split(['.', '[']).next().unwrap_or_default();
     let rest = path.split('.').nth(1).unwrap_or_default();
     match first {
-        "spec" => match Path::compile(&indices(&path), shape, None) {
+        "spec" => match PathPattern::compile(&indices(&path), shape, None) {
             Ok(target) => shown(desk, kind, target.shape, &at, &column.json_path),
             Err(error) => unknown(desk, &at, &error),
         },
@@ -125,7 +125,7 @@ fn stored(desk: &mut Desk<'_>, from: &str, at: &str, shape: &Shape) {
     let empty = "the column is always empty";
     match parts[0] {
         "spec" => {
-            let found = Path::compile(from, shape, None).map(|target| target.shape);
+            let found = PathPattern::compile(from, shape, None).map(|target| target.shape);
             if let Ok(shape @ (Shape::Object(_) | Shape::Map(_) | Shape::List(_) | Shape::Free)) = found {
                 let help = "name a field of text, a number or a boolean".to_owned();
                 desk.value(ID, at, format!("`{from}` is {}: {empty}", shape.expected()), Some(help));

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use super::relations::CONSTANT;
-use crate::normalize::{Path, Root, Shape};
+use crate::normalize::{PathPattern, Root, Shape};
 use crate::registry::file::{GraphSpec, KindFile, WaySpec};
 
 const TWICE: &str = "relation-twice";
@@ -46,12 +46,12 @@ fn from_node(path: &str) -> bool {
 }
 
 fn shape_at<'s>(path: &str, spec: &'s Shape, item: &'s Shape) -> Option<&'s Shape> {
-    Path::compile(path, spec, Some(item)).ok().map(|target| target.shape)
+    PathPattern::compile(path, spec, Some(item)).ok().map(|target| target.shape)
 }
 
 /// Why a field of a node never ends a run, or always does.
 fn exits(exit: &str, spec: &Shape, node: &Shape) -> Option<String> {
-    let path = Path::compile(exit, spec, Some(node)).ok()?.path;
+    let path = PathPattern::compile(exit, spec, Some(node)).ok()?.path;
     if path.root != Root::Item {
         return Some(format!("`{exit}` is not from the node: no node has it"));
     }
@@ -67,7 +67,7 @@ fn beside(desk: &mut Desk<'_>, way: &WaySpec, spec: &Shape, node: &Shape, at: &s
     let Some(holder) = shape_at(if holder.is_empty() { "." } else { holder }, spec, node) else { return };
     let fields = [("condition", &way.condition), ("otherwise", &way.otherwise)];
     for (key, path) in fields.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
-        let Ok(target) = Path::compile(path, spec, Some(holder)) else { continue };
+        let Ok(target) = PathPattern::compile(path, spec, Some(holder)) else { continue };
         let fits = match key {
             "condition" => matches!(target.shape, Shape::Object(_) | Shape::Map(_) | Shape::Free),
             _ => matches!(target.shape, Shape::Boolean),

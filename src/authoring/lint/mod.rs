@@ -20,32 +20,12 @@ mod stricter;
 use std::borrow::Cow;
 use std::path::Path;
 
+use crate::diagnostics::{Diagnostic, REFUSED, Severity, SourceText, UNREADABLE};
 use crate::registry::compile;
 use crate::registry::file::KindFile;
-use crate::registry::problem::{Problem, REFUSED, UNREADABLE};
-use crate::registry::source::Source;
 use crate::registry::{Kind, KindFiles, clash, format};
 use crate::resource::KindIndex;
 use facts::Facts;
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It works, and could be better.
-    Warning,
-    /// It cannot work.
-    Error,
-}
-
-impl Severity {
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// A check.
 #[derive(Clone, Copy, Debug)]
@@ -122,19 +102,19 @@ pub const LINTS: [Lint; 37] = [
 
 /// What a check found.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct LintFinding {
     pub lint: &'static Lint,
-    pub problem: Problem,
+    pub problem: Diagnostic,
 }
 
-impl std::fmt::Display for Finding {
+impl std::fmt::Display for LintFinding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.problem.titled(&format!("{}[{}]", self.lint.severity.word(), self.lint.id)))
+        f.write_str(&self.problem.titled(&format!("{}[{}]", self.lint.severity.name(), self.lint.id)))
     }
 }
 
-impl Finding {
-    fn new(problem: Problem) -> Self {
+impl LintFinding {
+    fn new(problem: Diagnostic) -> Self {
         let lint = LINTS.iter().find(|lint| lint.id == problem.id).unwrap_or(&LINTS[0]);
         Self { lint, problem }
     }
@@ -142,26 +122,26 @@ impl Finding {
 
 /// One file, while its findings are collected.
 struct Desk<'s> {
-    source: &'s Source,
-    problems: Vec<Problem>,
+    source: &'s SourceText,
+    problems: Vec<Diagnostic>,
 }
 
 impl Desk<'_> {
     /// A finding at the value of a JSON pointer.
     fn value(&mut self, id: &'static str, pointer: &str, message: impl Into<String>, help: Option<String>) {
         let span = self.source.value(pointer);
-        self.problems.push(Problem::at(self.source, span, message.into(), help).known_as(id));
+        self.problems.push(Diagnostic::at(self.source, span, message.into(), help).known_as(id));
     }
 
     /// A finding at the key of a JSON pointer.
     fn key(&mut self, id: &'static str, pointer: &str, message: impl Into<String>, help: Option<String>) {
         let span = self.source.key(pointer);
-        self.problems.push(Problem::at(self.source, span, message.into(), help).known_as(id));
+        self.problems.push(Diagnostic::at(self.source, span, message.into(), help).known_as(id));
     }
 }
 
 /// The kind files of a folder, or one by itself, and those that cannot be read.
-pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
+pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<LintFinding>)> {
     let mut paths = Vec::new();
     if path.is_dir() {
         for entry in std::fs::read_dir(path)? {
@@ -178,7 +158,9 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
         let name = path.display().to_string();
         match std::fs::read_to_string(&path) {
             Ok(text) => files.push((name, text)),
-            Err(error) => findings.push(Finding::new(Problem::of_file(name, format!("unable to read: {error}")))),
+            Err(error) => {
+                findings.push(LintFinding::new(Diagnostic::of_file(name, format!("unable to read: {error}"))))
+            }
         }
     }
     Ok((files, findings))
@@ -188,12 +170,12 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<Finding>)> {
 ///
 /// What the loader refuses in a file does not keep the rest of it from being judged, as far as it can be read.
 #[must_use]
-pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
+pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<LintFinding> {
     let mut problems = Vec::new();
     let mut own = Vec::new();
     let mut faults = Vec::new();
     for (name, text) in files {
-        let source = Source::new(name, text);
+        let source = SourceText::new(name, text);
         let (file, found) = format::read_on(&source);
         match file {
             Some(file) => {
@@ -203,9 +185,9 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
             None => problems.extend(allow::filter(&source, found, false)),
         }
     }
-    let mut all: Vec<(Source, KindFile)> = Vec::new();
+    let mut all: Vec<(SourceText, KindFile)> = Vec::new();
     for (name, text) in beside {
-        let source = Source::new(name, text);
+        let source = SourceText::new(name, text);
         if let Ok(file) = format::read(&source)
             && !own.iter().any(|(_, other)| other.group == file.group && other.kind == file.kind)
         {
@@ -215,23 +197,28 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<Finding> {
     }
     let first = all.len();
     all.extend(own);
-    let ours = |problem: &Problem| all[first..].iter().any(|(source, _)| source.name == problem.file);
+    let ours = |problem: &Diagnostic| all[first..].iter().any(|(source, _)| source.name == problem.file);
     problems.extend(clash::find(&all).into_iter().filter(ours));
     for ((source, file), mut found) in all[first..].iter().zip(faults) {
         let compiled = compile::compile(file.clone(), source, KindIndex(0));
         let compiled = compiled.map_err(|more| found.extend(more)).ok();
         let told =
-            |advice: &Problem| !found.iter().any(|fault| (fault.line, fault.column) == (advice.line, advice.column));
-        let advice: Vec<Problem> = advice(source, file, compiled.as_ref(), &all).into_iter().filter(told).collect();
+            |advice: &Diagnostic| !found.iter().any(|fault| (fault.line, fault.column) == (advice.line, advice.column));
+        let advice: Vec<Diagnostic> = advice(source, file, compiled.as_ref(), &all).into_iter().filter(told).collect();
         found.extend(advice);
         problems.extend(allow::filter(source, found, true));
     }
     problems.sort_by(|a, b| (&a.file, a.line, a.column, a.id).cmp(&(&b.file, b.line, b.column, b.id)));
-    problems.into_iter().map(Finding::new).collect()
+    problems.into_iter().map(LintFinding::new).collect()
 }
 
 /// `compiled`: the kind, where nothing is wrong with its file.
-fn advice(source: &Source, file: &KindFile, compiled: Option<&Kind>, all: &[(Source, KindFile)]) -> Vec<Problem> {
+fn advice(
+    source: &SourceText,
+    file: &KindFile,
+    compiled: Option<&Kind>,
+    all: &[(SourceText, KindFile)],
+) -> Vec<Diagnostic> {
     let mut desk = Desk { source, problems: Vec::new() };
     let shape =
         compiled.map_or_else(|| Cow::Owned(compile::shape(file, source)), |kind| Cow::Borrowed(&kind.program.shape));

@@ -1,9 +1,9 @@
 //! Names and descriptions.
 
 use super::Desk;
+use crate::diagnostics::SourceText;
 use crate::registry::file::{KindFile, RuleSpec};
 use crate::registry::schema::Schema;
-use crate::registry::source::Source;
 
 /// Names that kubectl takes for Kubernetes' own, whatever else there is: they are in groups that come first.
 const KUBERNETES: &str = " bindings componentstatuses cs configmaps cm configmap endpoints ep events ev event \
@@ -20,7 +20,7 @@ const KUBERNETES: &str = " bindings componentstatuses cs configmaps cm configmap
 /// Words that YAML 1.1, which kubectl reads, takes for something else than text.
 const WORDS: &str = " y n yes no on off true false null ~ ";
 
-pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, all: &[(Source, KindFile)]) {
+pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, all: &[(SourceText, KindFile)]) {
     if file.description.trim().is_empty() {
         desk.key("no-description", "/description", "the kind's description is empty", None);
     }

@@ -3,16 +3,22 @@
 use super::Desk;
 use super::facts::Facts;
 use super::mend::{Field, Outcome};
+use crate::diagnostics::SourceText;
+use crate::kube_schema::suggest::suggest;
 use crate::normalize::Shape;
 use crate::registry::file::{KindFile, MadeBySpec, OutdatedSpec, ReferenceSpec};
-use crate::registry::problem::suggest;
-use crate::registry::source::Source;
 
 pub(super) const CONSTANT: &str = "relation-constant";
 const TWICE: &str = "relation-twice";
 const UNCLEAR: &str = "outdated-unclear";
 
-pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape, facts: &Facts, all: &[(Source, KindFile)]) {
+pub(super) fn check(
+    desk: &mut Desk<'_>,
+    file: &KindFile,
+    shape: &Shape,
+    facts: &Facts,
+    all: &[(SourceText, KindFile)],
+) {
     for (index, spec) in file.references.iter().enumerate() {
         let at = format!("/references/{index}");
         kind(desk, file, spec, &at, all);
@@ -47,7 +53,7 @@ fn twice(desk: &mut Desk<'_>, at: &str, first: Option<usize>, section: &str) {
 }
 
 /// The kind that is named has to be one that is known, or nothing is ever looked up.
-fn kind(desk: &mut Desk<'_>, file: &KindFile, spec: &ReferenceSpec, at: &str, all: &[(Source, KindFile)]) {
+fn kind(desk: &mut Desk<'_>, file: &KindFile, spec: &ReferenceSpec, at: &str, all: &[(SourceText, KindFile)]) {
     let group = spec.group.as_ref().unwrap_or(&file.group);
     let known = || all.iter().map(|(_, other)| other);
     if known().any(|other| other.kind == spec.kind && other.group == *group) {

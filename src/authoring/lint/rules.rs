@@ -4,7 +4,7 @@ use super::Desk;
 use super::facts::{Fact, Facts, absolute};
 use super::steps::always_there;
 use crate::go_compat::text;
-use crate::normalize::{Path, Shape};
+use crate::normalize::{PathPattern, Shape};
 use crate::registry::file::{ConditionSpec, KindFile, Replaced, RuleSpec, State};
 
 const CONSTANT: &str = "condition-constant";
@@ -103,7 +103,7 @@ impl Walk<'_, '_> {
 
     /// What is asked of the subject, given what the steps have made of it.
     fn subject(&mut self, rule: &RuleSpec, pointer: &str, path: &str, always: bool) {
-        let Ok(target) = Path::compile(path, self.spec, None) else { return };
+        let Ok(target) = PathPattern::compile(path, self.spec, None) else { return };
         let fact = if path.starts_with("raw.") { Fact::default() } else { self.facts.get(path) };
         if let Some(state) = rule.refuse {
             let at = format!("{pointer}/refuse");
@@ -304,7 +304,7 @@ impl Conditions<'_, '_> {
             return None;
         }
         let path = spec.path.as_ref().map(|path| absolute(path, self.item)).or_else(|| self.own.map(str::to_owned))?;
-        let shape = Path::compile(&path, self.spec, None).ok()?.shape;
+        let shape = PathPattern::compile(&path, self.spec, None).ok()?.shape;
         if let Some(state) = spec.is {
             let why = misfit(state, shape)?;
             let never = matches!(state, State::Set);

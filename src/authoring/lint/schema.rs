@@ -3,8 +3,8 @@
 use super::Desk;
 use crate::kube_schema::cel::{self, CRD_LIMIT, RULE_LIMIT, RuleVerdict};
 use crate::kube_schema::schema::SchemaNode;
+use crate::kube_schema::suggest::suggest;
 use crate::registry::file::KindFile;
-use crate::registry::problem::suggest;
 use crate::registry::schema::{Schema, Validation};
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile) {

@@ -8,14 +8,14 @@ use super::Desk;
 use super::facts::{Fact, is_within};
 use super::rules::Conditions;
 use crate::go_compat::text;
-use crate::normalize::{Field, Path, Presence, Shape};
+use crate::normalize::{Field, PathPattern, Presence, Shape};
 use crate::registry::file::{KindFile, Replaced, StepSpec};
 
 const NOTHING: &str = "step-without-effect";
 const NEVER: &str = "step-never";
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape) {
-    let mut seen = Seen::default();
+    let mut seen = SeenSteps::default();
     for (index, step) in file.normalize.iter().enumerate() {
         let pointer = format!("/normalize/{index}");
         if let Some(when) = &step.when {
@@ -88,7 +88,7 @@ fn values(desk: &mut Desk<'_>, step: &StepSpec, pointer: &str, shape: &Shape) {
         desk.value(NOTHING, &format!("{pointer}/to"), "what is empty is set to something empty", Some(help));
     }
     for (index, path) in step.set.iter().flatten().enumerate() {
-        let Ok(target) = Path::compile(path, shape, None) else { continue };
+        let Ok(target) = PathPattern::compile(path, shape, None) else { continue };
         if replaces == Replaced::Absent && always_there(path, shape) {
             let message = format!("`{path}` is never absent: it is {} that is always stored", target.shape.expected());
             desk.value(NEVER, &format!("{pointer}/set/{index}"), message, None);
@@ -123,7 +123,7 @@ pub(super) fn always_there(path: &str, spec: &Shape) -> bool {
 /// The field that a path leads to.
 fn field<'s>(path: &str, spec: &'s Shape) -> Option<&'s Field> {
     let (parent, name) = path.rsplit_once('.')?;
-    match Path::compile(parent, spec, None).ok()?.shape {
+    match PathPattern::compile(parent, spec, None).ok()?.shape {
         Shape::Object(object) => object.position(name).map(|position| &object.fields()[position]),
         _ => None,
     }
@@ -131,13 +131,13 @@ fn field<'s>(path: &str, spec: &'s Shape) -> Option<&'s Field> {
 
 /// What the steps so far have made sure of.
 #[derive(Default)]
-struct Seen {
+struct SeenSteps {
     trimmed: HashSet<String>,
     lowered: HashSet<String>,
     dropped: Vec<String>,
 }
 
-impl Seen {
+impl SeenSteps {
     fn step(&mut self, desk: &mut Desk<'_>, step: &StepSpec, pointer: &str) {
         for (key, paths) in operations(step) {
             for (index, path) in paths.iter().enumerate() {

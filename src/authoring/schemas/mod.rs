@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use crate::kube_schema::metadata::FIELDS;
-use crate::registry::crd::{RESERVED_NAMES, WriteError, write_files};
+use crate::orlojd::RESERVED_NAMES;
+use crate::registry::crd::{WriteError, write_files};
 use crate::registry::{Kind, Registry};
 use openapi::Translator;
 
@@ -77,7 +78,8 @@ fn metadata(strict: bool) -> Value {
     schema
 }
 
-/// One schema for files that hold resources of any kind; other groups' objects pass. `schema_of` says where a kind's is.
+/// One schema for files that hold resources of any kind; other groups' objects pass. `schema_of` says where a kind's
+/// is.
 fn any_kind(registry: &Registry, schema_of: &dyn Fn(&Kind) -> Value) -> Value {
     let is = |kind: &Kind| {
         json!({

@@ -112,7 +112,8 @@ Exit code: 0 if all cases hold, 1 if one does not, 2 if they could not be run.";
 
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// Folders of kind files and their cases, or single ones; without them the folder of --kinds, else the built-in kinds
+    /// Folders of kind files and their cases, or single ones; without them the folder of --kinds, else the built-in
+    /// kinds
     #[arg(value_name = "DIR")]
     pub paths: Vec<PathBuf>,
     /// Write what was found into the cases that fail, or that expect nothing yet

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::authoring::explain::{Entry, Explanation, Field, explain};
+use crate::authoring::explain::{ExplainedEntry, Explanation, Field, explain};
 use crate::cli::args::{ExplainArgs, ReportFormat};
 use crate::cli::{CliError, CommandStatus, output};
 use crate::registry::{Registry, files_of};
@@ -54,7 +54,7 @@ fn text(explanation: &Explanation) -> String {
     out
 }
 
-fn entry(entry: &Entry) -> String {
+fn entry(entry: &ExplainedEntry) -> String {
     let message = entry.message.as_ref().map(|message| format!("\n{message}")).unwrap_or_default();
     let checked = entry.checked_by.map(|who| format!("\nchecked by {who}")).unwrap_or_default();
     format!("{}. {}{message}{checked}", entry.number, entry.text)

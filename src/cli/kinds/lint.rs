@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::authoring::lint::{self, Finding, LINTS, Severity};
+use crate::authoring::lint::{self, LINTS, LintFinding};
 use crate::cli::args::{LintArgs, ReportFormat};
 use crate::cli::{CliError, CommandStatus, output};
+use crate::diagnostics::Severity;
 use crate::registry::{KindFiles, Registry};
 
 pub fn run(args: &LintArgs, folder: Option<&Path>) -> Result<CommandStatus, CliError> {
@@ -33,7 +34,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// The number of files that were read, and what was found.
-fn findings(args: &LintArgs, folder: Option<&Path>) -> Result<(usize, Vec<Finding>), CliError> {
+fn findings(args: &LintArgs, folder: Option<&Path>) -> Result<(usize, Vec<LintFinding>), CliError> {
     let mut paths: Vec<&Path> = args.paths.iter().map(AsRef::as_ref).collect();
     if paths.is_empty() {
         paths.extend(folder);
@@ -42,7 +43,7 @@ fn findings(args: &LintArgs, folder: Option<&Path>) -> Result<(usize, Vec<Findin
         let files = Registry::embedded_files();
         return Ok((files.len(), lint::lint(files, Vec::new())));
     }
-    let (mut files, mut findings): (KindFiles, Vec<Finding>) = (Vec::new(), Vec::new());
+    let (mut files, mut findings): (KindFiles, Vec<LintFinding>) = (Vec::new(), Vec::new());
     for path in &paths {
         let failed = |error| CliError::Path { path: (*path).to_owned(), error };
         let (found, unreadable) = lint::files(path).map_err(failed)?;
@@ -84,11 +85,11 @@ fn is_among(name: &str, files: &KindFiles) -> bool {
     files.iter().any(|(other, _)| real(other) == real(name))
 }
 
-fn described(finding: &Finding) -> Value {
+fn described(finding: &LintFinding) -> Value {
     let problem = &finding.problem;
     json!({
         "id": finding.lint.id,
-        "severity": finding.lint.severity.word(),
+        "severity": finding.lint.severity.name(),
         "file": problem.file,
         "line": problem.line,
         "column": problem.column,
@@ -104,7 +105,7 @@ fn list(format: ReportFormat) -> std::io::Result<()> {
             let described = |lint: &lint::Lint| {
                 json!({
                     "id": lint.id,
-                    "severity": lint.severity.word(),
+                    "severity": lint.severity.name(),
                     "finds": lint.finds,
                     "url": lint.url(),
                 })
@@ -113,7 +114,7 @@ fn list(format: ReportFormat) -> std::io::Result<()> {
         }
         ReportFormat::Text => {
             let row =
-                |lint: &lint::Lint| vec![lint.id.to_owned(), lint.severity.word().to_owned(), lint.finds.to_owned()];
+                |lint: &lint::Lint| vec![lint.id.to_owned(), lint.severity.name().to_owned(), lint.finds.to_owned()];
             output::text(&output::table(&["ID", "SEVERITY", "FINDS"], LINTS.iter().map(row)))
         }
     }

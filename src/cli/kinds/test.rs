@@ -7,12 +7,13 @@ use serde_json::json;
 use crate::authoring::cases::{self, CaseOutcome};
 use crate::cli::args::{ReportFormat, TestArgs};
 use crate::cli::{CliError, CommandStatus, output};
+use crate::diagnostics::Diagnostic;
 use crate::registry::crd::WriteError;
-use crate::registry::{Kind, KindFiles, Problem, Registry, files_of, fixtures_of, sha256};
+use crate::registry::{Kind, KindFiles, Registry, files_of, fixtures_of, sha256};
 
 /// What has been counted.
 #[derive(Default)]
-struct Count {
+struct CaseCounts {
     cases: usize,
     failed: usize,
     updated: usize,
@@ -46,7 +47,7 @@ pub fn run(args: &TestArgs, folder: Option<&Path>) -> Result<CommandStatus, CliE
     } else {
         Registry::with_files(files.clone())?
     };
-    let mut count = Count::default();
+    let mut count = CaseCounts::default();
     let mut problems = Vec::new();
     for (name, text) in &fixtures {
         match kind_of(&registry, &files, name) {
@@ -82,7 +83,7 @@ fn same_kind(a: &Path, b: &Path) -> bool {
 }
 
 /// The kind whose file the cases stand beside.
-fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<&'r Kind, Box<Problem>> {
+fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<&'r Kind, Box<Diagnostic>> {
     let stem = cases::stem(name).unwrap_or(name);
     let beside = files.iter().find(|(file, _)| ["yaml", "yml"].iter().any(|end| *file == format!("{stem}.{end}")));
     let kind = beside.and_then(|(_, text)| {
@@ -91,7 +92,7 @@ fn kind_of<'r>(registry: &'r Registry, files: &KindFiles, name: &str) -> Result<
     });
     kind.ok_or_else(|| {
         let message = format!("there is no kind file {stem}.yaml beside these cases, or another one replaces it");
-        Box::new(Problem::of_file(name.to_owned(), message))
+        Box::new(Diagnostic::of_file(name.to_owned(), message))
     })
 }
 
@@ -101,8 +102,8 @@ fn report(
     name: &str,
     text: &str,
     outcomes: &[CaseOutcome],
-    count: &mut Count,
-    problems: &mut Vec<Problem>,
+    count: &mut CaseCounts,
+    problems: &mut Vec<Diagnostic>,
 ) -> Result<(), CliError> {
     count.cases += outcomes.len();
     let failing = outcomes.iter().filter(|outcome| outcome.diff.is_some()).count();
@@ -112,7 +113,7 @@ fn report(
                 output::note(&format!("wrote {name}"));
                 count.updated += failing;
             }
-            Err(CaseFailure::Problem(problem)) => problems.push(*problem),
+            Err(CaseFailure::Diagnostic(problem)) => problems.push(*problem),
             Err(CaseFailure::Write(error)) => return Err(error.into()),
         }
         return Ok(());
@@ -144,17 +145,17 @@ fn indented(diff: &str) -> String {
 }
 
 enum CaseFailure {
-    Problem(Box<Problem>),
+    Diagnostic(Box<Diagnostic>),
     Write(WriteError),
 }
 
 /// Writes a file of cases, once it is certain that all of them hold then.
 fn update(kind: &Kind, name: &str, text: &str, outcomes: &[CaseOutcome]) -> Result<(), CaseFailure> {
-    let Some(new) = cases::updated(name, text, outcomes).map_err(CaseFailure::Problem)? else { return Ok(()) };
+    let Some(new) = cases::updated(name, text, outcomes).map_err(CaseFailure::Diagnostic)? else { return Ok(()) };
     let again = cases::run(kind, name, &new);
     if !again.is_ok_and(|outcomes| outcomes.iter().all(|outcome| outcome.diff.is_none())) {
         let message = "unable to update: write each key of a case on a line of its own".to_owned();
-        return Err(CaseFailure::Problem(Box::new(Problem::of_file(name.to_owned(), message))));
+        return Err(CaseFailure::Diagnostic(Box::new(Diagnostic::of_file(name.to_owned(), message))));
     }
     let path = PathBuf::from(name);
     std::fs::write(&path, new).map_err(|source| CaseFailure::Write(WriteError { path, source }))
@@ -170,7 +171,7 @@ fn tell_bare(files: &[String], fixtures: &KindFiles) {
     }
 }
 
-fn sum(count: &Count) -> std::io::Result<()> {
+fn sum(count: &CaseCounts) -> std::io::Result<()> {
     let updated = if count.updated > 0 { format!(", {} updated", count.updated) } else { String::new() };
     let passed = count.cases - count.failed - count.updated;
     let cases = if count.cases == 1 { "case" } else { "cases" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::Source;
+use super::PlanSource;
 use crate::cli::CliError;
 use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::{client, survey, watch};
@@ -17,7 +17,7 @@ use crate::source::channel::channel;
 use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
 
 /// What the operator would see, and how it would go about it.
-pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source, CliError> {
+pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<PlanSource, CliError> {
     let failed = |error| CliError::Run(RunError::Client(error));
     let client = client::connect(config.kubeconfig.as_deref(), Arc::new(|_, _| {})).await.map_err(failed)?;
     let owner = match &config.cluster_id {
@@ -29,7 +29,7 @@ pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<Source,
     // nothing is said of files
     let (_, heard) = mpsc::unbounded_channel();
     let target = ClusterResourceClient::new(client.clone(), Arc::clone(registry), String::new());
-    Ok(Source {
+    Ok(PlanSource {
         target: Arc::new(Silent(target)),
         reading: tokio::spawn(survey::list(client, Arc::clone(registry), scopes.clone(), tell)),
         scopes,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::desired::LAST_APPLIED;
-use crate::difference::{Segment, compare, path_text};
+use crate::difference::compare;
+use crate::orlojd::LAST_APPLIED;
 use crate::registry::Kind;
 use crate::resource::MASK;
 
@@ -15,7 +15,7 @@ const COUNTERS: [&str; 3] = ["resourceVersion", "generation", "createdAt"];
 /// A field of a payload that would be other than it is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Field {
-    /// Its path from the payload's root, such as `spec.tags[0]` or `metadata.labels["app.kubernetes.io/name"]`.
+    /// Its path from the payload's root, such as `spec.tags[0]` or `metadata.labels[app.kubernetes.io/name]`.
     pub path: String,
     /// As it stands; left out where the field is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,13 +32,13 @@ pub struct Field {
 pub fn differences(kind: &Kind, before: &Value, after: &Value) -> Vec<Field> {
     let mut found = Vec::new();
     compare(before, after, &mut |path, before, after| {
-        let names: Vec<&str> = path.iter().map(Segment::name).collect();
+        let names: Vec<&str> = path.iter().map(|segment| segment.name().unwrap_or_default()).collect();
         if matches!(names[..], ["metadata", name] if COUNTERS.contains(&name)) {
             return;
         }
         let masked = kind.hides(&names) || (kind.sensitive && names.contains(&LAST_APPLIED));
         let shown = |value: Option<&Value>| value.map(|value| if masked { MASK.into() } else { value.clone() });
-        found.push(Field { path: path_text(path), before: shown(before), after: shown(after), masked });
+        found.push(Field { path: path.to_string(), before: shown(before), after: shown(after), masked });
     });
     found
 }
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(
             told(false, &before, &after),
             [
-                r#"metadata.labels["a/b"] "x" "y""#,
+                r#"metadata.labels[a/b] "x" "y""#,
                 "spec.gone null -",
                 r#"spec.size 1 {"wide":true}"#,
                 r#"spec.tags[1] "b" "c""#,
@@ -83,7 +83,7 @@ mod tests {
         let annotated = |text: &str| json!({"annotations": {LAST_APPLIED: text}});
         let before = json!({"metadata": annotated("one"), "spec": {"data": {"a": "one", "b": "same"}}});
         let after = json!({"metadata": annotated("two"), "spec": {"data": {"a": "two", "b": "same"}}});
-        let path = format!(r#"metadata.annotations["{LAST_APPLIED}"] "***" "***""#);
+        let path = format!(r#"metadata.annotations[{LAST_APPLIED}] "***" "***""#);
         assert_eq!(told(true, &before, &after), [path.as_str(), r#"spec.data.a "***" "***""#]);
         // a whole map that comes or goes
         assert_eq!(told(true, &json!({}), &before)[1], r#"spec - "***""#);

@@ -24,26 +24,25 @@ use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_si
 use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
-use crate::directory::{self, Directory, Heard, Known};
+use crate::diagnostics::Severity;
+use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
-use crate::source::channel::{EventReceiver, channel};
-use crate::source::manifest::Reader;
 use crate::source::Scope;
+use crate::source::channel::{EventReceiver, channel};
 use crate::store::LedgerStore as _;
 use crate::store::Store;
 use crate::store::dry_run::DryRunStore;
 use crate::store::open::{StoreUrl, open_read_only};
 use crate::store::sealing::Codec;
 use crate::telemetry::Terminal;
-use crate::validate::rule::Severity;
 
 use changes::{Account, Change, Changes};
 use report::{Plan, Problem, Summary};
 
 /// Where the resources come from.
-struct Source {
+struct PlanSource {
     target: Arc<dyn ResourceClient>,
     scopes: Vec<(KindIndex, Scope)>,
     options: Options,
@@ -53,7 +52,7 @@ struct Source {
     heard: mpsc::UnboundedReceiver<Heard>,
     /// Reads the resources; of files it answers nothing.
     reading: JoinHandle<Listing>,
-    files: Option<(Reader, Known)>,
+    files: Option<KnownResources>,
 }
 
 pub async fn run(
@@ -103,12 +102,12 @@ async fn on_store(
 struct DryRun {
     tally: Tally,
     listing: Listing,
-    files: Option<(Reader, Known)>,
+    files: Option<KnownResources>,
 }
 
 /// Runs the reconciler on the source until it has nothing left to do.
 async fn run_dry(
-    source: Source,
+    source: PlanSource,
     dry_run: &Arc<DryRunStore>,
     registry: &Arc<Registry>,
     key: Option<SecretKey>,
@@ -140,13 +139,13 @@ async fn run_dry(
     Ok(DryRun { tally, listing, files: source.files })
 }
 
-fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> Source {
+fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> PlanSource {
     let (tell, events) = channel();
     let (tell_heard, heard) = mpsc::unbounded_channel();
     let directory = Directory::new(registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let (known, target) = (directory.known(), directory.target());
     let stop = stop.clone();
-    Source {
+    PlanSource {
         target: Arc::new(target),
         scopes: directory::scopes(registry),
         options: sync::options(config, args.prune),
@@ -157,7 +156,7 @@ fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &Canc
             sync::read(directory, false, stop).await;
             Listing::default()
         }),
-        files: Some((Reader::new(Arc::clone(registry)), known)),
+        files: Some(known),
     }
 }
 
@@ -166,7 +165,7 @@ impl DryRun {
         let Self { mut tally, listing, files } = self;
         let mut results: Vec<_> = tally.results.drain().collect();
         let all: Vec<_> = match &files {
-            Some((_, known)) => known.in_order(),
+            Some(known) => known.in_order(),
             None => listing.resources,
         };
         let resources = all.len();
@@ -176,7 +175,7 @@ impl DryRun {
         results.extend(untouched.map(|id| (id, SyncResult::unchanged())));
         results.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (id, result) in &mut results {
-            if let Some((_, known)) = &files
+            if let Some(known) = &files
                 && result.key.is_empty()
             {
                 result.key = known.key(id);
@@ -186,15 +185,14 @@ impl DryRun {
                 result.error = result.failure.as_ref().map(|(_, text)| text.clone());
             }
         }
-        let of_files =
-            files.iter().flat_map(|(_, known)| known.in_order().into_iter().flat_map(|id| known.findings(&id)));
+        let of_files = files.iter().flat_map(|known| known.in_order().into_iter().flat_map(|id| known.findings(&id)));
         let warnings = of_files.filter(|finding| finding.severity == Severity::Warning);
         let warnings = warnings.map(|finding| FindingLine::from(&finding)).collect();
         let Changes { all, unchanged, suspended } = account.settle(results, tally.left);
         let changes: Vec<Change> = all
             .into_iter()
             .map(|(id, change)| match (&files, id) {
-                (Some((reader, known)), Some(id)) => placed(reader, known, &id, change),
+                (Some(known), Some(id)) => placed(known, &id, change),
                 _ => change,
             })
             .collect();
@@ -217,14 +215,14 @@ impl DryRun {
 }
 
 /// With the place of the manifest.
-fn placed(reader: &Reader, known: &Known, id: &ResourceId, change: Change) -> Change {
+fn placed(known: &KnownResources, id: &ResourceId, change: Change) -> Change {
     let Some(place) = known.place(id) else { return change };
     let change = Change { file: Some(place.file.display().to_string()), line: Some(place.line), ..change };
     let Some(text) = &change.error else { return change };
     let findings: Vec<_> = known.findings(id).iter().map(FindingLine::from).filter(FindingLine::is_error).collect();
     let (line, column) = match finding::blamed(&findings, text) {
         Some(blamed) => (blamed.line, blamed.column),
-        None => (Some(reader.locate(&place, text).0), None),
+        None => (Some(place.line), None),
     };
     Change { line, column, findings, ..change }
 }

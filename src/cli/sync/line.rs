@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Session;
 use crate::cli::finding::{self, FindingLine};
 use crate::cli::{CliError, output};
-use crate::directory::Known;
+use crate::directory::KnownResources;
 use crate::plan::{AbandonedRow, ItemResult, Write};
 use crate::reconciler::state::BatchItem;
 use crate::registry::Kind;
@@ -221,10 +221,9 @@ pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResul
         let place = session.known.place(&id);
         let findings = findings(&session.known, &id, &result);
         let blamed = result.error.as_ref().and_then(|text| finding::blamed(&findings, text));
-        let (at, column) = match (&place, blamed, &result.error) {
-            (_, Some(blamed), _) => (blamed.line, blamed.column),
-            (Some(place), None, Some(text)) => (Some(session.reader.locate(place, text).0), None),
-            (place, None, _) => (place.as_ref().map(|place| place.line), None),
+        let (at, column) = match blamed {
+            Some(blamed) => (blamed.line, blamed.column),
+            None => (place.as_ref().map(|place| place.line), None),
         };
         Line {
             result: result.word,
@@ -245,7 +244,7 @@ pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResul
 }
 
 /// What is said of a resource's manifest: warnings, and errors where it is refused for them.
-pub fn findings(known: &Known, id: &ResourceId, result: &SyncResult) -> Vec<FindingLine> {
+pub fn findings(known: &KnownResources, id: &ResourceId, result: &SyncResult) -> Vec<FindingLine> {
     let lines = known.findings(id).iter().map(FindingLine::from).collect::<Vec<_>>();
     lines.into_iter().filter(|line| result.word == SyncAction::Refused || !line.is_error()).collect()
 }

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::args::{ReportFormat, SyncArgs};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
-use crate::directory::{self, Directory, Heard, Known};
+use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::source::channel::channel;
-use crate::source::manifest::{Reader, STDIN};
+use crate::source::manifest::STDIN;
 use crate::store::Store;
 use crate::store::open::open;
 use crate::telemetry::{Progress, Terminal};
@@ -43,8 +43,7 @@ enum Say {
 struct Session {
     registry: Arc<Registry>,
     store: Arc<dyn Store>,
-    reader: Reader,
-    known: Known,
+    known: KnownResources,
     format: ReportFormat,
     say: Say,
     prune: bool,
@@ -73,7 +72,6 @@ pub async fn run(
     let (tell_noted, noted) = mpsc::unbounded_channel();
     let directory = Directory::new(&registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let session = Session {
-        reader: Reader::new(Arc::clone(&registry)),
         known: directory.known(),
         store: Arc::clone(&store),
         format: args.output,

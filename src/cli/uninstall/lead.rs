@@ -23,8 +23,8 @@ pub type Held = JoinHandle<()>;
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl UninstallSession {
-    /// Takes the Lease. Whoever renews it is alive, whether its pod shows or not: the epoch keeps it from the rows, but it
-    /// would put back the finalizers. Without leader election nothing but its pods tells (`stopped`).
+    /// Takes the Lease. Whoever renews it is alive, whether its pod shows or not: the epoch keeps it from the rows, but
+    /// it would put back the finalizers. Without leader election nothing but its pods tells (`stopped`).
     pub(super) async fn take_lease(&self, stopped: bool) -> Result<Option<Held>, CliError> {
         if !self.config.leader_elect {
             let why = "leader election is off, and its Deployment did not stop";

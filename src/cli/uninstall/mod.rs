@@ -1,5 +1,5 @@
-//! `uninstall`: the operator leaves a cluster, and nothing sticks behind it. The pre-delete hook of `helm uninstall` runs
-//! this, and so may a person.
+//! `uninstall`: the operator leaves a cluster, and nothing sticks behind it. The pre-delete hook of `helm uninstall`
+//! runs this, and so may a person.
 //!
 //! The steps, each bounded, and all of them together by `--timeout`:
 //!
@@ -27,8 +27,8 @@
 //! Rows with the operator's mark that the ledger does not know, and entries of kinds that `--kinds` does not name,
 //! stay. So do resources and definitions.
 //!
-//! A definition that is not installed has no resources, nor has a namespace that is gone, which takes the right to `get`
-//! that namespace to find out.
+//! A definition that is not installed has no resources, nor has a namespace that is gone, which takes the right to
+//! `get` that namespace to find out.
 //!
 //! All steps find out by themselves what is left to do: it may be interrupted anywhere, and run again.
 
@@ -37,9 +37,10 @@ mod release;
 mod report;
 mod rows;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use kube::Client;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -169,7 +170,7 @@ impl UninstallSession {
     }
 
     fn tally(&self) -> MutexGuard<'_, UninstallTally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tally.lock()
     }
 
     fn deletes(&self) -> bool {

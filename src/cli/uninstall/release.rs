@@ -17,10 +17,11 @@ use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::list::{self, ListError};
 use crate::cluster::watch::scopes;
 use crate::desired::retains;
+use crate::orlojd::FINALIZER;
 use crate::registry::Kind;
 use crate::resource::{KindIndex, ObjectName, Resource};
 use crate::source::Scope;
-use crate::source::target::{FINALIZER, ResourceClientError};
+use crate::source::target::ResourceClientError;
 use crate::store::LedgerEntry;
 
 /// Between two rounds, where something failed.
@@ -206,8 +207,8 @@ impl UninstallSession {
         Ok(())
     }
 
-    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that are
-    /// there have been seen; others are counted.
+    /// What the ledger has left: with `delete` the rows of resources that had gone before go as well, where all that
+    /// are there have been seen; others are counted.
     pub(super) async fn settle_ledger(&self, rows: &mut Rows, parts: &[ReleasePart]) -> Result<(), CliError> {
         let seen = |kind: KindIndex, entry: &LedgerEntry| {
             let here = |part: &&ReleasePart| part.kind == kind && part.scope.contains(&entry.object.namespace);

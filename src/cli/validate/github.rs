@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Report, count, finish, whole_text};
 use crate::cli::finding::plain_name;
 use crate::validate::finding::Finding;
-use crate::validate::run::Summary;
+use crate::validate::run::ValidationSummary;
 
 pub struct Github<W> {
     out: W,
@@ -50,7 +50,7 @@ impl<W: Write> Report for Github<W> {
         self.findings(findings)
     }
 
-    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()> {
         let text = format!(
             "{} in {}: {}, {}\n",
             count(summary.objects, "object"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Report, finish};
 use crate::cli::finding::FindingLine;
 use crate::validate::finding::Finding;
-use crate::validate::run::Summary;
+use crate::validate::run::ValidationSummary;
 
 pub struct Json<W> {
     out: W,
@@ -36,7 +36,7 @@ impl<W: Write> Report for Json<W> {
         Ok(())
     }
 
-    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()> {
         let report = json!({
             "findings": self.findings,
             "summary": {

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::{Report, finish, whole_text};
 use crate::cli::finding::plain_name;
+use crate::diagnostics::Severity;
 use crate::validate::finding::Finding;
-use crate::validate::rule::Severity;
-use crate::validate::run::Summary;
+use crate::validate::run::ValidationSummary;
 
 pub struct Junit<W> {
     out: W,
@@ -98,7 +98,7 @@ impl<W: Write> Report for Junit<W> {
         Ok(())
     }
 
-    fn end(&mut self, _: &Summary) -> io::Result<()> {
+    fn end(&mut self, _: &ValidationSummary) -> io::Result<()> {
         let failed = |file: &&String| {
             self.findings.get(*file).is_some_and(|all| all.iter().any(|one| one.severity == Severity::Error))
         };

@@ -17,15 +17,15 @@ use crate::source::manifest::file_name;
 use crate::telemetry::Terminal;
 use crate::validate::file::{Settings, Validator};
 use crate::validate::finding::Finding;
-use crate::validate::rule::{self, RULES, Rule};
-use crate::validate::run::{Event, Summary, run as run_files};
+use crate::validate::rule::{self, RULES, ValidationRule};
+use crate::validate::run::{Event, ValidationSummary, run as run_files};
 
 /// A way of reporting. Findings come file by file, in order.
 trait Report {
     fn file(&mut self, file: &Path, findings: &[Finding]) -> io::Result<()>;
     /// Findings that look at more than one object, of any file.
     fn across(&mut self, findings: &[Finding]) -> io::Result<()>;
-    fn end(&mut self, summary: &Summary) -> io::Result<()>;
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()>;
 }
 
 pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) -> Result<CommandStatus, CliError> {
@@ -39,7 +39,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let mut report: Box<dyn Report + '_> = match args.output {
-        FindingFormat::Text => Box::new(text::Text::new(out, colour)),
+        FindingFormat::Text => Box::new(text::TextReport::new(out, colour)),
         FindingFormat::Json => Box::new(json::Json::new(out)),
         FindingFormat::Sarif => Box::new(sarif::Sarif::new(out)),
         FindingFormat::Junit => Box::new(junit::Junit::new(out)),
@@ -59,7 +59,7 @@ pub fn run(args: &ValidateArgs, registry: Arc<Registry>, terminal: &Terminal) ->
     ended(args, &summary)
 }
 
-fn ended(args: &ValidateArgs, summary: &Summary) -> Result<CommandStatus, CliError> {
+fn ended(args: &ValidateArgs, summary: &ValidationSummary) -> Result<CommandStatus, CliError> {
     if summary.unreadable > 0 {
         let what = if summary.unreadable == 1 { "path" } else { "paths" };
         return Err(CliError::Usage(format!("unable to read {} {what}", summary.unreadable)));
@@ -71,7 +71,7 @@ fn ended(args: &ValidateArgs, summary: &Summary) -> Result<CommandStatus, CliErr
     Ok(CommandStatus::success_if(summary.errors == 0 && (summary.warnings == 0 || !args.deny_warnings)))
 }
 
-fn rule_of(id: &str) -> Result<&'static Rule, CliError> {
+fn rule_of(id: &str) -> Result<&'static ValidationRule, CliError> {
     let unknown =
         || CliError::Usage(format!("unable to ignore {id}: there is no such rule; see validate --list-rules"));
     rule::find(id.trim()).ok_or_else(unknown)
@@ -80,13 +80,13 @@ fn rule_of(id: &str) -> Result<&'static Rule, CliError> {
 fn list_rules(format: FindingFormat) -> io::Result<()> {
     if format == FindingFormat::Text {
         let header = ["RULE", "SEVERITY", "STAGE", "SUMMARY"];
-        let stage = |rule: &Rule| format!("{:?}", rule.stage).to_lowercase();
-        let row = |rule: &&Rule| {
+        let stage = |rule: &ValidationRule| format!("{:?}", rule.stage).to_lowercase();
+        let row = |rule: &&ValidationRule| {
             vec![rule.id.to_owned(), rule.severity.name().to_owned(), stage(rule), rule.summary.to_owned()]
         };
         return output::text(&output::table(&header, RULES.iter().map(row)));
     }
-    let described = |rule: &&Rule| {
+    let described = |rule: &&ValidationRule| {
         let mut value = serde_json::to_value(rule).unwrap_or_default();
         value["help"] = rule.help().into();
         value

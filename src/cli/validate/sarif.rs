@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::{Report, finish};
 use crate::cli::finding::plain;
+use crate::diagnostics::Severity;
 use crate::source::manifest::STDIN;
 use crate::validate::finding::Finding;
-use crate::validate::rule::{RULES, Rule, Severity};
-use crate::validate::run::Summary;
+use crate::validate::rule::{RULES, ValidationRule};
+use crate::validate::run::ValidationSummary;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -30,7 +31,7 @@ fn level(severity: Severity) -> &'static str {
     severity.name()
 }
 
-fn rule(rule: &Rule) -> Value {
+fn rule(rule: &ValidationRule) -> Value {
     json!({
         "id": rule.id,
         "shortDescription": {"text": rule.summary},
@@ -94,7 +95,7 @@ impl<W: Write> Report for Sarif<W> {
         Ok(())
     }
 
-    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()> {
         let report = json!({
             "$schema": SCHEMA,
             "version": "2.1.0",

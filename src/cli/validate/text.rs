@@ -7,17 +7,17 @@ use std::path::Path;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Report, count, finish};
+use crate::diagnostics::Severity;
 use crate::source::manifest::file_name;
 use crate::validate::finding::Finding;
-use crate::validate::rule::Severity;
-use crate::validate::run::Summary;
+use crate::validate::run::ValidationSummary;
 
-pub struct Text<W> {
+pub struct TextReport<W> {
     out: W,
     renderer: Renderer,
 }
 
-impl<W: Write> Text<W> {
+impl<W: Write> TextReport<W> {
     pub fn new(out: W, colour: bool) -> Self {
         Self { out, renderer: if colour { Renderer::styled() } else { Renderer::plain() } }
     }
@@ -61,7 +61,7 @@ fn group(finding: &Finding) -> Group<'_> {
     group
 }
 
-impl<W: Write> Report for Text<W> {
+impl<W: Write> Report for TextReport<W> {
     fn file(&mut self, _: &Path, findings: &[Finding]) -> io::Result<()> {
         self.findings(findings)
     }
@@ -70,7 +70,7 @@ impl<W: Write> Report for Text<W> {
         self.findings(findings)
     }
 
-    fn end(&mut self, summary: &Summary) -> io::Result<()> {
+    fn end(&mut self, summary: &ValidationSummary) -> io::Result<()> {
         let mut text = format!(
             "{} in {}: {}, {}\n",
             count(summary.objects, "object"),

@@ -17,7 +17,7 @@ enum PatternShape {
 
 /// One part of a pattern, as far as the bounds look at it.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
+pub(super) struct PatternNode {
     shape: PatternShape,
     height: u32,
     /// The instructions it compiles to.
@@ -26,7 +26,7 @@ pub(super) struct Node {
     pub(super) copies: u32,
 }
 
-impl Node {
+impl PatternNode {
     /// A character class, an assertion, or nothing at all.
     pub(super) fn leaf() -> Self {
         Self { shape: PatternShape::Other, height: 1, size: 1, copies: 1 }
@@ -57,7 +57,7 @@ impl Node {
 /// Parts standing side by side, either in sequence or as alternatives.
 struct RepeatTally {
     shape: PatternShape,
-    only: Option<Node>,
+    only: Option<PatternNode>,
     count: u64,
     height: u32,
     size: u64,
@@ -71,7 +71,7 @@ impl RepeatTally {
     }
 
     /// Adds a part; neighbouring characters melt into one.
-    fn add(&mut self, node: Node) {
+    fn add(&mut self, node: PatternNode) {
         self.size = self.size.saturating_add(node.size);
         self.copies = self.copies.max(node.copies);
         // a sequence directly within a sequence is one, and so are alternatives
@@ -84,14 +84,14 @@ impl RepeatTally {
         self.after_literal = literal && self.shape == PatternShape::Sequence;
     }
 
-    fn finish(self) -> Node {
+    fn finish(self) -> PatternNode {
         match self.only {
-            None => Node::leaf(),
-            Some(node) if self.count == 1 => Node { size: self.size, ..node },
+            None => PatternNode::leaf(),
+            Some(node) if self.count == 1 => PatternNode { size: self.size, ..node },
             Some(_) => {
                 let joints = if self.shape == PatternShape::Choice { self.count - 1 } else { 0 };
                 let size = self.size.saturating_add(joints);
-                Node { shape: self.shape, height: self.height + 1, size, copies: self.copies }
+                PatternNode { shape: self.shape, height: self.height + 1, size, copies: self.copies }
             }
         }
     }
@@ -103,7 +103,7 @@ pub(super) struct FlagScope {
     choices: RepeatTally,
     sequence: RepeatTally,
     /// The part that a repetition would take; not in `sequence` yet.
-    pub(super) last: Option<Node>,
+    pub(super) last: Option<PatternNode>,
 }
 
 impl FlagScope {
@@ -116,7 +116,7 @@ impl FlagScope {
         }
     }
 
-    pub(super) fn push(&mut self, node: Node) {
+    pub(super) fn push(&mut self, node: PatternNode) {
         if let Some(last) = self.last.replace(node) {
             self.sequence.add(last);
         }
@@ -131,7 +131,7 @@ impl FlagScope {
         self.choices.add(sequence.finish());
     }
 
-    pub(super) fn finish(mut self) -> Node {
+    pub(super) fn finish(mut self) -> PatternNode {
         self.branch();
         let node = self.choices.finish();
         if self.capture { node.wrapped(node.size.saturating_add(2), node.copies) } else { node }

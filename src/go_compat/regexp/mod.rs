@@ -18,7 +18,7 @@ mod names;
 mod repeat;
 
 use self::fault::{fault, upto};
-use self::limits::{FlagScope, Node};
+use self::limits::{FlagScope, PatternNode};
 
 type Rest<'a> = Result<&'a str, String>;
 
@@ -59,16 +59,16 @@ impl Judge<'_> {
                 Ok(after)
             }
             '[' => {
-                self.scope.push(Node::leaf());
+                self.scope.push(PatternNode::leaf());
                 class::bracket(rest)
             }
             '\\' => self.escape(rest),
             '.' | '^' | '$' => {
-                self.scope.push(Node::leaf());
+                self.scope.push(PatternNode::leaf());
                 Ok(after)
             }
             _ => {
-                self.scope.push(Node::literal());
+                self.scope.push(PatternNode::literal());
                 Ok(after)
             }
         }
@@ -79,20 +79,20 @@ impl Judge<'_> {
         if let Some(quoted) = after.strip_prefix('Q') {
             let (literal, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
             for _ in literal.chars() {
-                self.scope.push(Node::literal());
+                self.scope.push(PatternNode::literal());
             }
             return Ok(after);
         }
         if let Some(after) = after.strip_prefix(['A', 'b', 'B', 'z']) {
-            self.scope.push(Node::leaf());
+            self.scope.push(PatternNode::leaf());
             return Ok(after);
         }
         if let Some(after) = class::named(rest)? {
-            self.scope.push(Node::leaf());
+            self.scope.push(PatternNode::leaf());
             return Ok(after);
         }
         let (_, after) = class::escape(rest)?;
-        self.scope.push(Node::literal());
+        self.scope.push(PatternNode::literal());
         Ok(after)
     }
 

@@ -1,7 +1,7 @@
 //! Repetition operators and what they do to the reckoning.
 
 use super::fault::{self, fault, upto};
-use super::limits::Node;
+use super::limits::PatternNode;
 
 /// The most often anything may be repeated, nested repetitions multiplied.
 const MOST: u32 = 1000;
@@ -26,7 +26,7 @@ impl Times {
     }
 
     /// The repeated node, and whether nested counts multiply to at most [`MOST`].
-    pub(super) fn apply(self, node: Node) -> (Node, bool) {
+    pub(super) fn apply(self, node: PatternNode) -> (PatternNode, bool) {
         let size = match self {
             Self::Star | Self::Counted(0, None) => node.size + 2,
             Self::Plus | Self::Optional => node.size + 1,

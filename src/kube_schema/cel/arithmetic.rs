@@ -1,7 +1,7 @@
 //! Operators on numbers, texts, lists and times. What overflows is an error, as in cel-go.
 
 use super::value::{CelList, CelValue, Evaluated, EvaluationError, ListItems, ListSemantics, error, no_overload};
-use crate::go_compat::time::Moment;
+use crate::go_compat::time::Timestamp;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -9,7 +9,7 @@ const SECOND: i64 = 1_000_000_000;
 const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// A time in the range that the server knows.
-pub fn in_range(time: Moment) -> Evaluated<'static> {
+pub fn in_range(time: Timestamp) -> Evaluated<'static> {
     if TIMES.contains(&time.seconds) { Ok(CelValue::Time(time)) } else { error("timestamp overflow") }
 }
 
@@ -73,11 +73,11 @@ fn joined<'v>(one: &CelList<'v>, other: &CelList<'v>) -> CelList<'v> {
     }
 }
 
-fn later(time: Moment, nanoseconds: i64) -> Evaluated<'static> {
+fn later(time: Timestamp, nanoseconds: i64) -> Evaluated<'static> {
     let nanos = i64::from(time.nanos) + nanoseconds.rem_euclid(SECOND);
     let seconds = time.seconds.checked_add(nanoseconds.div_euclid(SECOND) + nanos / SECOND);
     match (seconds, u32::try_from(nanos % SECOND)) {
-        (Some(seconds), Ok(nanos)) => in_range(Moment { seconds, nanos, ..time }),
+        (Some(seconds), Ok(nanos)) => in_range(Timestamp { seconds, nanos, ..time }),
         _ => error("timestamp overflow"),
     }
 }

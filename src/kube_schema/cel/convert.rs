@@ -3,7 +3,7 @@
 use super::arithmetic::in_range;
 use super::number;
 use super::value::{CelValue, Evaluated, EvaluationError, error, no_overload};
-use crate::go_compat::time::{self, Moment};
+use crate::go_compat::time::{self, Timestamp};
 use crate::go_compat::{duration, float};
 
 /// Functions that make a value of one type from that of another.
@@ -123,7 +123,7 @@ pub fn timestamp(value: CelValue<'_>) -> Evaluated<'_> {
             Some(time) => in_range(time),
             None => wrong(&value, "google.protobuf.Timestamp"),
         },
-        CelValue::Int(seconds) => in_range(Moment { seconds: *seconds, nanos: 0, offset: 0 }),
+        CelValue::Int(seconds) => in_range(Timestamp { seconds: *seconds, nanos: 0, offset: 0 }),
         _ => no_overload(),
     }
 }

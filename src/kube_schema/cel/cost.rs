@@ -1,6 +1,6 @@
 //! The cost that a call may come to: sizes with bounds, costs that never overflow (`checker/cost.go` of cel-go, and
-//! `library/cost.go` of `k8s.io/apiserver`). The API server decides by the upper end of a cost alone, so the lower one is
-//! not kept.
+//! `library/cost.go` of `k8s.io/apiserver`). The API server decides by the upper end of a cost alone, so the lower one
+//! is not kept.
 
 use super::types::{CelType, LibraryType};
 
@@ -66,8 +66,8 @@ impl EntrySizes {
     }
 }
 
-/// A call whose cost is asked for: the types that the overload takes, and what is known of the arguments. The target of a
-/// method is the first.
+/// A call whose cost is asked for: the types that the overload takes, and what is known of the arguments. The target of
+/// a method is the first.
 #[derive(Debug)]
 pub struct CallSizes<'c> {
     pub params: &'c [CelType<'static>],

@@ -39,7 +39,7 @@ fn formatted(declared: DeclaredType, text: &str) -> CelValue<'static> {
     let found = match declared {
         DeclaredType::Duration => crate::kube_schema::schema::formats::duration(text).map(CelValue::Duration),
         DeclaredType::Date => time::parse_date(text)
-            .map(|days| CelValue::Time(time::Moment { seconds: days * 86_400, nanos: 0, offset: 0 })),
+            .map(|days| CelValue::Time(time::Timestamp { seconds: days * 86_400, nanos: 0, offset: 0 })),
         DeclaredType::DateTime => time::parse_rfc3339(text).map(CelValue::Time),
         _ => base64::decode_url(text).map(|bytes| CelValue::Bytes(bytes.into())),
     };

@@ -1,5 +1,5 @@
-//! The value of an expression, by the rules of cel-go: what is not reached is not evaluated, and errors count only where
-//! the outcome depends on them.
+//! The value of an expression, by the rules of cel-go: what is not reached is not evaluated, and errors count only
+//! where the outcome depends on them.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -287,8 +287,8 @@ fn fold<'v>(fold: &'v Fold, scope: &mut Variables<'v>) -> Evaluated<'v> {
     })
 }
 
-/// The type of numbers that an expression gives, as far as that can be told without any. `place` is that of the variable
-/// that stands for an item of the list.
+/// The type of numbers that an expression gives, as far as that can be told without any. `place` is that of the
+/// variable that stands for an item of the list.
 fn zero_of(tree: &Expression, place: usize, list: &CelList<'_>) -> Option<NumberType> {
     match tree {
         Expression::Int(_) => Some(NumberType::Int),

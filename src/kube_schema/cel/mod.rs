@@ -1,8 +1,8 @@
 //! CEL rules as `kube-apiserver` checks and evaluates them.
 //!
 //! The parser is that of the crate `cel`. Types, costs, values, functions and evaluation stand here, since those of the
-//! server are its own: manifests typed by their schema, the libraries of Kubernetes, the fine print of cel-go. Where the
-//! server's verdict on a value is not known here, that is said: none at all is better than a wrong one.
+//! server are its own: manifests typed by their schema, the libraries of Kubernetes, the fine print of cel-go. Where
+//! the server's verdict on a value is not known here, that is said: none at all is better than a wrong one.
 
 mod arithmetic;
 mod check;
@@ -30,7 +30,7 @@ mod version;
 
 use serde_json::Value;
 
-use super::field_path::{FieldPath, PathSegment};
+use super::field_path::FieldPath;
 use super::schema::{SchemaMismatch, SchemaNode, UnsupportedConstraint};
 use check::CheckError;
 pub use compile::CompileError;
@@ -91,7 +91,7 @@ impl CelRule {
             compiled: compile(&text),
             message,
             message_expression: word("messageExpression").map(|text| compile(text).map(|compiled| compiled.tree)),
-            field: word("fieldPath").map(parse_field_path),
+            field: word("fieldPath").map(FieldPath::parse),
             optional_old_self: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
             text,
         })
@@ -158,12 +158,6 @@ impl CelRule {
     }
 }
 
-/// `.spec.a['b']` as a path.
-fn parse_field_path(path: &str) -> FieldPath {
-    let parts = path.split(['.', '[', ']']).map(|part| part.trim_matches(['\'', '"']));
-    parts.filter(|part| !part.is_empty()).map(|part| PathSegment::Key(part.to_owned())).collect()
-}
-
 /// What `self` is, ready for any number of rules.
 #[derive(Debug)]
 pub struct SelfValue<'v> {
@@ -214,8 +208,8 @@ impl SchemalessRule {
     }
 }
 
-/// The paths below `self` that a rule reads, as field names; that of `self` where it names what does not exist, and none
-/// where it cannot be parsed.
+/// The paths below `self` that a rule reads, as field names; that of `self` where it names what does not exist, and
+/// none where it cannot be parsed.
 #[must_use]
 pub fn paths(rule: &str) -> Vec<Vec<String>> {
     match compile(rule) {

@@ -1,7 +1,7 @@
 //! What is read from times and durations.
 
 use super::value::{CelValue, Evaluated, EvaluationError, error, no_overload};
-use crate::go_compat::time::{Civil, Moment};
+use crate::go_compat::time::{Civil, Timestamp};
 
 /// A part of a time or a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn part<'v>(part: TimePart, of: &CelValue<'v>, zone: Option<&CelValue<'v>>) 
     }
 }
 
-fn shown(part: TimePart, time: Moment, offset: i64) -> i64 {
+fn shown(part: TimePart, time: Timestamp, offset: i64) -> i64 {
     let Civil { year, month, day, day_of_year, weekday, hour, minute, second } = time.civil(offset);
     match part {
         TimePart::FullYear => year,
@@ -56,7 +56,7 @@ fn shown(part: TimePart, time: Moment, offset: i64) -> i64 {
 }
 
 /// Seconds east of UTC at a time in a zone: `+01:30`, or a name.
-fn offset(time: Moment, zone: &str) -> Result<i64, EvaluationError> {
+fn offset(time: Timestamp, zone: &str) -> Result<i64, EvaluationError> {
     let Some((hours, minutes)) = zone.split_once(':') else { return named(time, zone) };
     match (hours.parse::<i64>(), minutes.parse::<i64>()) {
         // Go takes any number here, and wraps around
@@ -70,7 +70,7 @@ fn offset(time: Moment, zone: &str) -> Result<i64, EvaluationError> {
 }
 
 /// Zones are those of the machine, as they are for the server.
-fn named(time: Moment, zone: &str) -> Result<i64, EvaluationError> {
+fn named(time: Timestamp, zone: &str) -> Result<i64, EvaluationError> {
     match zone {
         "" | "UTC" => return Ok(0),
         "Local" => return Err(EvaluationError::NotChecked("the time zone of the server is not known here".to_owned())),

@@ -12,7 +12,7 @@ use super::named::NamedFormat;
 use super::network::Cidr;
 use super::quantity::Quantity;
 use super::version::SemanticVersion;
-use crate::go_compat::time::Moment;
+use crate::go_compat::time::Timestamp;
 use crate::go_compat::url::Url;
 use crate::kube_schema::schema::SchemaNode;
 
@@ -56,7 +56,7 @@ pub enum CelValue<'v> {
     Bytes(Cow<'v, [u8]>),
     /// In nanoseconds.
     Duration(i64),
-    Time(Moment),
+    Time(Timestamp),
     List(CelList<'v>),
     Map(CelMap<'v>),
     Type(&'static str),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{FIELDS, MAX_ANNOTATIONS, MetadataType, OWNER_FIELDS, names};
-use crate::kube_schema::field_path::{FieldPath, PathSegment, field_path, text as path_text};
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::kube_schema::json_type_name;
 use crate::kube_schema::suggest::suggest;
 
@@ -55,10 +55,10 @@ pub fn check(metadata: &Value, found: &mut Vec<MetadataMismatch>) {
         Value::Null => &empty,
         other => {
             let text = format!("metadata: expected an object, got {}", json_type_name(other));
-            return found.push(MetadataMismatch::new(MetadataRule::Type, field_path(&["metadata"]), text));
+            return found.push(MetadataMismatch::new(MetadataRule::Type, FieldPath::of(&["metadata"]), text));
         }
     };
-    let at = field_path(&["metadata"]);
+    let at = FieldPath::of(&["metadata"]);
     if fields(map, &FIELDS, &at, found) {
         names_of(map, found);
         version(map, found);
@@ -79,7 +79,7 @@ fn fields(
         let mut path = at.clone();
         path.push(PathSegment::Key(name.clone()));
         let Some((_, expected)) = known.iter().find(|(field, _)| field == name) else {
-            let text = format!("unknown field \"{}\"", path_text(&path));
+            let text = format!("unknown field \"{path}\"");
             let help = suggest(name, known.iter().map(|(field, _)| *field));
             found.push(MetadataMismatch::new(MetadataRule::UnknownField, path, text).key().help(help));
             continue;
@@ -91,7 +91,7 @@ fn fields(
 
 fn typed(value: &Value, expected: MetadataType, path: &mut FieldPath, found: &mut Vec<MetadataMismatch>) -> bool {
     let mut wrong = |path: &FieldPath, what: &str| {
-        let mut text = format!("{}: expected {what}, got {}", path_text(path), json_type_name(value));
+        let mut text = format!("{path}: expected {what}, got {}", json_type_name(value));
         if what == "a string" && !value.is_object() && !value.is_array() {
             text += "; put it into quotes";
         }
@@ -126,7 +126,7 @@ fn typed(value: &Value, expected: MetadataType, path: &mut FieldPath, found: &mu
                     (MetadataType::Owners, Value::Object(map)) => fields(map, &OWNER_FIELDS, path, found),
                     (_, Value::Object(_)) => true,
                     _ => {
-                        let text = format!("{}: expected an object, got {}", path_text(path), json_type_name(inner));
+                        let text = format!("{path}: expected an object, got {}", json_type_name(inner));
                         found.push(MetadataMismatch::new(MetadataRule::Type, path.clone(), text));
                         false
                     }
@@ -154,7 +154,7 @@ fn names_of(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
         if let Some(fault) = fault {
             let text = format!("metadata.{field} \"{}\": {fault}", text_of(map, field).escape_debug());
             let help = mended(text_of(map, field)).filter(|_| rule == MetadataRule::Name);
-            found.push(MetadataMismatch::new(rule, field_path(&["metadata", field]), text).help(help));
+            found.push(MetadataMismatch::new(rule, FieldPath::of(&["metadata", field]), text).help(help));
         }
     };
     let (name, prefix, namespace) = (text_of(map, "name"), text_of(map, "generateName"), text_of(map, "namespace"));
@@ -170,7 +170,7 @@ fn names_of(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     }
     if name.is_empty() && prefix.is_empty() {
         let text = "metadata.name: name or generateName is required".to_owned();
-        found.push(MetadataMismatch::new(MetadataRule::Name, field_path(&["metadata", "name"]), text));
+        found.push(MetadataMismatch::new(MetadataRule::Name, FieldPath::of(&["metadata", "name"]), text));
     }
 }
 
@@ -193,7 +193,7 @@ fn version(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
         found.push(
             MetadataMismatch::new(
                 MetadataRule::ResourceVersion,
-                field_path(&["metadata", "resourceVersion"]),
+                FieldPath::of(&["metadata", "resourceVersion"]),
                 text.to_owned(),
             )
             .help(Some(help)),
@@ -204,7 +204,7 @@ fn version(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
 fn strings(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     let entries = |field: &str| map.get(field).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
-        let at = field_path(&["metadata", "labels", key]);
+        let at = FieldPath::of(&["metadata", "labels", key]);
         if let Some(fault) = names::qualified(key) {
             let text = format!("metadata.labels: key \"{}\": {fault}", key.escape_debug());
             found.push(MetadataMismatch::new(MetadataRule::Label, at.clone(), text).key());
@@ -220,7 +220,7 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
         if let Some(fault) = names::qualified(&key.to_lowercase()) {
             let text = format!("metadata.annotations: key \"{}\": {fault}", key.escape_debug());
             found.push(
-                MetadataMismatch::new(MetadataRule::Annotation, field_path(&["metadata", "annotations", key]), text)
+                MetadataMismatch::new(MetadataRule::Annotation, FieldPath::of(&["metadata", "annotations", key]), text)
                     .key(),
             );
         }
@@ -228,7 +228,7 @@ fn strings(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     if size > MAX_ANNOTATIONS {
         let text = format!("metadata.annotations: {size} bytes together, at most {MAX_ANNOTATIONS} fit");
         found.push(
-            MetadataMismatch::new(MetadataRule::Annotation, field_path(&["metadata", "annotations"]), text).key(),
+            MetadataMismatch::new(MetadataRule::Annotation, FieldPath::of(&["metadata", "annotations"]), text).key(),
         );
     }
 }
@@ -247,7 +247,7 @@ fn owners(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     let list = |field: &str| map.get(field).and_then(Value::as_array).into_iter().flatten().enumerate();
     for (index, finalizer) in list("finalizers") {
         if let Some(fault) = names::qualified(finalizer.as_str().unwrap_or_default()) {
-            let mut at = field_path(&["metadata", "finalizers"]);
+            let mut at = FieldPath::of(&["metadata", "finalizers"]);
             at.push(PathSegment::Index(index));
             refuse(at, format!("metadata.finalizers[{index}]: {fault}"));
         }
@@ -255,11 +255,11 @@ fn owners(map: &Map<String, Value>, found: &mut Vec<MetadataMismatch>) {
     let has = |wanted: &str| list("finalizers").any(|(_, name)| name == wanted);
     if has("orphan") && has("foregroundDeletion") {
         let text = "metadata.finalizers: orphan and foregroundDeletion exclude each other".to_owned();
-        refuse(field_path(&["metadata", "finalizers"]), text);
+        refuse(FieldPath::of(&["metadata", "finalizers"]), text);
     }
     let mut controllers = 0;
     for (index, owner) in list("ownerReferences") {
-        let mut at = field_path(&["metadata", "ownerReferences"]);
+        let mut at = FieldPath::of(&["metadata", "ownerReferences"]);
         at.push(PathSegment::Index(index));
         let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
         let version = version_of(text("apiVersion"));

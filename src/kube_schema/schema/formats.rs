@@ -1,7 +1,10 @@
-//! Formats of strings that `kube-apiserver` checks (`k8s.io/kube-openapi/pkg/validation/strfmt`); all others it ignores.
+//! Formats of strings that `kube-apiserver` checks (`k8s.io/kube-openapi/pkg/validation/strfmt`); all others it
+//! ignores.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use regex::Regex;
 
 use crate::go_compat::{self, mail, netip, regexp::matcher, time, url};
@@ -132,10 +135,8 @@ pub(in crate::kube_schema) fn fits(pattern: &'static str, text: &str) -> bool {
 }
 
 fn regex(pattern: &'static str) -> Option<Regex> {
-    use std::collections::HashMap;
-    use std::sync::Mutex;
-    static COMPILED: OnceLock<Mutex<HashMap<&'static str, Option<Regex>>>> = OnceLock::new();
-    let mut compiled = COMPILED.get_or_init(Mutex::default).lock().ok()?;
+    static COMPILED: LazyLock<Mutex<HashMap<&'static str, Option<Regex>>>> = LazyLock::new(Mutex::default);
+    let mut compiled = COMPILED.lock();
     compiled.entry(pattern).or_insert_with(|| matcher::compile(pattern).ok()).clone()
 }
 

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 
-use super::Moment;
+use super::{ContestedPart, Moment};
 use crate::backoff::Policy;
 use crate::plan::Drift;
 use crate::resource::ResourceId;
-use crate::source::target::FINALIZER;
 
 /// The first repair is made at once; these are the delays of those that follow, less up to a half by jitter.
 const REPAIRS: Policy = Policy { first: Duration::from_secs(10), longest: REMEMBERED };
@@ -24,52 +23,9 @@ const STANDS: Duration = Duration::from_mins(1);
 /// that ended it.
 const RESUMED: Duration = Duration::from_mins(5);
 
-/// A part of a resource, or of what the operator keeps for it, that another program may undo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ContestedPart {
-    Row,
-    Finalizer,
-    Status,
-}
-
-impl ContestedPart {
-    pub const ALL: [Self; 3] = [Self::Row, Self::Finalizer, Self::Status];
-
-    /// Metric label.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Row => "row",
-            Self::Finalizer => "finalizer",
-            Self::Status => "status",
-        }
-    }
-
-    /// The part that a text of [`Self::explanation`] is about.
-    pub(super) fn of_text(text: &str) -> Self {
-        let named = [Self::Finalizer, Self::Status].into_iter().find(|part| text == part.explanation(None));
-        named.unwrap_or(Self::Row)
-    }
-
-    /// What happens to the part, and what helps: for a status. `drift` is what was put right in vain.
-    fn explanation(self, drift: Option<&Drift>) -> String {
-        match (self, drift) {
-            (Self::Row, Some(drift)) => drift.explanation(),
-            (Self::Row, None) => "another program changes the row again and again: find it and stop it".to_owned(),
-            (Self::Finalizer, _) => format!(
-                "another program takes the finalizer {FINALIZER} off again and again: find it and stop it; without the \
-                 finalizer the row of a deleted resource stands until the next sweep"
-            ),
-            (Self::Status, _) => "another program overwrites the status again and again: find it and stop it; it may \
-                                  be another operator of these resources"
-                .to_owned(),
-        }
-    }
-}
-
 /// What to do about something that was undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum UndoneAnswer {
     /// Put it right now.
     Repair,
     /// A repair came back undone: leave it so for now. `first` where nobody has been told of this contest yet.
@@ -80,7 +36,7 @@ pub(super) enum Answer {
 
 /// What has become due.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum DueContest {
     /// The next repair may be made.
     Repair(ResourceId, ContestedPart),
     /// The last repair has stood: see whether it still does.
@@ -137,15 +93,15 @@ impl Contest {
     }
 }
 
-type Key = (ResourceId, ContestedPart);
+type ContestKey = (ResourceId, ContestedPart);
 
 /// Repairs of the last hour. Invariant: a contest stands in `due` exactly where its own `due` is set, and at that time.
 #[derive(Debug)]
 pub(super) struct Contests {
     /// Contests from before the start are taken up; a run that ends by itself decides for itself.
     pub resumes: bool,
-    all: HashMap<Key, Contest>,
-    due: BTreeSet<(Instant, Key)>,
+    all: HashMap<ContestKey, Contest>,
+    due: BTreeSet<(Instant, ContestKey)>,
 }
 
 impl Default for Contests {
@@ -156,7 +112,7 @@ impl Default for Contests {
 
 impl Contests {
     /// Something that had been made right is not right any more.
-    pub fn undone(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) -> Answer {
+    pub fn undone(&mut self, id: &ResourceId, part: ContestedPart, now: Moment) -> UndoneAnswer {
         let key = (id.clone(), part);
         let forgotten = |contest: &Contest| match contest.phase {
             Phase::Repaired(at) => now.at.duration_since(at) > REMEMBERED,
@@ -165,22 +121,22 @@ impl Contests {
         if self.all.get(&key).is_none_or(forgotten) {
             self.remove(&key);
             self.all.insert(key, Contest::default());
-            return Answer::Repair;
+            return UndoneAnswer::Repair;
         }
-        let Some(contest) = self.all.get_mut(&key) else { return Answer::Repair };
+        let Some(contest) = self.all.get_mut(&key) else { return UndoneAnswer::Repair };
         match contest.phase {
-            Phase::Repairing => return Answer::Repair,
-            Phase::Waiting(_) => return Answer::Wait,
+            Phase::Repairing => return UndoneAnswer::Repair,
+            Phase::Waiting(_) => return UndoneAnswer::Wait,
             Phase::Repaired(_) => {}
         }
         let due = now.at + REPAIRS.delay(contest.undone, now.jitter);
         let first = contest.count_undone();
         self.enter(&key, Phase::Waiting(due));
-        Answer::Undone { first }
+        UndoneAnswer::Undone { first }
     }
 
-    /// The row was written again; `drift` is what that put right, where it is known. Returns whether that showed that an
-    /// earlier repair had been undone unseen, and then whether it is the first sign of the contest.
+    /// The row was written again; `drift` is what that put right, where it is known. Returns whether that showed that
+    /// an earlier repair had been undone unseen, and then whether it is the first sign of the contest.
     pub fn row_repaired(&mut self, id: &ResourceId, drift: Option<Drift>, now: Moment) -> Option<bool> {
         let key = (id.clone(), ContestedPart::Row);
         let contest = self.all.entry(key.clone()).or_default();
@@ -254,7 +210,8 @@ impl Contests {
     }
 
     /// Takes up a contest from before a restart, which has lasted so long, with what was said of it. `right` where the
-    /// last repair stands; else the next one is due as if there had been no restart, but after [`RESUMED`] at the latest.
+    /// last repair stands; else the next one is due as if there had been no restart, but after [`RESUMED`] at the
+    /// latest.
     pub fn resume(&mut self, id: &ResourceId, said: &str, right: bool, lasted: Duration, now: Moment) {
         let part = ContestedPart::of_text(said);
         let key = (id.clone(), part);
@@ -312,7 +269,7 @@ impl Contests {
     }
 
     /// What has become due. A repair is on its way from now on.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Due> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<DueContest> {
         if self.next_due()? > now {
             return None;
         }
@@ -323,9 +280,9 @@ impl Contests {
         Some(match contest.phase {
             Phase::Waiting(_) => {
                 contest.phase = Phase::Repairing;
-                Due::Repair(id, part)
+                DueContest::Repair(id, part)
             }
-            Phase::Repairing | Phase::Repaired(_) => Due::Confirm(id, part),
+            Phase::Repairing | Phase::Repaired(_) => DueContest::Confirm(id, part),
         })
     }
 
@@ -334,7 +291,7 @@ impl Contests {
         self.due.len()
     }
 
-    fn enter(&mut self, key: &Key, phase: Phase) {
+    fn enter(&mut self, key: &ContestKey, phase: Phase) {
         let Some(contest) = self.all.get_mut(key) else { return };
         contest.phase = phase;
         // what is repaired and not contested is only remembered
@@ -347,7 +304,7 @@ impl Contests {
         }
     }
 
-    fn remove(&mut self, key: &Key) {
+    fn remove(&mut self, key: &ContestKey) {
         if let Some(due) = self.all.remove(key).and_then(|contest| contest.due) {
             self.due.remove(&(due, key.clone()));
         }
@@ -397,12 +354,12 @@ mod tests {
             let now = clock.after(Duration::from_secs(1));
             let mut repair_now = false;
             if undone_at.is_some_and(|at| at <= now.at) {
-                repair_now = contests.undone(&id(), ROW, now) == Answer::Repair;
+                repair_now = contests.undone(&id(), ROW, now) == UndoneAnswer::Repair;
             }
             while let Some(due) = contests.pop_due(now.at) {
                 match due {
-                    Due::Repair(..) => repair_now = true,
-                    Due::Confirm(id, part) => contests.is_right(&id, part, now),
+                    DueContest::Repair(..) => repair_now = true,
+                    DueContest::Confirm(id, part) => contests.is_right(&id, part, now),
                 }
             }
             if repair_now {
@@ -428,26 +385,26 @@ mod tests {
     fn a_contest_is_told_once_and_ends_when_a_repair_stands() {
         let (mut contests, mut clock) = (Contests::default(), Clock(Instant::now()));
         let second = Duration::from_secs(1);
-        assert_eq!(contests.undone(&id(), ROW, clock.moment()), Answer::Repair);
+        assert_eq!(contests.undone(&id(), ROW, clock.moment()), UndoneAnswer::Repair);
         contests.row_repaired(&id(), Some(drift("spec.a")), clock.after(second));
         assert_eq!((contests.explanation(&id()), contests.unsettled()), (None, 0));
-        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), Answer::Undone { first: true });
+        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), UndoneAnswer::Undone { first: true });
         assert!(contests.waits(&id(), ROW));
-        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), Answer::Wait);
+        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), UndoneAnswer::Wait);
         assert!(contests.pop_due(clock.0).is_none());
         let now = clock.after(REPAIRS.first);
-        assert_eq!(contests.pop_due(now.at), Some(Due::Repair(id(), ROW)));
+        assert_eq!(contests.pop_due(now.at), Some(DueContest::Repair(id(), ROW)));
         contests.row_repaired(&id(), Some(drift("spec.b")), now);
         let said = contests.explanation(&id()).unwrap();
         assert!(said.contains("spec.a, spec.b"), "{said}");
         contests.is_right(&id(), ROW, clock.after(second));
         assert!(contests.explanation(&id()).is_some(), "it has not stood for long");
         let now = clock.after(STANDS);
-        assert_eq!(contests.pop_due(now.at), Some(Due::Confirm(id(), ROW)));
+        assert_eq!(contests.pop_due(now.at), Some(DueContest::Confirm(id(), ROW)));
         contests.is_right(&id(), ROW, now);
         assert_eq!((contests.explanation(&id()), contests.unsettled()), (None, 0));
         // it is remembered, and told no second time
-        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), Answer::Undone { first: false });
+        assert_eq!(contests.undone(&id(), ROW, clock.after(second)), UndoneAnswer::Undone { first: false });
         contests.forget_all(&id());
         assert_eq!((contests.unsettled(), contests.all.len()), (0, 0));
     }
@@ -457,10 +414,10 @@ mod tests {
         let (mut contests, mut clock) = (Contests::default(), Clock(Instant::now()));
         contests.resume(&id(), "said before", false, Duration::from_mins(20), clock.moment());
         assert_eq!(contests.explanation(&id()).as_deref(), Some("said before"));
-        assert_eq!(contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))), Answer::Wait);
+        assert_eq!(contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))), UndoneAnswer::Wait);
         assert!(contests.pop_due(clock.after(Duration::from_secs(295)).at).is_none());
         let now = clock.after(Duration::from_mins(1));
-        assert_eq!(contests.pop_due(now.at), Some(Due::Repair(id(), ROW)));
+        assert_eq!(contests.pop_due(now.at), Some(DueContest::Repair(id(), ROW)));
         contests.row_repaired(&id(), Some(drift("spec.a")), now);
         assert!(contests.explanation(&id()).unwrap().contains("spec.a"));
     }
@@ -479,7 +436,10 @@ mod tests {
         let mut repairs = vec![0; 4];
         contests.undone(&id(), ROW, clock.moment());
         contests.row_repaired(&id(), Some(drift("spec.a")), clock.moment());
-        assert_eq!(contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))), Answer::Undone { first: true });
+        assert_eq!(
+            contests.undone(&id(), ROW, clock.after(Duration::from_secs(5))),
+            UndoneAnswer::Undone { first: true }
+        );
         for hour in &mut repairs {
             for _ in 0..3600 {
                 let now = clock.after(Duration::from_secs(1));
@@ -499,7 +459,7 @@ mod tests {
         contests.row_repaired(&id(), None, clock.moment());
         contests.undone(&id(), ROW, clock.after(Duration::from_secs(1)));
         contests.make_due(clock.0);
-        assert_eq!(contests.pop_due(clock.0), Some(Due::Repair(id(), ROW)));
+        assert_eq!(contests.pop_due(clock.0), Some(DueContest::Repair(id(), ROW)));
     }
 
     #[test]

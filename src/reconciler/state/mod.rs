@@ -3,6 +3,7 @@
 
 mod batches;
 mod calls;
+mod contested_part;
 mod contests;
 mod lists;
 mod observe;
@@ -29,7 +30,7 @@ use crate::status::{RuntimeReport, StatusInterner, Verdict};
 use crate::store::{Fingerprint, LedgerEntry};
 
 use calls::Calls;
-pub use contests::ContestedPart;
+pub use contested_part::ContestedPart;
 use contests::Contests;
 use lists::Lists;
 use queue::{QueuedWork, WorkQueue};

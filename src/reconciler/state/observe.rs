@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::calls::Overtaken;
 use super::{Moment, Prune, ReconcilerState, Work};
-use crate::desired::{LAST_APPLIED, retains};
+use crate::desired::retains;
+use crate::orlojd::LAST_APPLIED;
 use crate::reconciler::index::{IndexEntry, SizeClass, Uid};
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};

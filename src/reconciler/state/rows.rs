@@ -1,6 +1,6 @@
 //! What the rows themselves say: runtime phases that come back, drift, lost rows, orphans.
 
-use super::contests::Answer;
+use super::contests::UndoneAnswer;
 use super::{ContestedPart, Moment, Prune, ReconcilerState, Work, runtime_of};
 use crate::reconciler::index::SizeClass;
 use crate::reconciler::lanes::Lane;
@@ -94,7 +94,7 @@ impl ReconcilerState {
             Some(Verdict::Failed { .. } | Verdict::Suspended) => return,
         };
         match self.contests.undone(id, ContestedPart::Row, now) {
-            Answer::Repair => self.look_again(id, Lane::Backlog),
+            UndoneAnswer::Repair => self.look_again(id, Lane::Backlog),
             answer => self.leave_undone(id, ContestedPart::Row, answer, Some(runtime.unwrap_or(known)), now),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::contests::{Answer, Due};
+use super::contests::{DueContest, UndoneAnswer};
 use super::{ContestedPart, Moment, ReconcilerState, runtime_of};
 use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
@@ -10,16 +10,17 @@ use crate::source::target::{Ack, FinalizerChange, Finalizers};
 use crate::status::{Reason, RuntimeReport, Status};
 
 impl ReconcilerState {
-    /// Leaves undone for now what comes back undone, and says so; `runtime` where the status is to say that it was synced.
+    /// Leaves undone for now what comes back undone, and says so; `runtime` where the status is to say that it was
+    /// synced.
     pub(super) fn leave_undone(
         &mut self,
         id: &ResourceId,
         part: ContestedPart,
-        answer: Answer,
+        answer: UndoneAnswer,
         runtime: Option<RuntimeReport>,
         now: Moment,
     ) {
-        if let Answer::Undone { first } = answer {
+        if let UndoneAnswer::Undone { first } = answer {
             self.tell_undone(id, part, first);
         }
         if let Some(runtime) = runtime {
@@ -56,7 +57,7 @@ impl ReconcilerState {
         ];
         for (part, _) in undone.into_iter().filter(|(_, undone)| *undone) {
             let answer = self.contests.undone(id, part, now);
-            if answer != Answer::Repair {
+            if answer != UndoneAnswer::Repair {
                 let runtime = self.index.get(id).and_then(runtime_of).cloned();
                 self.leave_undone(id, part, answer, runtime, now);
             }
@@ -109,13 +110,13 @@ impl ReconcilerState {
     pub(super) fn go_on_with_contests(&mut self, now: Moment) {
         while let Some(due) = self.contests.pop_due(now.at) {
             match due {
-                Due::Repair(id, ContestedPart::Row) | Due::Confirm(id, ContestedPart::Row) => {
+                DueContest::Repair(id, ContestedPart::Row) | DueContest::Confirm(id, ContestedPart::Row) => {
                     self.look_again(&id, Lane::Backlog);
                 }
-                Due::Repair(id, _) => {
+                DueContest::Repair(id, _) => {
                     self.calls.fetches.push(id, Lane::Backlog, ());
                 }
-                Due::Confirm(id, part) => {
+                DueContest::Confirm(id, part) => {
                     self.contests.is_right(&id, part, now);
                     if let Some(runtime) = self.index.get(&id).and_then(runtime_of).cloned() {
                         self.set_synced(&id, runtime);

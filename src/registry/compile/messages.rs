@@ -2,8 +2,8 @@
 
 use super::Faults;
 use super::rules::{Own, Place};
-use crate::normalize::{Path, PathError, Root, Shape};
-use crate::registry::problem::suggest;
+use crate::kube_schema::suggest::suggest;
+use crate::normalize::{PathError, PathPattern, Root, Shape};
 use crate::rules::{Message, MessageError, Piece};
 
 /// Placeholders that are no names.
@@ -54,7 +54,7 @@ impl Template<'_, '_> {
             if self.place.sensitive {
                 return refused(secret);
             }
-            let target = Path::compile(name, self.place.spec, Some(self.place.item)).map_err(Wrong::Path)?;
+            let target = PathPattern::compile(name, self.place.spec, Some(self.place.item)).map_err(Wrong::Path)?;
             if !matches!(target.shape, Shape::String) || target.path.is_many() {
                 return refused("this is not one string");
             }

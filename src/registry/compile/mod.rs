@@ -17,10 +17,10 @@ use super::derive::derive;
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
-use super::problem::{Problem, REFUSED, suggest};
-use super::source::Source;
 use super::table::{Column, Table, TableOwner};
-use crate::normalize::{Path, PathError, Shape};
+use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
+use crate::kube_schema::suggest::suggest;
+use crate::normalize::{PathError, PathPattern, Shape};
 use crate::resource::KindIndex;
 
 /// The common column that a kind may want an index on.
@@ -28,12 +28,12 @@ const STATUS_PHASE: &str = "status_phase";
 
 /// Faults of one file, as they are found.
 pub(super) struct Faults<'s> {
-    source: &'s Source,
-    pub problems: Vec<Problem>,
+    source: &'s SourceText,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl<'s> Faults<'s> {
-    pub fn new(source: &'s Source) -> Self {
+    pub fn new(source: &'s SourceText) -> Self {
         Self { source, problems: Vec::new() }
     }
 
@@ -55,7 +55,7 @@ impl<'s> Faults<'s> {
     pub fn literal(&mut self, pointer: &str, message: String, value: &Value, shape: &Shape) {
         let help = if matches!(shape, Shape::String) { unquoted(self.source, pointer, value) } else { None };
         let id = if help.is_some() { "yaml-word" } else { REFUSED };
-        self.problems.push(Problem::at(self.source, self.source.value(pointer), message, help).known_as(id));
+        self.problems.push(Diagnostic::at(self.source, self.source.value(pointer), message, help).known_as(id));
     }
 
     pub fn path(&mut self, pointer: &str, error: &PathError) {
@@ -67,12 +67,12 @@ impl<'s> Faults<'s> {
     }
 
     fn add(&mut self, span: Range<usize>, message: String, help: Option<String>) {
-        self.problems.push(Problem::at(self.source, span, message, help));
+        self.problems.push(Diagnostic::at(self.source, span, message, help));
     }
 }
 
 /// Compiles a file; `index` is the kind's place in the registry.
-pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Result<Kind, Vec<Problem>> {
+pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> Result<Kind, Vec<Diagnostic>> {
     let mut faults = Faults::new(source);
     let names = names::compile(&file, &mut faults);
     let sensitive = file.secret.is_some();
@@ -118,12 +118,12 @@ pub(crate) fn compile(file: KindFile, source: &Source, index: KindIndex) -> Resu
 }
 
 /// The shape of a file's specs, whatever else is wrong with it.
-pub(crate) fn shape(file: &KindFile, source: &Source) -> Shape {
+pub(crate) fn shape(file: &KindFile, source: &SourceText) -> Shape {
     schema::compile(&file.schema, &mut Faults::new(source))
 }
 
 fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec<Box<str>>> {
-    match Path::compile(text, shape, None) {
+    match PathPattern::compile(text, shape, None) {
         Ok(target) => {
             let strings = matches!(target.shape, Shape::Map(inner) if matches!(**inner, Shape::String));
             if !strings || target.path.is_many() {
@@ -185,7 +185,7 @@ fn column_source(spec: &ColumnSpec, pointer: &str, shape: &Shape, faults: &mut F
         (Some(from), None) => {
             let pointer = format!("{pointer}/from");
             if from.starts_with("spec") {
-                match Path::compile(from, shape, None) {
+                match PathPattern::compile(from, shape, None) {
                     Ok(target) if target.path.is_many() => {
                         faults.value(&pointer, format!("`{from}` leads to more than one value"));
                     }

@@ -1,7 +1,7 @@
 //! What a spec says of other resources and of itself: references, a graph, what is outdated.
 
 use super::Faults;
-use crate::normalize::{Path, Shape};
+use crate::normalize::{PathPattern, Shape};
 use crate::registry::file::{GraphSpec, KindFile, OutdatedSpec, ReferenceSpec};
 use crate::registry::kind::{Graph, GraphWay, Outdated, Reference, Relations};
 
@@ -23,8 +23,8 @@ fn path<'s>(
     pointer: &str,
     (spec, item): (&'s Shape, Option<&'s Shape>),
     faults: &mut Faults<'_>,
-) -> Option<(Path, &'s Shape)> {
-    match Path::compile(text, spec, item) {
+) -> Option<(PathPattern, &'s Shape)> {
+    match PathPattern::compile(text, spec, item) {
         Ok(target) => Some((target.path, target.shape)),
         Err(error) => {
             faults.path(pointer, &error);
@@ -38,7 +38,7 @@ fn names<'s>(
     pointer: &str,
     shapes: (&'s Shape, Option<&'s Shape>),
     faults: &mut Faults<'_>,
-) -> Option<Path> {
+) -> Option<PathPattern> {
     let (path, shape) = path(text, pointer, shapes, faults)?;
     if !matches!(shape, Shape::String) {
         faults.value(pointer, format!("`{text}` is no string"));
@@ -98,7 +98,7 @@ fn graph(spec: &GraphSpec, shape: &Shape, faults: &mut Faults<'_>) -> Option<Gra
         faults.value("/graph/nodes", format!("`{}` is no map of nodes", spec.nodes));
         return None;
     };
-    let mut relative = |texts: &[String], field: &str, string: bool| -> Vec<Path> {
+    let mut relative = |texts: &[String], field: &str, string: bool| -> Vec<PathPattern> {
         let one = |(index, text): (usize, &String)| {
             let pointer = format!("/graph/{field}/{index}");
             if string {

@@ -3,12 +3,12 @@
 use super::Faults;
 use super::messages::{RESERVED, Template};
 use super::steps::{condition, state};
-use crate::normalize::{Path, Root, Shape};
-use crate::registry::file::{self, ConditionSpec, RuleSpec};
-use crate::registry::problem::suggest;
-use crate::rules::{Block, Entry, Format, Rule, Subject, Test, When};
+use crate::kube_schema::suggest::suggest;
+use crate::normalize::{PathPattern, Root, Shape};
+use crate::registry::file::{ConditionSpec, RuleSpec};
+use crate::rules::{Block, Rule, RuleEntry, Subject, Test, When};
 
-pub(super) fn compile(specs: &[RuleSpec], shape: &Shape, sensitive: bool, faults: &mut Faults<'_>) -> Vec<Entry> {
+pub(super) fn compile(specs: &[RuleSpec], shape: &Shape, sensitive: bool, faults: &mut Faults<'_>) -> Vec<RuleEntry> {
     let root = Place { spec: shape, item: shape, sensitive, names: Vec::new(), located: false, submitted: true };
     entries(specs, "/rules", &root, faults)
 }
@@ -35,11 +35,11 @@ pub(super) enum Own<'r> {
     Nothing,
     /// The enclosing block's item.
     Item,
-    Path(&'r Path),
+    Path(&'r PathPattern),
 }
 
 impl Own<'_> {
-    fn path(self) -> Option<Path> {
+    fn path(self) -> Option<PathPattern> {
         match self {
             Self::Path(path) => Some(path.clone()),
             Self::Nothing | Self::Item => None,
@@ -47,13 +47,13 @@ impl Own<'_> {
     }
 }
 
-fn entries<'c>(specs: &'c [RuleSpec], pointer: &str, place: &Place<'c>, faults: &mut Faults<'_>) -> Vec<Entry> {
+fn entries<'c>(specs: &'c [RuleSpec], pointer: &str, place: &Place<'c>, faults: &mut Faults<'_>) -> Vec<RuleEntry> {
     let mut compiled = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
         let found = match &spec.each {
-            Some(each) => block(spec, each, &pointer, place, faults).map(Entry::Block),
-            None => rule(spec, &pointer, place, faults).map(Entry::Rule),
+            Some(each) => block(spec, each, &pointer, place, faults).map(RuleEntry::Block),
+            None => rule(spec, &pointer, place, faults).map(RuleEntry::Rule),
         };
         compiled.extend(found);
     }
@@ -166,8 +166,8 @@ fn tests(spec: &RuleSpec) -> Vec<&'static str> {
 }
 
 impl<'c> Place<'c> {
-    fn path(&self, text: &str, pointer: &str, faults: &mut Faults<'_>) -> Option<(Path, &'c Shape)> {
-        match Path::compile(text, self.spec, Some(self.item)) {
+    fn path(&self, text: &str, pointer: &str, faults: &mut Faults<'_>) -> Option<(PathPattern, &'c Shape)> {
+        match PathPattern::compile(text, self.spec, Some(self.item)) {
             Ok(target) => Some((target.path, target.shape)),
             Err(error) => {
                 faults.path(pointer, &error);
@@ -251,12 +251,7 @@ impl TestCompiler<'_, '_> {
             return Some(Test::OneOf { words, ignore_case });
         }
         if let Some(format) = spec.format {
-            return Some(Test::Format(match format {
-                file::Format::Duration => Format::Duration,
-                file::Format::Regex => Format::Regex,
-                file::Format::Number => Format::Number,
-                file::Format::Base64 => Format::Base64,
-            }));
+            return Some(Test::Format(format));
         }
         if let Some(prefix) = &spec.starts_with {
             return Some(Test::StartsWith(prefix.as_str().into()));
@@ -302,7 +297,7 @@ impl TestCompiler<'_, '_> {
         }
     }
 
-    fn strings(&self, texts: &[String], at: &str, faults: &mut Faults<'_>) -> Vec<Path> {
+    fn strings(&self, texts: &[String], at: &str, faults: &mut Faults<'_>) -> Vec<PathPattern> {
         let mut paths = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let pointer = format!("{at}/{index}");

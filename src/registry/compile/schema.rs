@@ -3,7 +3,7 @@
 use super::Faults;
 use crate::go_compat::regexp;
 use crate::normalize::{Field, ObjectShape, Presence, Shape};
-use crate::registry::schema::{Presence as Stored, Schema, SchemaType};
+use crate::registry::schema::{Schema, SchemaType};
 
 pub(super) fn compile(schema: &Schema, faults: &mut Faults<'_>) -> Shape {
     if schema.schema_type != Some(SchemaType::Object) || schema.preserve_unknown_fields.is_some() {
@@ -76,23 +76,19 @@ fn fields(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) -> Shape {
 fn presence(schema: &Schema, shape: &Shape, pointer: &str, faults: &mut Faults<'_>) -> Presence {
     let stored = schema.store.unwrap_or_default();
     match (stored, shape) {
-        (Stored::OmitZero, Shape::Object(_)) => {
+        (Presence::OmitZero, Shape::Object(_)) => {
             faults.key(
                 pointer,
                 "an object with fields is stored always or where it is given: say `store: always` or `store: pointer`",
             );
         }
-        (Stored::Always | Stored::Pointer, Shape::List(_) | Shape::Map(_) | Shape::Free) => {
+        (Presence::Always | Presence::Pointer, Shape::List(_) | Shape::Map(_) | Shape::Free) => {
             faults
                 .key(&format!("{pointer}/store"), "lists, maps and free-form objects are stored unless they are empty");
         }
         _ => {}
     }
-    match stored {
-        Stored::OmitZero => Presence::OmitZero,
-        Stored::Always => Presence::Always,
-        Stored::Pointer => Presence::Pointer,
-    }
+    stored
 }
 
 fn constraints(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
@@ -108,7 +104,7 @@ fn constraints(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
     for name in &schema.required {
         if !schema.properties.contains_key(name) {
             let known = schema.properties.keys().map(String::as_str);
-            let help = crate::registry::problem::suggest(name, known);
+            let help = crate::kube_schema::suggest::suggest(name, known);
             faults.hinted(&format!("{pointer}/required"), format!("there is no field `{name}` to be required"), help);
         }
     }

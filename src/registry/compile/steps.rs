@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Faults, literal};
-use crate::normalize::{Condition, CopySource, Guard, Operation, Path, Replaced, Shape, Step, Unique};
-use crate::registry::file::{self, ConditionSpec, State, StepSpec};
+use crate::normalize::{Condition, CopySource, Guard, Operation, PathPattern, Replaced, Shape, Step};
+use crate::registry::file::{ConditionSpec, State, StepSpec};
 
 pub(super) fn compile(steps: &[StepSpec], shape: &Shape, faults: &mut Faults<'_>) -> Vec<Step> {
     let mut compiled = Vec::new();
@@ -47,12 +47,8 @@ impl<'c> StepCompiler<'c, '_> {
             found.extend(self.set(paths));
         }
         if let Some(paths) = &spec.clean {
-            let unique = spec.unique.map(|unique| match unique {
-                file::Unique::IgnoreCase => Unique::IgnoreCase,
-                file::Unique::Exact => Unique::Exact,
-            });
             let paths = self.paths("clean", paths, is_list_of_strings, "a list of strings");
-            found.push(Operation::Clean { paths, unique });
+            found.push(Operation::Clean { paths, unique: spec.unique });
         }
         if let Some(paths) = &spec.replace {
             let with: BTreeMap<Box<str>, Box<str>> =
@@ -137,7 +133,7 @@ impl<'c> StepCompiler<'c, '_> {
         }
     }
 
-    fn paths(&mut self, key: &str, texts: &[String], fits: impl Fn(&Shape) -> bool, wanted: &str) -> Vec<Path> {
+    fn paths(&mut self, key: &str, texts: &[String], fits: impl Fn(&Shape) -> bool, wanted: &str) -> Vec<PathPattern> {
         let mut paths = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             let pointer = format!("{}/{key}/{index}", self.pointer);
@@ -151,12 +147,12 @@ impl<'c> StepCompiler<'c, '_> {
         paths
     }
 
-    fn path(&mut self, pointer: &str, text: &str) -> Option<(Path, &'c Shape)> {
+    fn path(&mut self, pointer: &str, text: &str) -> Option<(PathPattern, &'c Shape)> {
         if text.starts_with("raw.") {
             self.faults.value(pointer, "a step works on the spec, not on what was submitted");
             return None;
         }
-        match Path::compile(text, self.shape, None) {
+        match PathPattern::compile(text, self.shape, None) {
             Ok(target) if target.path.segments.is_empty() => {
                 self.faults.value(pointer, "the spec as a whole is no field");
                 None
@@ -170,12 +166,7 @@ impl<'c> StepCompiler<'c, '_> {
     }
 
     fn set(&mut self, texts: &[String]) -> Option<Operation> {
-        let replaces = match self.spec.replaces? {
-            file::Replaced::Absent => Replaced::Absent,
-            file::Replaced::Empty => Replaced::Empty,
-            file::Replaced::Blank => Replaced::Blank,
-            file::Replaced::NotPositive => Replaced::NotPositive,
-        };
+        let replaces = self.spec.replaces?;
         if let Some(from) = &self.spec.from {
             return self.copy(texts, from, replaces);
         }
@@ -284,7 +275,7 @@ fn guard(spec: &ConditionSpec, pointer: &str, shape: &Shape, faults: &mut Faults
             return None;
         };
         let pointer = format!("{pointer}/path");
-        match Path::compile(text, shape, None) {
+        match PathPattern::compile(text, shape, None) {
             Ok(target) if target.path.is_many() || target.path.root != crate::normalize::Root::Spec => {
                 faults.value(&pointer, "a step's guard looks at one field of the spec");
                 None

@@ -1,7 +1,7 @@
 //! A rule's message for the API server, whose texts are fixed: without the values that the operator puts into it.
 
 use crate::normalize::Segment;
-use crate::rules::{Message, Part, Piece};
+use crate::rules::{Message, MessagePart, Piece};
 
 /// The message of a rule; `located` is how the blocks around name their items.
 pub(super) fn fixed(message: &Message, located: Option<&Message>) -> String {
@@ -10,7 +10,7 @@ pub(super) fn fixed(message: &Message, located: Option<&Message>) -> String {
     let mut parts = message.parts.iter().peekable();
     while let Some(part) = parts.next() {
         match part {
-            Part::Text(text) => {
+            MessagePart::Text(text) => {
                 let text = if closing { text.strip_prefix(')').unwrap_or(text) } else { text };
                 closing = false;
                 // what stood before a value that is left out
@@ -18,12 +18,12 @@ pub(super) fn fixed(message: &Message, located: Option<&Message>) -> String {
                 out.truncate(if out_of_place { out.trim_end().len() } else { out.len() });
                 out.push_str(text);
             }
-            Part::Piece(Piece::At, _) => out.push_str(&located.map(|at| fixed(at, None)).unwrap_or_default()),
-            Part::Piece(Piece::Name(_) | Piece::Field(_), _) => out.push('*'),
-            Part::Piece(Piece::Value | Piece::Raw | Piece::Finding, _) => {
+            MessagePart::Piece(Piece::At, _) => out.push_str(&located.map(|at| fixed(at, None)).unwrap_or_default()),
+            MessagePart::Piece(Piece::Name(_) | Piece::Field(_), _) => out.push('*'),
+            MessagePart::Piece(Piece::Value | Piece::Raw | Piece::Finding, _) => {
                 let next = match parts.peek() {
-                    Some(Part::Text(text)) => text.chars().next(),
-                    Some(Part::Piece(..)) | None => None,
+                    Some(MessagePart::Text(text)) => text.chars().next(),
+                    Some(MessagePart::Piece(..)) | None => None,
                 };
                 closing = leave_out(&mut out, next);
             }

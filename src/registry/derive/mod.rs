@@ -17,7 +17,7 @@ use crate::kube_schema::cel::{CRD_LIMIT, RULE_LIMIT, RuleVerdict};
 use crate::kube_schema::schema::SchemaNode;
 use crate::normalize::{Segment, Shape, Step};
 use crate::registry::schema::{Schema, SchemaType, Validation};
-use crate::rules::Entry;
+use crate::rules::RuleEntry;
 use cel_text::Effort;
 use formula::{Atom, AtomTest, Formula, Part};
 use pattern::StringConstraint;
@@ -74,7 +74,7 @@ pub(crate) fn derive(
     schema: &Schema,
     shape: &Shape,
     steps: &[Step],
-    rules: &[Entry],
+    rules: &[RuleEntry],
     sensitive: bool,
 ) -> DerivedSchema {
     let spent = rule_costs(schema).into_iter().flatten().fold(0, u64::saturating_add);

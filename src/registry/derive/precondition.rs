@@ -11,7 +11,7 @@ use super::formula::{Atom, AtomTest, Formula, Many, Part, Reading};
 use super::refusal::absent;
 use super::shape_at;
 use crate::go_compat::text;
-use crate::normalize::{CopySource, Guard, Operation, Path, Replaced, Segment, Shape, Step, Tree, Unique};
+use crate::normalize::{CopySource, Guard, Operation, PathPattern, Replaced, Segment, Shape, Step, Tree, Unique};
 
 /// The formula over the submitted spec.
 pub(super) fn submitted(formula: Formula, steps: &[Step], shape: &Shape) -> Formula {
@@ -44,7 +44,7 @@ fn before(formula: Formula, step: &Step, shape: &Shape) -> Formula {
 
 /// A guard over the spec before its step.
 fn guard(condition: &Guard) -> Formula {
-    let atom = |path: &Path, test: AtomTest| Formula::Atom(Atom::new(&path.segments, test));
+    let atom = |path: &PathPattern, test: AtomTest| Formula::Atom(Atom::new(&path.segments, test));
     match condition {
         Guard::Absent(path) => atom(path, AtomTest::Absent),
         Guard::Blank(path) => atom(path, AtomTest::Blank),
@@ -69,7 +69,7 @@ struct StepChange<'s> {
 
 impl<'s> StepChange<'s> {
     /// What the step changes.
-    fn paths(&self) -> &'s [Path] {
+    fn paths(&self) -> &'s [PathPattern] {
         match self.operation {
             Operation::Trim(paths)
             | Operation::Lower(paths)
@@ -130,7 +130,7 @@ impl<'s> StepChange<'s> {
         matches!(self.operation, Operation::Encode { into, .. } if at.starts_with(&into.segments))
     }
 
-    fn set(&self, paths: &[Path], to: &Tree, replaces: Replaced, atom: Atom) -> Option<Formula> {
+    fn set(&self, paths: &[PathPattern], to: &Tree, replaces: Replaced, atom: Atom) -> Option<Formula> {
         let path = paths.iter().find(|path| atom.at.starts_with(&path.segments))?;
         if path.segments.len() < atom.at.len() {
             // of what is in a list or a map, the count around says what becomes of it
@@ -151,7 +151,7 @@ impl<'s> StepChange<'s> {
     }
 
     /// A value that is taken from another field: the same test is asked of that one.
-    fn copied(&self, paths: &[Path], from: &CopySource, replaces: Replaced, atom: &Atom) -> Option<Formula> {
+    fn copied(&self, paths: &[PathPattern], from: &CopySource, replaces: Replaced, atom: &Atom) -> Option<Formula> {
         if !named(paths, &atom.at) {
             return None;
         }
@@ -186,7 +186,7 @@ impl<'s> StepChange<'s> {
     }
 
     /// A list is empty where all of its items are dropped.
-    fn cleaned(&self, paths: &[Path], atom: Atom, dropped: impl Fn(&[Segment]) -> Atom) -> Option<Formula> {
+    fn cleaned(&self, paths: &[PathPattern], atom: Atom, dropped: impl Fn(&[Segment]) -> Atom) -> Option<Formula> {
         if named(paths, &atom.at) {
             if atom.test != AtomTest::Empty {
                 return None;
@@ -246,11 +246,11 @@ impl<'s> StepChange<'s> {
     }
 }
 
-fn named(paths: &[Path], at: &[Segment]) -> bool {
+fn named(paths: &[PathPattern], at: &[Segment]) -> bool {
     paths.iter().any(|path| path.segments == at)
 }
 
-fn is_map_of(paths: &[Path], entry: &[Segment]) -> bool {
+fn is_map_of(paths: &[PathPattern], entry: &[Segment]) -> bool {
     entry.split_last().is_some_and(|(_, map)| named(paths, map))
 }
 

@@ -2,8 +2,8 @@
 
 use super::formula::{Atom, AtomTest, Formula, Reading};
 use super::shape_at;
-use crate::normalize::{Path, Presence, Root, Segment, Shape};
-use crate::rules::{Block, Entry, Format, Message, Rule, Subject, Test, When};
+use crate::normalize::{PathPattern, Presence, Root, Segment, Shape};
+use crate::rules::{Block, Format, Message, Rule, RuleEntry, Subject, Test, When};
 
 /// A rule of a kind, and when it refuses a spec.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Refusal<'r> {
 }
 
 /// The refusals of all rules, in order.
-pub(super) fn refusals<'r>(entries: &'r [Entry], shape: &'r Shape) -> Vec<Refusal<'r>> {
+pub(super) fn refusals<'r>(entries: &'r [RuleEntry], shape: &'r Shape) -> Vec<Refusal<'r>> {
     let mut found = Vec::new();
     let root = BlockScope {
         shape,
@@ -47,18 +47,18 @@ struct BlockScope<'b, 'r> {
 }
 
 impl<'r> BlockScope<'_, 'r> {
-    fn walk(&self, entries: &'r [Entry], pointer: &str, found: &mut Vec<Refusal<'r>>) {
+    fn walk(&self, entries: &'r [RuleEntry], pointer: &str, found: &mut Vec<Refusal<'r>>) {
         for (index, entry) in entries.iter().enumerate() {
             let pointer = format!("{pointer}/{index}");
             match entry {
-                Entry::Rule(rule) => found.push(Refusal {
+                RuleEntry::Rule(rule) => found.push(Refusal {
                     pointer,
                     formula: (self.around)(self.rule(rule)),
                     subject: rule.path.as_ref().map(|path| self.absolute(path).0).or_else(|| self.own_item()),
                     message: &rule.message,
                     located: self.located,
                 }),
-                Entry::Block(block) => self.block(block, &pointer, found),
+                RuleEntry::Block(block) => self.block(block, &pointer, found),
             }
         }
     }
@@ -102,7 +102,7 @@ impl<'r> BlockScope<'_, 'r> {
     }
 
     /// From the spec, and whether it is looked at as submitted.
-    fn absolute(&self, path: &Path) -> (Vec<Segment>, bool) {
+    fn absolute(&self, path: &PathPattern) -> (Vec<Segment>, bool) {
         match path.root {
             Root::Spec => (path.segments.clone(), false),
             Root::Raw => (path.segments.clone(), true),
@@ -124,7 +124,7 @@ impl<'r> BlockScope<'_, 'r> {
 
     fn test(&self, test: &Test, (path, submitted): &(Vec<Segment>, bool)) -> Formula {
         let atom = |test: AtomTest| Atom { submitted: *submitted, ..Atom::new(path, test) };
-        let blank = |path: &Path| {
+        let blank = |path: &PathPattern| {
             let (path, submitted) = self.absolute(path);
             Formula::Atom(Atom { submitted, ..Atom::new(&path, AtomTest::Blank) })
         };

@@ -1,17 +1,14 @@
 //! The text of one document as JSON values, read as kubectl reads it: YAML 1.1 scalars, merge keys; JSON keeps its
 //! numbers. A key that is given twice is an error in both, or its last value counts.
 
-use std::fmt;
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 use serde_saphyr::Options;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
 use super::Trouble;
-use crate::go_compat::float;
+use super::typeless::{JsonValue, KeyText, YamlValue};
 
 /// Deepest nesting, as in `serde_json`.
 const MAX_DEPTH: usize = 128;
@@ -43,7 +40,7 @@ impl std::fmt::Debug for Decoded {
 
 /// Why a document cannot be read. Holds nothing of the text but keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct DecodeError {
     /// In the document, from 1.
     pub line: usize,
     /// From 1.
@@ -53,16 +50,16 @@ pub struct Fault {
 }
 
 /// The values of a document: one in YAML, any number one behind the other in JSON.
-pub fn decode(text: &str) -> Result<Vec<Decoded>, Fault> {
+pub fn decode(text: &str) -> Result<Vec<Decoded>, DecodeError> {
     decode_with::<false>(text)
 }
 
 /// As [`decode`], but of a key that is given twice the last value counts, as with kubectl.
-pub fn decode_last(text: &str) -> Result<Vec<Decoded>, Fault> {
+pub fn decode_last(text: &str) -> Result<Vec<Decoded>, DecodeError> {
     decode_with::<true>(text)
 }
 
-fn decode_with<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
+fn decode_with<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, DecodeError> {
     let whole = whole::<LAST_WINS>;
     if !text.trim_start().starts_with('{') {
         return whole(text);
@@ -78,7 +75,7 @@ fn decode_with<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault>
     }
 }
 
-fn whole<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
+fn whole<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, DecodeError> {
     Ok(vec![Decoded { line: 0, column: 0, span: 0..text.len(), value: yaml::<LAST_WINS>(text)? }])
 }
 
@@ -100,7 +97,7 @@ fn looks_like_json(text: &str) -> bool {
     inner.starts_with('"') || inner.starts_with('}')
 }
 
-fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
+fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, DecodeError> {
     let mut values = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonValue<LAST_WINS>>();
     let (mut start, mut line) = (0, 0);
@@ -123,14 +120,14 @@ fn json<const LAST_WINS: bool>(text: &str) -> Result<Vec<Decoded>, Fault> {
                 let shown = text.lines().nth(line - 1).unwrap_or_default();
                 let before = shown.floor_char_boundary(error.column().saturating_sub(1));
                 let column = shown[..before].chars().count() + 1;
-                return Err(Fault { line, column, trouble: trouble(reason), text: words(reason) });
+                return Err(DecodeError { line, column, trouble: trouble(reason), text: words(reason) });
             }
             None => return Ok(values),
         }
     }
 }
 
-fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, Fault> {
+fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, DecodeError> {
     let mut options = options(text.len());
     if LAST_WINS {
         options.duplicate_keys = DuplicateKeyPolicy::LastWins;
@@ -143,7 +140,7 @@ fn yaml<const LAST_WINS: bool>(text: &str) -> Result<Value, Fault> {
         // its own position follows the reason: ours counts from the file's first line
         let reason = reason.split(" at line ").next().unwrap_or_default().trim_end_matches(':');
         let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
-        Fault { line: number(line), column: number(column), trouble: trouble(reason), text: words(reason) }
+        DecodeError { line: number(line), column: number(column), trouble: trouble(reason), text: words(reason) }
     })
 }
 
@@ -210,169 +207,6 @@ fn options(bytes: usize) -> Options {
     }
 }
 
-/// A value as JSON has it: no object has a key twice, numbers stay as they were written.
-struct JsonValue<const LAST_WINS: bool>(Value);
-
-impl<'de, const LAST_WINS: bool> Deserialize<'de> for JsonValue<LAST_WINS> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { whole_numbers: false, last_wins: LAST_WINS }.deserialize(deserializer).map(Self)
-    }
-}
-
-/// A value as kubectl hands it on from YAML: `1.0` and `1e3` are whole numbers.
-struct YamlValue<const LAST_WINS: bool>(Value);
-
-impl<'de, const LAST_WINS: bool> Deserialize<'de> for YamlValue<LAST_WINS> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Seed { whole_numbers: true, last_wins: LAST_WINS }.deserialize(deserializer).map(Self)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Seed {
-    whole_numbers: bool,
-    /// Else a key that is given twice is an error.
-    last_wins: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Seed {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Seed {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
-        Ok(Value::Bool(flag))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Number(number.into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Number(number.into()))
-    }
-
-    // beyond 64 bits a number is a float, as in Go
-    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
-        Ok(number_of(number.to_string().parse().unwrap_or(f64::NAN)))
-    }
-
-    fn visit_u128<E>(self, number: u128) -> Result<Value, E> {
-        Ok(number_of(number.to_string().parse().unwrap_or(f64::NAN)))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        // Go writes such a float without a fraction, and the API server reads what it writes as an integer
-        let whole = format!("{number:.0}").parse::<i64>().ok();
-        match whole.filter(|_| self.whole_numbers && number.fract() == 0.0 && number.abs() < 1e21) {
-            Some(whole) => Ok(Value::Number(whole.into())),
-            None => Ok(number_of(number)),
-        }
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            list.push(item);
-        }
-        Ok(Value::Array(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key_seed(Key)? {
-            if !self.last_wins && map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
-            }
-            let value = entries.next_value_seed(self)?;
-            map.insert(key, value);
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-struct KeyText(String);
-
-impl<'de> Deserialize<'de> for KeyText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Key.deserialize(deserializer).map(Self)
-    }
-}
-
-/// A key. YAML's may be of any sort, and kubectl writes each as a string once it has read it: `on` is `true`, `0755` is `493`.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for Key {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, a number or true or false as a key")
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<String, E> {
-        Ok(flag.to_string())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<String, E> {
-        Ok(match float::format_short(number).as_str() {
-            "+Inf" => ".inf".to_owned(),
-            "-Inf" => "-.inf".to_owned(),
-            "NaN" => ".nan".to_owned(),
-            text => text.to_owned(),
-        })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<String, E> {
-        Ok(text)
-    }
-}
-
-fn number_of(number: f64) -> Value {
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,7 +218,7 @@ mod tests {
         values.remove(0).value
     }
 
-    fn fault(text: &str) -> Fault {
+    fn fault(text: &str) -> DecodeError {
         decode(text).expect_err(text)
     }
 

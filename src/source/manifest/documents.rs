@@ -3,7 +3,8 @@
 
 use std::io::{self, BufRead};
 
-/// Most bytes of one document. The API server takes no more than 3 MiB in a request; a list of 10,000 objects stays below it.
+/// Most bytes of one document. The API server takes no more than 3 MiB in a request; a list of 10,000 objects stays
+/// below it.
 const MAX_BYTES: usize = 32 << 20;
 
 /// What is beyond that.

@@ -1,33 +1,29 @@
 //! Where in a document a value stands, so that an error can name the line to mend.
 
-use std::collections::HashMap;
-use std::fs::Metadata;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use granit_parser::{Event, Parser};
 
-use super::{Place, decode};
-pub use crate::kube_schema::field_path::PathSegment as Step;
-use crate::registry::Source;
+use super::{ManifestPlace, decode};
+use crate::diagnostics::SourceText;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
-/// Line and column, both from 1.
+/// Line and column, both from 1; the column is 0 where it is not known.
 pub type Position = (usize, usize);
 
 /// A document's text with the place of everything in it. Its keys are named as they are read.
 #[must_use]
-pub fn source(text: &str) -> Source {
-    Source::with_keys(String::new(), text.to_owned(), decode::key)
+pub fn source(text: &str) -> SourceText {
+    SourceText::with_keys(String::new(), text.to_owned(), decode::key)
 }
 
 /// The document that was looked at last: all objects of a list stand in one.
 #[derive(Debug, Default)]
-pub struct Last(Option<(usize, usize, Arc<Source>)>);
+pub struct Last(Option<(usize, usize, Arc<SourceText>)>);
 
 impl Last {
     /// Of a place's document, whose text this is.
-    pub fn of(&mut self, place: &Place, text: &str) -> Arc<Source> {
+    pub fn of(&mut self, place: &ManifestPlace, text: &str) -> Arc<SourceText> {
         match &self.0 {
             Some((line, column, source)) if (*line, *column) == (place.document, place.column) => Arc::clone(source),
             _ => {
@@ -37,53 +33,17 @@ impl Last {
             }
         }
     }
-}
 
-/// The documents of a file.
-#[derive(Debug)]
-pub struct Documents {
-    file: Arc<Path>,
-    stamp: Stamp,
-    /// By the line and the column on which they begin.
-    texts: HashMap<Position, (String, OnceLock<Source>)>,
-}
-
-type Stamp = (u64, Option<SystemTime>);
-
-/// Other where the file is another one than before.
-#[must_use]
-pub fn stamp(metadata: &Metadata) -> Stamp {
-    (metadata.len(), metadata.modified().ok())
-}
-
-impl Documents {
-    #[must_use]
-    pub fn new(file: Arc<Path>, stamp: Stamp) -> Self {
-        Self { file, stamp, texts: HashMap::new() }
-    }
-
-    #[must_use]
-    pub fn is_of(&self, file: &Path, stamp: Stamp) -> bool {
-        (&*self.file, self.stamp) == (file, stamp)
-    }
-
-    pub fn add(&mut self, place: &Place, text: &str) {
-        let at = (place.document, place.column);
-        self.texts.entry(at).or_insert_with(|| (text.to_owned(), OnceLock::new()));
-    }
-
-    /// As [`find`].
-    #[must_use]
-    pub fn find(&self, place: &Place, way: &[Step]) -> Option<Position> {
-        let (text, read) = self.texts.get(&(place.document, place.column))?;
-        find(read.get_or_init(|| source(text)), place, way)
+    /// Line and column of a value of the object at `place`, in whose document `text` is; the line of the object alone where
+    /// the path leads nowhere.
+    pub fn position(&mut self, place: &ManifestPlace, text: &str, path: &FieldPath) -> Position {
+        find(&self.of(place, text), place, path).unwrap_or((place.line, 0))
     }
 }
 
 /// The value at the end of `way` from an object, or the innermost value around it that is there: its key in a mapping,
 /// itself in a sequence. `None` where not even the first step is there.
-#[must_use]
-pub fn find(source: &Source, place: &Place, way: &[Step]) -> Option<Position> {
+fn find(source: &SourceText, place: &ManifestPlace, way: &[PathSegment]) -> Option<Position> {
     let names = names(place, way);
     let (reached, key, value) = source.reach(names.iter().map(String::as_str));
     if way.is_empty() || reached <= names.len() - way.len() && place.items.is_empty() {
@@ -95,11 +55,11 @@ pub fn find(source: &Source, place: &Place, way: &[Step]) -> Option<Position> {
 
 /// The way from the document's root.
 #[must_use]
-pub fn names(place: &Place, way: &[Step]) -> Vec<String> {
+pub fn names(place: &ManifestPlace, way: &[PathSegment]) -> Vec<String> {
     let lists = place.items.iter().flat_map(|index| ["items".to_owned(), index.to_string()]);
     let way = way.iter().map(|step| match step {
-        Step::Key(name) | Step::MapKey(name) => name.clone(),
-        Step::Index(index) => index.to_string(),
+        PathSegment::Key(name) | PathSegment::MapKey(name) => name.clone(),
+        PathSegment::Index(index) => index.to_string(),
     });
     lists.chain(way).collect()
 }
@@ -135,32 +95,10 @@ pub fn item_lines(text: &str) -> Vec<usize> {
     lines
 }
 
-/// The way that an error text speaks of, such as `spec.graph.a.edges[0].to` in
-/// `invalid spec.graph.a.edges[0].to "x"`.
-#[must_use]
-pub fn way_in(text: &str) -> Vec<Step> {
-    let start = ["spec.", "metadata."]
-        .iter()
-        .filter_map(|root| text.find(root))
-        .filter(|at| *at == 0 || text[..*at].ends_with([' ', '(']))
-        .min();
-    let Some(start) = start else { return Vec::new() };
-    let end = text[start..].find([' ', ':', ',', ';', '"', '=', ')', '\n']).map_or(text.len(), |at| start + at);
-    let path = text[start..end].trim_end_matches('.');
-    let mut way = Vec::new();
-    for part in path.split('.') {
-        let mut names = part.split('[');
-        way.extend(names.next().map(|name| Step::Key(name.to_owned())));
-        way.extend(names.map(|name| {
-            let name = name.trim_end_matches(']');
-            name.parse().map_or_else(|_| Step::Key(name.to_owned()), Step::Index)
-        }));
-    }
-    way
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const TEXT: &str = "\
@@ -174,35 +112,41 @@ items:
 - kind: B
 ";
 
-    fn place(items: &[usize]) -> Place {
-        Place { file: Path::new("x").into(), line: 1, document: 1, column: 1, items: items.into() }
+    fn place(items: &[usize]) -> ManifestPlace {
+        ManifestPlace { file: Path::new("x").into(), line: 1, document: 1, column: 1, items: items.into() }
     }
 
-    fn at(text: &str, path: &str) -> Option<Position> {
-        find(&source(text), &place(&[]), &way_in(path))
+    fn at(text: &str, path: &[PathSegment]) -> Option<Position> {
+        find(&source(text), &place(&[]), path)
     }
 
     #[test]
     fn values_are_found_or_the_innermost_one_around_them() {
         let spec =
             "kind: A\nspec:\n  graph:\n    a:\n      edges:\n      - to: x\n        when: y\n  list: [1, {a: b}]\n";
-        assert_eq!(at(spec, "spec.graph.a.edges[0].when"), Some((7, 9)));
-        assert_eq!(at(spec, "invalid spec.graph.a.edges[0].to \"x\": no"), Some((6, 9)));
-        assert_eq!(at(spec, "spec.graph.a.join: invalid"), Some((4, 5)));
-        assert_eq!(at(spec, "spec.list[1].a is"), Some((8, 14)));
-        assert_eq!(at(spec, "spec.list[0] is"), Some((8, 10)));
-        assert_eq!(at(spec, "spec.missing is required"), Some((2, 1)));
-        assert_eq!(at(spec, "metadata.name is required"), None);
-        assert_eq!(at(spec, "the key is taken"), None);
-        assert_eq!(at("a: [", "spec.x"), None);
-        assert_eq!(at("spec: {on: 1, 'off': 2}", "spec.true is"), Some((1, 8)));
-        assert_eq!(at("spec: {on: 1, 'off': 2}", "spec.off is"), Some((1, 15)));
+        let key = |name: &str| PathSegment::Key(name.to_owned());
+        let edge = |last| [key("spec"), key("graph"), key("a"), key("edges"), PathSegment::Index(0), key(last)];
+        let names = |names: &[&str]| names.iter().copied().map(key).collect::<Vec<_>>();
+        assert_eq!(at(spec, &edge("when")), Some((7, 9)));
+        assert_eq!(at(spec, &edge("to")), Some((6, 9)));
+        assert_eq!(at(spec, &names(&["spec", "graph", "a", "join"])), Some((4, 5)));
+        assert_eq!(at(spec, &[key("spec"), key("list"), PathSegment::Index(1), key("a")]), Some((8, 14)));
+        assert_eq!(at(spec, &[key("spec"), key("list"), PathSegment::Index(0)]), Some((8, 10)));
+        assert_eq!(at(spec, &names(&["spec", "missing"])), Some((2, 1)));
+        assert_eq!(at(spec, &names(&["metadata", "name"])), None);
+        assert_eq!(at(spec, &[]), None);
+        assert_eq!(at("a: [", &names(&["spec", "x"])), None);
+        assert_eq!(at("spec: {on: 1, 'off': 2}", &names(&["spec", "true"])), Some((1, 8)));
+        assert_eq!(at("spec: {on: 1, 'off': 2}", &names(&["spec", "off"])), Some((1, 15)));
     }
 
     #[test]
     fn json_is_found_too() {
         let json = "{\n\t\"kind\": \"A\",\n\t\"spec\": {\n\t\t\"type\": \"x\"\n\t}\n}\n";
-        assert_eq!(at(json, "spec.type is").map(|(line, _)| line), Some(4));
+        assert_eq!(
+            at(json, &["spec", "type"].map(|name| PathSegment::Key(name.to_owned()))).map(|(line, _)| line),
+            Some(4)
+        );
     }
 
     #[test]
@@ -212,17 +156,8 @@ items:
         assert_eq!(item_lines("spec: {items: [1]}\nitems: {}"), [0_usize; 0]);
         assert_eq!(item_lines("items: items\nx: [1, 2]\n? [items]\n: [3]\n"), [0_usize; 0]);
         assert_eq!(item_lines("a: &a [1]\nitems:\n- *a\n- [2,\n 3]\n- x\nb: [1]\n"), [3, 4, 6]);
-        let way = [Step::Key("spec".into()), Step::Key("edges".into())];
+        let way = [PathSegment::Key("spec".into()), PathSegment::Key("edges".into())];
         assert_eq!(find(&source(TEXT), &place(&[0]), &way), Some((5, 5)));
         assert_eq!(find(&source(TEXT), &place(&[1]), &way), Some((8, 3)));
-    }
-
-    #[test]
-    fn ways_are_read_out_of_error_texts() {
-        let key = |name: &str| Step::Key(name.to_owned());
-        assert_eq!(way_in("spec.a[2].b: x"), [key("spec"), key("a"), Step::Index(2), key("b")]);
-        assert_eq!(way_in("invalid spec.a."), [key("spec"), key("a")]);
-        assert_eq!(way_in("metadata.labels: label"), [key("metadata"), key("labels")]);
-        assert_eq!(way_in("a respec.t is odd"), []);
     }
 }

@@ -7,12 +7,13 @@ mod documents;
 pub mod files;
 pub(crate) mod locate;
 mod object;
+mod typeless;
 mod values;
 
 use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ const MAX_LISTS: usize = 4;
 
 /// Where a manifest stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ManifestPlace {
     pub file: Arc<Path>,
     /// From 1.
     pub line: usize,
@@ -43,7 +44,7 @@ pub struct Place {
     items: Box<[usize]>,
 }
 
-impl Place {
+impl ManifestPlace {
     /// Line on which its document begins, from 1.
     #[must_use]
     pub fn document(&self) -> usize {
@@ -64,7 +65,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ManifestPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", file_name(&self.file), self.line)
     }
@@ -79,7 +80,7 @@ pub fn file_name(file: &Path) -> String {
 /// A resource as its manifest has it. Name and spec are not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    pub place: Place,
+    pub place: ManifestPlace,
     pub resource: Box<Resource>,
 }
 
@@ -105,7 +106,7 @@ impl ManifestError {
 
     /// A manifest that can be read but not taken.
     #[must_use]
-    pub fn at(place: &Place, text: String) -> Self {
+    pub fn at(place: &ManifestPlace, text: String) -> Self {
         Self { file: Arc::clone(&place.file), line: place.line, column: 0, text, snippet: None }
     }
 }
@@ -124,7 +125,7 @@ impl std::error::Error for ManifestError {}
 
 /// What a document holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Found {
+pub enum ReadResult {
     Manifest(Manifest),
     Error(ManifestError),
     /// An object that is none of ours.
@@ -133,8 +134,8 @@ pub enum Found {
 
 /// One object as it stands in a stream, taken out of the lists around it; nothing of it is checked.
 #[derive(Debug)]
-pub struct Entry<'t> {
-    pub place: Place,
+pub struct ManifestObject<'t> {
+    pub place: ManifestPlace,
     /// Its document's text, from where `place` counts.
     pub text: &'t str,
     pub value: Value,
@@ -154,37 +155,35 @@ pub enum Trouble {
     TooLarge,
 }
 
-/// What [`Reader::entries`] finds.
+/// What [`ManifestReader::entries`] finds.
 #[derive(Debug)]
-pub enum Part<'t> {
-    Entry(Entry<'t>),
+pub enum StreamPart<'t> {
+    Object(ManifestObject<'t>),
     /// With the text of the document, where it is text.
     Trouble(Trouble, ManifestError, &'t str),
 }
 
 /// Reads manifests of the kinds of a registry.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct ManifestReader {
     registry: Arc<Registry>,
     /// Kinds whose manifests hold secrets, lower case.
     sensitive: Vec<String>,
     /// Of a key that is given twice the last value counts, once the second has been told; else nothing of the document
     /// does.
     last_key_wins: bool,
-    /// The file in which something was located last: errors come one behind the other.
-    located: Arc<Mutex<Option<locate::Documents>>>,
 }
 
-impl Reader {
+impl ManifestReader {
     #[must_use]
     pub fn new(registry: Arc<Registry>) -> Self {
         let sensitive = registry.kinds().iter().filter(|kind| kind.sensitive);
         let sensitive = sensitive.map(|kind| kind.names.kind.to_lowercase()).collect();
-        Self { registry, sensitive, last_key_wins: false, located: Arc::default() }
+        Self { registry, sensitive, last_key_wins: false }
     }
 
-    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then the
-    /// objects, in which the last value counts.
+    /// The same, but a document with a key that is given twice is read all the same: the trouble is told first, then
+    /// the objects, in which the last value counts.
     #[must_use]
     pub fn with_last_key(self) -> Self {
         Self { last_key_wins: true, ..self }
@@ -195,27 +194,31 @@ impl Reader {
         &self.registry
     }
 
-    /// Reads a file, or standard input for `-`, one document at a time. `tell` says whether to go on.
-    pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Found) -> bool) {
+    /// Reads a file, or standard input for `-`, one document at a time. `tell` gets the text of the
+    /// document too, and says whether to go on.
+    pub fn read_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(ReadResult, &str) -> bool) {
         let mut last = Last::default();
-        self.entries_of_file(file, &mut |part| tell(self.found(part, &mut last)));
+        self.entries_of_file(file, &mut |part| self.found(part, &mut last, tell));
     }
 
     /// Reads a stream; `file` is the name that errors are told with.
-    pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Found) -> bool) {
+    pub fn read(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(ReadResult, &str) -> bool) {
         let mut last = Last::default();
-        self.entries(file, input, &mut |part| tell(self.found(part, &mut last)));
+        self.entries(file, input, &mut |part| self.found(part, &mut last, tell));
     }
 
-    fn found(&self, part: Part<'_>, last: &mut Last) -> Found {
+    fn found(&self, part: StreamPart<'_>, last: &mut Last, tell: &mut dyn FnMut(ReadResult, &str) -> bool) -> bool {
         match part {
-            Part::Entry(entry) => object::read(&self.registry, entry, last),
-            Part::Trouble(_, error, _) => Found::Error(error),
+            StreamPart::Object(entry) => {
+                let text = entry.text;
+                tell(object::read(&self.registry, entry, last), text)
+            }
+            StreamPart::Trouble(_, error, text) => tell(ReadResult::Error(error), text),
         }
     }
 
-    /// As [`Reader::read_file`], but the objects are only taken apart, not looked at.
-    pub fn entries_of_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+    /// As [`ManifestReader::read_file`], but the objects are only taken apart, not looked at.
+    pub fn entries_of_file(&self, file: &Arc<Path>, tell: &mut dyn FnMut(StreamPart<'_>) -> bool) {
         if **file == *Path::new(STDIN) {
             self.entries(file, std::io::stdin().lock(), tell);
             return;
@@ -224,19 +227,19 @@ impl Reader {
             Ok(open) => self.entries(file, std::io::BufReader::with_capacity(64 << 10, open), tell),
             Err(error) => {
                 let error = ManifestError::of_file(file, format!("unable to read: {error}"));
-                tell(Part::Trouble(Trouble::Io, error, ""));
+                tell(StreamPart::Trouble(Trouble::Io, error, ""));
             }
         }
     }
 
-    /// As [`Reader::read`], for objects as they stand there.
-    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(Part<'_>) -> bool) {
+    /// As [`ManifestReader::read`], for objects as they stand there.
+    pub fn entries(&self, file: &Arc<Path>, input: impl BufRead, tell: &mut dyn FnMut(StreamPart<'_>) -> bool) {
         for document in Documents::new(input) {
             let go_on = match document {
                 Ok(document) => self.entries_of(file, &document, tell),
                 Err(error) => {
                     let error = ManifestError::of_file(file, format!("unable to read: {error}"));
-                    tell(Part::Trouble(Trouble::Io, error, ""))
+                    tell(StreamPart::Trouble(Trouble::Io, error, ""))
                 }
             };
             if !go_on {
@@ -245,7 +248,7 @@ impl Reader {
         }
     }
 
-    fn entries_of(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(Part<'_>) -> bool) -> bool {
+    fn entries_of(&self, file: &Arc<Path>, document: &Document, tell: &mut dyn FnMut(StreamPart<'_>) -> bool) -> bool {
         let broken = |line: usize, column: usize, text: String, snippet| ManifestError {
             file: Arc::clone(file),
             line,
@@ -256,12 +259,12 @@ impl Reader {
         if let Some((line, why)) = document.unusable {
             let trouble = if why == documents::TOO_LARGE { Trouble::TooLarge } else { Trouble::NotText };
             let error = broken(line, 0, format!("unable to read the document: {why}"), None);
-            return tell(Part::Trouble(trouble, error, ""));
+            return tell(StreamPart::Trouble(trouble, error, ""));
         }
-        let told = |fault: decode::Fault, text: String, tell: &mut dyn FnMut(Part<'_>) -> bool| {
+        let told = |fault: decode::DecodeError, text: String, tell: &mut dyn FnMut(StreamPart<'_>) -> bool| {
             let snippet = self.snippet(document, fault.line, fault.column);
             let error = broken(document.line + fault.line - 1, fault.column, text, snippet);
-            tell(Part::Trouble(fault.trouble, error, &document.text))
+            tell(StreamPart::Trouble(fault.trouble, error, &document.text))
         };
         let values = match decode::decode(&document.text) {
             Err(fault) if fault.trouble == Trouble::DuplicateKey && self.last_key_wins => {
@@ -282,7 +285,7 @@ impl Reader {
         };
         for decoded in values {
             let (line, column) = (document.line + decoded.line, decoded.column + 1);
-            let place = Place { file: Arc::clone(file), line, document: line, column, items: Box::default() };
+            let place = ManifestPlace { file: Arc::clone(file), line, document: line, column, items: Box::default() };
             let text = document.text.get(decoded.span).unwrap_or_default();
             if !self.entries_in(&place, text, decoded.value, None, tell) {
                 return false;
@@ -294,11 +297,11 @@ impl Reader {
     /// An object, or the objects of a list. `text` is the document's.
     fn entries_in(
         &self,
-        place: &Place,
+        place: &ManifestPlace,
         text: &str,
         mut value: Value,
         list: Option<&object::ListKind>,
-        tell: &mut dyn FnMut(Part<'_>) -> bool,
+        tell: &mut dyn FnMut(StreamPart<'_>) -> bool,
     ) -> bool {
         if value.is_null() {
             return true;
@@ -307,7 +310,7 @@ impl Reader {
             list.complete(&mut value);
         }
         let Some(list) = object::ListKind::of(&self.registry, &value).filter(|_| place.items.len() < MAX_LISTS) else {
-            return tell(Part::Entry(Entry { place: place.clone(), text, value }));
+            return tell(StreamPart::Object(ManifestObject { place: place.clone(), text, value }));
         };
         // only the outermost list's entries are looked up: lists in lists are for machines
         let lines = if place.items.is_empty() { locate::item_lines(text) } else { Vec::new() };
@@ -316,7 +319,7 @@ impl Reader {
             let mut way = place.items.to_vec();
             way.push(index);
             let line = lines.get(index).map_or(place.line, |line| place.document + line - 1);
-            let place = Place { line, items: way.into(), ..place.clone() };
+            let place = ManifestPlace { line, items: way.into(), ..place.clone() };
             if !self.entries_in(&place, text, item, Some(&list), tell) {
                 return false;
             }
@@ -331,8 +334,8 @@ impl Reader {
         self.sensitive.iter().any(|kind| lower.contains(kind.as_str()))
     }
 
-    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the rest
-    /// of a document that did.
+    /// Whether all kinds that a text names are known, and none of them holds secrets. Where none is named it may be the
+    /// rest of a document that did.
     fn is_harmless(&self, text: &str) -> bool {
         let kinds = text.lines().filter_map(|line| {
             let field = line.trim_start_matches([' ', '-', '{', '\t']);
@@ -359,30 +362,6 @@ impl Reader {
         let number = (document.line + line - 1).to_string();
         let gap = " ".repeat(number.len());
         Some(format!("{number} | {text}\n{gap} | {}^", " ".repeat(column.saturating_sub(1).min(MOST))))
-    }
-
-    /// The line that an error text about a manifest speaks of, and its column; both as good as they are known.
-    /// Reads the file again, once for all errors in a row, so this is for errors only.
-    #[must_use]
-    pub fn locate(&self, place: &Place, text: &str) -> (usize, usize) {
-        let known = (place.line, 0);
-        let way = locate::way_in(text);
-        if way.is_empty() || *place.file == *Path::new(STDIN) {
-            return known;
-        }
-        let Ok(stamp) = std::fs::metadata(&place.file).map(|metadata| locate::stamp(&metadata)) else { return known };
-        let Ok(mut located) = self.located.lock() else { return known };
-        if !located.as_ref().is_some_and(|documents| documents.is_of(&place.file, stamp)) {
-            let mut documents = locate::Documents::new(Arc::clone(&place.file), stamp);
-            self.entries_of_file(&place.file, &mut |part| {
-                if let Part::Entry(entry) = part {
-                    documents.add(&entry.place, entry.text);
-                }
-                true
-            });
-            *located = Some(documents);
-        }
-        located.as_ref().and_then(|documents| documents.find(place, &way)).unwrap_or(known)
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::locate::{Last, Step, find};
-use super::{Entry, Found, Manifest, ManifestError};
+use super::locate::Last;
+use super::{Manifest, ManifestError, ManifestObject, ReadResult};
+use crate::kube_schema::field_path::FieldPath;
 use crate::kube_schema::json_type_name;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -38,23 +39,21 @@ impl ListKind {
 }
 
 /// Reads an object. `last` is where the place of an error is found.
-pub fn read(registry: &Registry, entry: Entry<'_>, last: &mut Last) -> Found {
-    let Entry { place, text, value } = entry;
+pub fn read(registry: &Registry, entry: ManifestObject<'_>, last: &mut Last) -> ReadResult {
+    let ManifestObject { place, text, value } = entry;
     match take_apart(registry, value) {
-        Ok(Some(resource)) => Found::Manifest(Manifest { place, resource }),
-        Ok(None) => Found::Foreign,
+        Ok(Some(resource)) => ReadResult::Manifest(Manifest { place, resource }),
+        Ok(None) => ReadResult::Foreign,
         Err(refusal) => {
             let mut error = ManifestError::at(&place, refusal.text);
-            if let Some((line, column)) = find(&last.of(&place, text), &place, &refusal.way) {
-                (error.line, error.column) = (line, column);
-            }
-            Found::Error(error)
+            (error.line, error.column) = last.position(&place, text, &refusal.path);
+            ReadResult::Error(error)
         }
     }
 }
 
-struct Refusal {
-    way: Vec<Step>,
+struct ObjectError {
+    path: FieldPath,
     text: String,
 }
 
@@ -64,12 +63,12 @@ pub fn uid(object: &ObjectName) -> Box<str> {
     format!("directory/{object}").into()
 }
 
-fn refuse(way: &[&str], text: impl Into<String>) -> Refusal {
-    Refusal { way: way.iter().map(|name| Step::Key((*name).to_owned())).collect(), text: text.into() }
+fn refuse(path: &[&str], text: impl Into<String>) -> ObjectError {
+    ObjectError { path: FieldPath::of(path), text: text.into() }
 }
 
 /// `None` for an object that is none of ours.
-fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, Refusal> {
+fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, ObjectError> {
     let Value::Object(mut object) = value else {
         return Err(refuse(
             &[],
@@ -110,7 +109,7 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
     })))
 }
 
-fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o str, Refusal> {
+fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o str, ObjectError> {
     match object.get(field) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
         None | Some(Value::Null | Value::String(_)) => Err(refuse(&[], format!("{field} is missing"))),
@@ -118,7 +117,7 @@ fn required_text<'o>(object: &'o Map<String, Value>, field: &str) -> Result<&'o 
     }
 }
 
-fn text_of(metadata: &mut Map<String, Value>, field: &str) -> Result<String, Refusal> {
+fn text_of(metadata: &mut Map<String, Value>, field: &str) -> Result<String, ObjectError> {
     match metadata.remove(field) {
         Some(Value::String(text)) => Ok(text),
         None | Some(Value::Null) => Ok(String::new()),
@@ -130,7 +129,7 @@ fn text_of(metadata: &mut Map<String, Value>, field: &str) -> Result<String, Ref
     }
 }
 
-fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap<String, String>, Refusal> {
+fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap<String, String>, ObjectError> {
     let entries = match metadata.remove(field) {
         Some(Value::Object(entries)) => entries,
         None | Some(Value::Null) => return Ok(BTreeMap::new()),
@@ -159,12 +158,12 @@ fn strings_of(metadata: &mut Map<String, Value>, field: &str) -> Result<BTreeMap
 #[must_use]
 pub fn misnamed(registry: &Registry, api_version: &str, kind_name: &str) -> Option<(&'static str, String)> {
     let refusal = unknown(registry, api_version, kind_name)?;
-    let field = if refusal.way == [Step::Key("apiVersion".to_owned())] { "apiVersion" } else { "kind" };
+    let field = if refusal.path == FieldPath::of(&["apiVersion"]) { "apiVersion" } else { "kind" };
     Some((field, refusal.text))
 }
 
 /// What is wrong with a kind that the registry does not have; `None` where its group is not ours.
-fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<Refusal> {
+fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<ObjectError> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let ours: Vec<_> = registry.kinds().iter().filter(|kind| kind.names.group == group).collect();
     if ours.is_empty() {

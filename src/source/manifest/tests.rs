@@ -1,12 +1,13 @@
 use super::*;
+use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
 /// Two kinds of our own, one of them with secrets.
-fn reader() -> Reader {
-    Reader::new(Arc::new(Registry::embedded().unwrap_or_else(|error| panic!("{error}"))))
+fn reader() -> ManifestReader {
+    ManifestReader::new(Arc::new(Registry::embedded().unwrap_or_else(|error| panic!("{error}"))))
 }
 
 /// A kind of the registry that holds no secrets, and one that does.
-fn kinds(reader: &Reader) -> (String, String) {
+fn kinds(reader: &ManifestReader) -> (String, String) {
     let name = |sensitive| {
         let found = reader.registry.kinds().iter().find(|kind| kind.sensitive == sensitive);
         found.map(|kind| kind.names.kind.clone()).unwrap()
@@ -14,23 +15,23 @@ fn kinds(reader: &Reader) -> (String, String) {
     (name(false), name(true))
 }
 
-fn read(text: &str) -> Vec<Found> {
+fn read(text: &str) -> Vec<ReadResult> {
     let reader = reader();
     let (plain, secret) = kinds(&reader);
     let text = text.replace("PLAIN", &plain).replace("SECRET", &secret);
     let mut found = Vec::new();
-    reader.read(&Path::new("x.yaml").into(), text.as_bytes(), &mut |one| {
+    reader.read(&Path::new("x.yaml").into(), text.as_bytes(), &mut |one, _| {
         found.push(one);
         true
     });
     found
 }
 
-fn summary(found: &[Found]) -> Vec<String> {
-    let one = |found: &Found| match found {
-        Found::Manifest(manifest) => format!("{} {}", manifest.place, manifest.resource.id.object),
-        Found::Error(error) => error.to_string(),
-        Found::Foreign => "foreign".to_owned(),
+fn summary(found: &[ReadResult]) -> Vec<String> {
+    let one = |found: &ReadResult| match found {
+        ReadResult::Manifest(manifest) => format!("{} {}", manifest.place, manifest.resource.id.object),
+        ReadResult::Error(error) => error.to_string(),
+        ReadResult::Foreign => "foreign".to_owned(),
     };
     found.iter().map(one).collect()
 }
@@ -53,7 +54,7 @@ metadata: {name: c}
 ";
     let found = read(text);
     assert_eq!(summary(&found), ["x.yaml:2 t/a", "foreign", "x.yaml:11 default/b"]);
-    let Found::Manifest(first) = &found[0] else { panic!("{found:?}") };
+    let ReadResult::Manifest(first) = &found[0] else { panic!("{found:?}") };
     assert_eq!(first.resource.labels["x"], "1");
     assert_eq!(first.resource.spec, serde_json::json!({"k": "v"}));
     assert_eq!((first.resource.generation, &*first.resource.uid), (1, "directory/t/a"));
@@ -66,7 +67,7 @@ fn a_broken_document_takes_no_neighbour_with_it() {
     let lines = summary(&found);
     assert_eq!((lines[0].as_str(), lines[2].as_str()), ("x.yaml:1 default/a", "x.yaml:9 default/b"));
     assert!(lines[1].starts_with("x.yaml:7:"), "{lines:?}");
-    let Found::Error(error) = &found[1] else { panic!("{found:?}") };
+    let ReadResult::Error(error) = &found[1] else { panic!("{found:?}") };
     assert!(error.snippet.as_ref().unwrap().starts_with("7 | a: b: c\n  | "), "{error:?}");
 }
 
@@ -120,7 +121,7 @@ fn what_is_no_resource_of_ours_says_why() {
 #[test]
 fn secrets_are_not_quoted() {
     let found = read("kind: SECRET\nspec:\n  data: {k: pl4nted: x}\n");
-    let Found::Error(error) = &found[0] else { panic!("{found:?}") };
+    let ReadResult::Error(error) = &found[0] else { panic!("{found:?}") };
     assert!(error.snippet.is_none() && !error.to_string().contains("pl4nted"), "{error:?}");
     // of what is no known kind nobody knows what it holds
     for text in [
@@ -130,7 +131,7 @@ fn secrets_are_not_quoted() {
         "kind: \"S\\x65cret\"\nk: pl4nted: x\n",
     ] {
         let found = read(text);
-        let Found::Error(error) = &found[0] else { panic!("{found:?}") };
+        let ReadResult::Error(error) = &found[0] else { panic!("{found:?}") };
         assert_eq!(error.snippet, None, "{error:?}");
     }
 }
@@ -145,16 +146,15 @@ fn the_line_of_a_field_is_found_again() {
         format!("apiVersion: orloj.dev/v1\nkind: {plain}\nmetadata: {{name: {name}}}\nspec:\n  a:\n  - b: 1\n")
     };
     std::fs::write(&file, format!("# c\n---\n{}---\n{}", object("one"), object("two"))).unwrap();
-    let mut places = Vec::new();
-    reader.read_file(&file, &mut |found| {
-        if let Found::Manifest(manifest) = found {
-            places.push(manifest.place);
+    let item: FieldPath =
+        [FieldPath::of(&["spec", "a"])[..].to_vec(), vec![PathSegment::Index(0)]].concat().into_iter().collect();
+    let paths = [item, FieldPath::of(&["spec", "none"]), FieldPath::of(&["metadata", "name"]), FieldPath::new()];
+    let (mut last, mut positions) = (Last::default(), Vec::new());
+    reader.read_file(&file, &mut |found, text| {
+        if let ReadResult::Manifest(manifest) = found {
+            positions.extend(paths.iter().map(|path| last.position(&manifest.place, text, path)));
         }
         true
     });
-    assert_eq!(reader.locate(&places[0], "spec.a[0].b is odd"), (8, 5));
-    assert_eq!(reader.locate(&places[1], "invalid spec.a[0].b \"x\""), (15, 5));
-    assert_eq!(reader.locate(&places[1], "spec.none is required"), (13, 1));
-    assert_eq!(reader.locate(&places[1], "metadata.name is"), (12, 12));
-    assert_eq!(reader.locate(&places[1], "no path here"), (10, 0));
+    assert_eq!(positions, [(8, 5), (6, 1), (5, 12), (3, 0), (15, 5), (13, 1), (12, 12), (10, 0)]);
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -21,8 +22,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// The session's limits: a frozen leader may not hold its locks for ever, and nobody waits for ever on a lock. And its
-/// plans, made once: every statement but [`super::statements::PgStatements::rows_since`] looks rows up by key, and a plan
-/// that was made while a table was empty would go on scanning it when it holds 50,000 rows.
+/// plans, made once: every statement but [`super::statements::PgStatements::rows_since`] looks rows up by key, and a
+/// plan that was made while a table was empty would go on scanning it when it holds 50,000 rows.
 ///
 /// They are the session's because reads run outside of transactions, one round trip each. Behind a pooler in
 /// transaction mode the session is the server's, and whoever gets it next with the same role and database has them too:
@@ -137,7 +138,7 @@ impl Connections {
         }
         let text = self.source.read().await?;
         let options = dsn::parse(text.expose_secret())?;
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.lock();
         if current.expose_secret() == text.expose_secret() {
             return Ok(false);
         }

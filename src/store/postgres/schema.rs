@@ -7,13 +7,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use super::super::{MigrationPreview, Missing, StoreError, Table, TableOwner, check};
 use super::statements::SCHEMA;
 use super::{classify, connect, ddl, read};
-
-/// Ours alone: orlojd's migrator holds 7301947, which one version of it may never give back
-/// (`kinds/ORLOJD.md` 5.9).
-const LOCK: i64 = 7_301_948_226;
-
-/// orlojd's migrations that shape our tables (`kinds/ORLOJD.md` 1.3).
-const ORLOJD_MIGRATIONS: [&str; 3] = ["003_mcp_servers", "007_schema_hardening", "008_spec_hash"];
+use crate::orlojd::{MIGRATION_LOCK, MIGRATIONS};
 
 const WRITE: &str = "SELECT,INSERT,UPDATE,DELETE";
 
@@ -158,10 +152,10 @@ async fn missing_tables(
     } else {
         let applied: Vec<String> =
             sqlx::query_scalar("SELECT version FROM schema_migrations WHERE version = ANY($1::text[])")
-                .bind(&ORLOJD_MIGRATIONS[..])
+                .bind(&MIGRATIONS[..])
                 .fetch_all(&mut *connection)
                 .await?;
-        let absent: Vec<_> = ORLOJD_MIGRATIONS.iter().filter(|m| !applied.iter().any(|a| a == *m)).copied().collect();
+        let absent: Vec<_> = MIGRATIONS.iter().filter(|m| !applied.iter().any(|a| a == *m)).copied().collect();
         if !absent.is_empty() {
             orlojd_is_ready = false;
             let text = format!(
@@ -272,7 +266,7 @@ pub(super) async fn migrate(
 async fn create(connection: &mut PgConnection, sql: String) -> Result<(), StoreError> {
     let done = async {
         let mut transaction = connect::begin(connection).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
         transaction.commit().await
     };

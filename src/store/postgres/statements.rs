@@ -61,7 +61,8 @@ pub(super) fn literal(text: &str) -> String {
 #[derive(Debug)]
 pub(super) struct PgStatements {
     /// Everything a decision needs, in one snapshot and without a lock: epoch (negative where it is another holder's),
-    /// rows, ledger entries, and the version (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object namespaces, object names, fence's holder.
+    /// rows, ledger entries, and the version (`xmin`) of each. Binds: fence's term, cluster, kind, keys, object
+    /// namespaces, object names, fence's holder.
     pub(super) look: SqlText,
     /// Locks the fence (shared), the entries and the rows of these keys, in key order, and answers their versions.
     /// Binds: fence's term, kind, keys, fence's holder.

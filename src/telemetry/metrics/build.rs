@@ -1,7 +1,8 @@
 //! What runs: the program's version, and the kinds that it works by now.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -20,13 +21,13 @@ impl Build {
     }
 
     pub(super) fn registry(&self, checksum: &str) {
-        checksum.clone_into(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        checksum.clone_into(&mut self.registry.lock());
     }
 }
 
 impl Collector for Build {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let registry = self.registry.lock().clone();
         let info = Info::new([("version", self.version.clone()), ("registry", registry)]);
         let help = "Version of the program and checksum of its kinds";
         info.encode(encoder.encode_descriptor("orloj_operator_build", help, None, MetricType::Info)?)

@@ -2,11 +2,11 @@
 //!
 //! Everything before a pod and after it is real: the API server's admission, the controllers that make pods of
 //! Deployments and Jobs and count them. The node binds pods to itself, and runs each container in namespaces of its
-//! own (`sandbox.py`) with the image replaced by the program under test: command, arguments, environment, user, volumes with their
-//! modes, probes, restarts and the graceful end are those that the pod declares.
+//! own (`sandbox.py`) with the image replaced by the program under test: command, arguments, environment, user, volumes
+//! with their modes, probes, restarts and the graceful end are those that the pod declares.
 //!
-//! It does not do what no test here needs: several containers in a pod, init containers, hooks, `exec` probes, resource limits, logs
-//! and `exec` by kubectl, network policies. What it meets and does not know, the pod's status says.
+//! It does not do what no test here needs: several containers in a pod, init containers, hooks, `exec` probes, resource
+//! limits, logs and `exec` by kubectl, network policies. What it meets and does not know, the pod's status says.
 
 mod api;
 mod container;
@@ -20,12 +20,13 @@ mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use super::control_plane::ControlPlane;
@@ -79,11 +80,11 @@ impl Shared {
     }
 
     fn pods(&self) -> MutexGuard<'_, BTreeMap<String, Pod>> {
-        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pods.lock()
     }
 
     fn handles(&self) -> MutexGuard<'_, BTreeMap<(String, String), Handle>> {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handles.lock()
     }
 }
 

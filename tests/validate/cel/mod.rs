@@ -1,8 +1,8 @@
 //! CEL rules and formats: what an expression comes to here is what it comes to in a real API server.
 //!
-//! A rule that is always false tells the value of an expression by its message. Each group of expressions has a schema of
-//! its own. The server's own packages evaluate them on many values (`tests/celjudge`), and on a few a real server does, which
-//! gets an object for each as a dry run.
+//! A rule that is always false tells the value of an expression by its message. Each group of expressions has a schema
+//! of its own. The server's own packages evaluate them on many values (`tests/celjudge`), and on a few a real server
+//! does, which gets an object for each as a dry run.
 
 mod cases;
 mod formats;
@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 use crate::bed::{self, ControlPlane};
 use crate::differential::{number, seed};
 use crate::judge::judge;
-use crate::server::establish;
 use cases::{GROUPS, Group};
 
 /// Generated values a group; `VALIDATE_COUNT` says another number.
@@ -80,7 +79,7 @@ fn crd(name: &str, schema: &Value) -> Value {
 
 fn install(plane: &ControlPlane, crds: &[Value]) {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": crds});
-    establish(plane, &list.to_string());
+    plane.establish(&list.to_string());
 }
 
 /// The server's complaints about an object of the CRD, by field.

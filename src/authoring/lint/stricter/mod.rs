@@ -180,8 +180,8 @@ fn takes_all(schema: &Schema, word: &str) -> bool {
     constraints(schema).iter().all(|(_, takes)| takes(word))
 }
 
-/// What the operator makes of a text that it takes; `None` where it does not, or where it leaves it as it is and no rule
-/// names it.
+/// What the operator makes of a text that it takes; `None` where it does not, or where it leaves it as it is and no
+/// rule names it.
 fn made_of(field: &Field<'_>, word: &str, schema_takes: &dyn Fn(&str) -> bool) -> Option<String> {
     let given = Value::from(word);
     match field.run(Some(given.clone()), 0) {

@@ -1,11 +1,9 @@
-//! Keeps README and book honest: what they list is what there is, what they show is what the program does, and every link of
-//! every page leads somewhere.
+//! Keeps README and book honest: what they list is what there is, what they show is what the program does, and every
+//! link of every page leads somewhere.
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
-#[path = "docs/links.rs"]
 mod links;
-#[path = "docs/transcript.rs"]
 mod transcript;
 
 use std::collections::BTreeSet;
@@ -138,7 +136,7 @@ fn the_settings_are_those_of_the_program() {
 /// Every flag that is mentioned anywhere: one of the program or of kubectl.
 #[test]
 fn flags_exist() {
-    let help: String = read("src/cli/args.rs") + &files("src/cli/args").iter().map(read).collect::<String>();
+    let help: String = files("src/cli/args").iter().map(read).collect::<String>();
     // a flag of clap's is a field with `long`
     let own = find_all(r"#\[arg\((?:[^\[\]]|\[[^\]]*\])*?\blong\b(?:[^\[\]]|\[[^\]]*\])*\]\s*(?:pub )?(\w+):", &help);
     let own: BTreeSet<_> = own.iter().map(|name| name.replace('_', "-")).collect();
@@ -218,7 +216,7 @@ fn every_target_of_make_is_told() {
 
 #[test]
 fn every_metric_is_told_and_exists() {
-    let registered = read("src/telemetry/metrics.rs") + &read("src/telemetry/metrics/build.rs");
+    let registered = read("src/telemetry/metrics/mod.rs") + &read("src/telemetry/metrics/build.rs");
     let names = find_all(
         r#""((?:controller_runtime|workqueue|rest_client|leader_election|orloj_operator)_[a-z_]+)""#,
         &registered,
@@ -249,7 +247,8 @@ fn files_exist() {
     }
 }
 
-/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers.rs` holds to the code.
+/// The rooms of the table are those of `src/`, in the order of `src/lib.rs`, which `tests/layers/main.rs` holds to the
+/// code.
 #[test]
 fn every_room_is_told() {
     let table = section(ARCHITECTURE, "Rooms");
@@ -277,7 +276,7 @@ fn citations_lead_to_a_section() {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         // some of the broken manifests are no text
         let broken = path.starts_with(root().join("tests/validate/broken"));
-        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/docs.rs") {
+        if broken || !["rs", "sql", "json", "yaml", "sh"].contains(&extension) || path.ends_with("tests/docs/main.rs") {
             continue;
         }
         let text = read(&path);
@@ -374,7 +373,8 @@ fn every_check_is_told() {
     assert_eq!(page.matches("\n### ").count(), lint::LINTS.len(), "kinds/LINTS.md tells of checks that are none");
 }
 
-/// `make demo-cluster` runs the quick start as it stands there, so it has to be plain commands; what it sets is a value of the chart.
+/// `make demo-cluster` runs the quick start as it stands there, so it has to be plain commands; what it sets is a value
+/// of the chart.
 #[test]
 fn the_quick_start_can_be_run() {
     let lines = blocks(&section(README, "Quick start in a cluster"), "sh").join("\n").replace("\\\n", " ");

@@ -8,10 +8,10 @@ use granit_parser::{Event, Parser, ScalarStyle};
 
 /// A file's text, and where each of its values stands.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceText {
     pub name: String,
     pub text: String,
-    root: Place,
+    root: Spans,
     /// Where each line begins, once that is asked for.
     lines: OnceLock<Vec<usize>>,
     /// A byte is a character everywhere.
@@ -20,24 +20,24 @@ pub struct Source {
 
 /// Where a value stands, in bytes.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct Spans {
     span: Range<usize>,
     /// Where the whole of it ends: a collection's span is that of its beginning.
     end: usize,
     /// Span of the key that the value stands under, where there is one.
     key: Option<Range<usize>>,
-    children: HashMap<String, Place>,
+    children: HashMap<String, Spans>,
 }
 
 /// A mapping or a sequence that is still being read.
 struct Open {
-    place: Place,
+    place: Spans,
     anchor: usize,
     sequence: bool,
     key: Option<(String, Range<usize>)>,
 }
 
-impl Source {
+impl SourceText {
     #[must_use]
     pub fn new(name: String, text: String) -> Self {
         Self::with_keys(name, text, |_, key| key)
@@ -81,7 +81,17 @@ impl Source {
         place.span.start..place.end.max(place.span.end)
     }
 
-    fn find(&self, pointer: &str) -> &Place {
+    /// The part of a span on its first line, at least one character long where there is one.
+    #[must_use]
+    pub fn first_line(&self, span: Range<usize>) -> Range<usize> {
+        let text = &self.text;
+        let start = span.start.min(text.len());
+        let line_end = text[start..].find(['\n', '\r']).map_or(text.len(), |at| start + at);
+        let next = text[start..].chars().next().map_or(start, |first| start + first.len_utf8());
+        start..span.end.min(line_end).max(next.min(line_end)).max(start)
+    }
+
+    fn find(&self, pointer: &str) -> &Spans {
         let mut place = &self.root;
         for part in pointer.split('/').skip(1) {
             match place.children.get(&*part.replace("~1", "/").replace("~0", "~")) {
@@ -117,16 +127,16 @@ impl Source {
 }
 
 /// Walks the events of the first document. What cannot be read ends the walk: the reader proper says why.
-fn places(text: &str, name: fn(bool, String) -> String) -> Place {
+fn places(text: &str, name: fn(bool, String) -> String) -> Spans {
     let mut parser = Parser::new_from_str(text);
     let mut open: Vec<Open> = Vec::new();
-    let mut anchors: HashMap<usize, Place> = HashMap::new();
+    let mut anchors: HashMap<usize, Spans> = HashMap::new();
     while let Some(Ok((event, span))) = parser.next_event() {
         let span = span.byte_range().unwrap_or_default();
         let done = match event {
             Event::MappingStart(_, anchor, _) | Event::SequenceStart(_, anchor, _) => {
                 let sequence = matches!(event, Event::SequenceStart(..));
-                open.push(Open { place: Place { span, ..Place::default() }, anchor, sequence, key: None });
+                open.push(Open { place: Spans { span, ..Spans::default() }, anchor, sequence, key: None });
                 continue;
             }
             Event::MappingEnd | Event::SequenceEnd => match open.pop() {
@@ -138,11 +148,11 @@ fn places(text: &str, name: fn(bool, String) -> String) -> Place {
             },
             Event::Scalar(value, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                (Place { end: span.end, span, ..Place::default() }, anchor, Some((plain, value.into_owned())))
+                (Spans { end: span.end, span, ..Spans::default() }, anchor, Some((plain, value.into_owned())))
             }
             Event::Alias(anchor) => {
                 let target = anchors.get(&anchor).cloned().unwrap_or_default();
-                (Place { end: span.end, span, key: None, children: target.children }, 0, None)
+                (Spans { end: span.end, span, key: None, children: target.children }, 0, None)
             }
             _ => continue,
         };
@@ -169,5 +179,5 @@ fn places(text: &str, name: fn(bool, String) -> String) -> Place {
             parent.key = Some((name(plain, key), place.span));
         }
     }
-    Place::default()
+    Spans::default()
 }

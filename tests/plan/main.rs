@@ -63,22 +63,22 @@ impl Store {
     }
 
     fn apply(&mut self, plan: &BatchPlan) {
-        for key in &plan.delete {
+        for key in &plan.changes.delete {
             assert!(self.rows.remove(key).is_some(), "deleted a row that is not there: {key}");
         }
-        for row in &plan.insert {
+        for row in &plan.changes.insert {
             assert!(self.rows.insert(row.key.clone(), row.payload.clone()).is_none(), "inserted over a row");
         }
-        for row in &plan.update {
+        for row in &plan.changes.update {
             assert!(
                 self.rows.insert(row.key.clone(), row.payload.clone()).is_some(),
                 "updated a row that is not there"
             );
         }
-        for key in &plan.ledger_remove {
+        for key in &plan.changes.ledger_remove {
             assert!(self.ledger.remove(key).is_some(), "removed a ledger entry that is not there");
         }
-        for entry in &plan.ledger_put {
+        for entry in &plan.changes.ledger_put {
             let twice = self
                 .ledger
                 .values()
@@ -281,8 +281,8 @@ proptest! {
         world.settle();
         let batch: Vec<_> = world.live.keys().map(|object| (object.clone(), world.sync(object))).collect();
         let again = world.run(&batch);
-        prop_assert!(again.insert.is_empty() && again.update.is_empty() && again.delete.is_empty());
-        prop_assert!(again.ledger_put.is_empty() && again.ledger_remove.is_empty());
+        prop_assert!(again.changes.insert.is_empty() && again.changes.update.is_empty() && again.changes.delete.is_empty());
+        prop_assert!(again.changes.ledger_put.is_empty() && again.changes.ledger_remove.is_empty());
     }
 
     /// `NoStolenRows`: what another cluster owns is neither written nor deleted.
@@ -365,7 +365,7 @@ fn what_another_program_made_of_a_row_is_named() {
         row["spec"]["size"] = json!("other");
         row["metadata"]["labels"] = json!({"app.kubernetes.io/name": "x"});
     });
-    let fields = vec![r#"metadata.labels["app.kubernetes.io/name"]"#.to_owned(), "spec.size".to_owned()];
+    let fields = vec![r#"metadata.labels[app.kubernetes.io/name]"#.to_owned(), "spec.size".to_owned()];
     assert_eq!(changed, Some(Drift { cause: DriftCause::Changed, fields }));
     // another spec is another generation
     let mut world = World::new();

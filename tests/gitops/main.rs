@@ -2,14 +2,10 @@
 //! own types, definitions and our chart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-#[path = "bed/mod.rs"]
+#[path = "../bed/mod.rs"]
 mod bed;
 
-#[path = "gitops/drift.rs"]
 mod drift;
-#[path = "gitops/health.rs"]
 mod health;
-#[path = "gitops/manifests.rs"]
 mod manifests;
-#[path = "gitops/tools.rs"]
 mod tools;

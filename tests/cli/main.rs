@@ -1,5 +1,6 @@
 //! The command line as people and scripts meet it.
 
+#[path = "../program/mod.rs"]
 mod program;
 
 use program::{Desk, memory, program, run, run_with_input};
@@ -267,7 +268,7 @@ fn one_folder_of_kinds_that_holds_some() {
 #[test]
 fn render_meets_the_vectors() {
     let vectors: Vec<Value> =
-        include_str!("vectors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        include_str!("../vectors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let input: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
     let streamed = run_with_input(program().args(["render", "--reveal", "-"]), &input.join("\n---\n"));
     let lines = streamed.json_lines();
@@ -278,7 +279,7 @@ fn render_meets_the_vectors() {
         assert_eq!(vector["error"].is_null(), line["error"].is_null(), "{vector}");
         other_words += usize::from(vector["error"] != line["error"]);
     }
-    // where two faults are equally good the original tells either (tests/vectors.rs knows which)
+    // where two faults are equally good the original tells either (tests/vectors/main.rs knows which)
     assert!(other_words < 20, "{other_words} errors in other words");
     let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": vectors.iter().map(|v| &v["in"]).collect::<Vec<_>>()});
     let listed = run_with_input(program().args(["render", "--reveal", "-"]), &list.to_string());

@@ -1,32 +1,32 @@
-//! What is wrong with kind files, shown where it stands.
+//! Diagnostics: a YAML text with the place of all that is in it, findings that are shown there, and how much they count.
+
+mod source_text;
 
 use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::source::Source;
-pub(crate) use crate::kube_schema::suggest::suggest;
+pub use source_text::SourceText;
 
-/// Everything that is wrong with a set of kind files.
-#[derive(Debug, thiserror::Error)]
-pub struct RegistryError {
-    /// In file order; never empty.
-    pub problems: Vec<Problem>,
+/// How much a finding counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Warning,
+    Error,
 }
 
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unable to load the kinds: {} found", plural(self.problems.len()))?;
-        for problem in &self.problems {
-            write!(f, "\n\n{problem}")?;
+impl Severity {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
         }
-        Ok(())
     }
-}
-
-fn plural(count: usize) -> String {
-    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }
 
 /// Id of a fault of no sort of its own.
@@ -34,9 +34,9 @@ pub(crate) const REFUSED: &str = "refused";
 /// Id of a file that is not there, or not text.
 pub(crate) const UNREADABLE: &str = "unreadable";
 
-/// One fault of a kind's file.
+/// A finding in a YAML file: rule, place, text and help, shown with the line in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Diagnostic {
     /// What sort of fault it is, in one word that does not change.
     pub id: &'static str,
     pub file: String,
@@ -50,7 +50,7 @@ pub struct Problem {
     snippet: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.snippet.is_empty() {
             write!(f, "error: {}: {}", self.file, self.message)
@@ -60,10 +60,10 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Problem {
+impl Diagnostic {
     /// A fault at a place of a file.
-    pub(crate) fn at(source: &Source, span: Range<usize>, message: String, help: Option<String>) -> Self {
-        let span = one_line(&source.text, span);
+    pub(crate) fn at(source: &SourceText, span: Range<usize>, message: String, help: Option<String>) -> Self {
+        let span = source.first_line(span);
         let (line, column) = source.line_column(span.start);
         let file = source.name.as_str();
         let snippet = Snippet::source(source.text.as_str()).path(file).annotation(AnnotationKind::Primary.span(span));
@@ -89,12 +89,4 @@ impl Problem {
     pub(crate) fn of_file(file: String, message: String) -> Self {
         Self { id: UNREADABLE, file, line: 0, column: 0, message, help: None, snippet: String::new() }
     }
-}
-
-/// The part of a span on its first line, at least one byte long where the text allows it.
-fn one_line(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = span.start.min(text.len());
-    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let next = text[start..].chars().next().map_or(start, |first| start + first.len_utf8());
-    start..span.end.min(line_end).max(next.min(line_end)).max(start)
 }

@@ -2,19 +2,12 @@
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
-#[path = "registry/cases.rs"]
 mod cases;
-#[path = "registry/derived.rs"]
 mod derived;
-#[path = "registry/explain.rs"]
 mod explain;
-#[path = "registry/lint.rs"]
 mod lint;
-#[path = "registry/properties.rs"]
 mod properties;
-#[path = "registry/refusals.rs"]
 mod refusals;
-#[path = "registry/verdict.rs"]
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -26,7 +19,7 @@ use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use orloj_operator::store::TableOwner;
 use serde_json::{Value, json};
 
-const WIDGET: &str = include_str!("kinds/widget.yaml");
+const WIDGET: &str = include_str!("../kinds/widget.yaml");
 
 fn embedded() -> Registry {
     Registry::embedded().unwrap_or_else(|error| panic!("{error}"))
@@ -116,7 +109,7 @@ fn an_extra_folder_adds_and_replaces() {
         std::fs::write(folder.path().join(name), text).unwrap_or_else(|error| panic!("{error}"));
     };
     write("widget.yaml", WIDGET);
-    let memory = include_str!("../kinds/memory.yaml").replace("shortNames: [omem]", "shortNames: [mem]");
+    let memory = include_str!("../../kinds/memory.yaml").replace("shortNames: [omem]", "shortNames: [mem]");
     write("my-memory.yml", &memory);
     let registry = Registry::load(Some(folder.path())).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(registry.kinds().len(), 9);

@@ -1,7 +1,9 @@
 //! The reconciler's work as metrics and log lines: one line a batch at info, one a resource at debug.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::health::KindHealth;
 use crate::plan::{ItemResult, Write};
@@ -61,7 +63,7 @@ impl MetricsObserver {
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<StoreOutage>> {
-        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outage.lock()
     }
 
     /// A store that is away for long says so at `/readyz`: nobody is sent elsewhere by that, and a new leader would do

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test may fail")]
 
-#[path = "bed/mod.rs"]
+#[path = "mod.rs"]
 mod bed;
 
 use std::time::{Duration, Instant};
@@ -35,12 +35,6 @@ fn object(kind: &str, name: &str, size: u32) -> String {
     json!({"apiVersion": "bed.test/v1", "kind": kind, "metadata": {"name": name}, "spec": {"size": size}}).to_string()
 }
 
-fn establish(plane: &ControlPlane, plural: &str, kind: &str) {
-    plane.kubectl_stdin(["apply", "-f", "-"], &crd(plural, kind)).expect_ok();
-    let name = format!("crd/{plural}.bed.test");
-    plane.kubectl(["wait", "--for=condition=Established", "--timeout=60s", &name]).expect_ok();
-}
-
 fn alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -48,7 +42,7 @@ fn alive(pid: u32) -> bool {
 #[test]
 fn the_api_server_judges_schemas_and_rights() {
     let plane = bed::control_plane();
-    establish(plane, "boxes", "Box");
+    plane.establish(&crd("boxes", "Box"));
     plane.kubectl_stdin(["apply", "-f", "-"], &object("Box", "small", 1)).expect_ok();
     let refused = plane.kubectl_stdin(["apply", "-f", "-"], &object("Box", "big", 10));
     assert!(!refused.ok && refused.stderr.contains("should be less than or equal to 9"), "{}", refused.stderr);
@@ -71,7 +65,7 @@ fn the_api_server_judges_schemas_and_rights() {
 #[test]
 fn writes_are_counted() {
     let plane = bed::control_plane();
-    establish(plane, "counts", "Count");
+    plane.establish(&crd("counts", "Count"));
     assert!(plane.writes("counts") < 0.5);
     plane.kubectl_stdin(["create", "-f", "-"], &object("Count", "a", 1)).expect_ok();
     plane.kubectl_stdin(["apply", "-f", "-"], &object("Count", "a", 2)).expect_ok();
@@ -94,7 +88,7 @@ async fn old_versions_expire_and_data_outlives_restarts() {
     let started = Instant::now();
     let plane = ControlPlane::start(&options);
     println!("control plane without controllers ready after {:?}", started.elapsed());
-    establish(&plane, "ages", "Age");
+    plane.establish(&crd("ages", "Age"));
     let client = plane.admin_client().await;
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("bed.test", "v1", "Age"), "ages");
     let ages: Api<DynamicObject> = Api::default_namespaced_with(client, &resource);

@@ -5,11 +5,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a demo that cannot go on ends")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it is for")]
 
-#[path = "../bed/mod.rs"]
+#[path = "../../bed/mod.rs"]
 mod bed;
-#[path = "cluster/show.rs"]
 mod show;
-#[path = "cluster/world.rs"]
 mod world;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 
 #![allow(clippy::panic, reason = "a test says so by panicking, in helpers too")]
 
-#[path = "registry/verdict.rs"]
+#[path = "../registry/verdict.rs"]
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::{ObjectName, Resource, ResourceId};
 use serde_json::Value;
 
-const VECTORS: &str = include_str!("vectors.jsonl");
+const VECTORS: &str = include_str!("../vectors.jsonl");
 
 /// The original walks maps in a random order: of two faults under different keys, a vector may show either.
 /// These lines show another one than ours, the first in byte order of the keys (`kinds/ORLOJD.md` 5.7).

@@ -4,7 +4,7 @@
 //! machines. Every write carries the resourceVersion last seen, so two candidates cannot both succeed. A leader that
 //! cannot renew in time gives up by itself; the store's epoch fences what it might still have under way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, PostParams};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// The Lease's name, as upstream's.
@@ -57,12 +58,12 @@ impl Tenure {
     }
 
     fn until(&self, end: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        *self.0.lock() = end;
     }
 
     #[must_use]
     pub fn is_over(&self) -> bool {
-        Instant::now() >= *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Instant::now() >= *self.0.lock()
     }
 }
 
@@ -112,8 +113,8 @@ impl Elector {
         self.tenure.clone()
     }
 
-    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile, or, as an error, why this one may never lead.
-    /// `None` when stopped.
+    /// Waits until this candidate leads. `standing_by` hears who leads meanwhile, or, as an error, why this one may
+    /// never lead. `None` when stopped.
     pub async fn acquire(
         &mut self,
         stop: &CancellationToken,

@@ -3,106 +3,19 @@
 //! Upstream's four fields stay (`phase`, `observedGeneration`, `lastSyncedAt`, `syncError`); `conditions` follow the
 //! Kubernetes API conventions, so that `kubectl wait`, Flux and Argo CD need no plug-in.
 
+mod interner;
+mod reason;
+mod text;
+
 use std::sync::Arc;
 
-use hashbrown::HashSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Types of conditions.
-pub mod conditions {
-    /// The row equals the resource.
-    pub const SYNCED: &str = "Synced";
-    /// orlojd has taken the resource up.
-    pub const READY: &str = "Ready";
-    /// The resource is refused as it stands: there only while that is so. What kstatus, by which Flux waits, takes for
-    /// a failure; without it a refused resource looks as if it were on its way.
-    pub const STALLED: &str = "Stalled";
-}
-
-/// A condition's reason: one word, stable, told in `docs/reference/status.md`. `Ready` may have others: phases of orlojd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    Synced,
-    AwaitingRuntime,
-    NotYetSynced,
-    /// The object cannot be read at all.
-    Invalid,
-    /// A field has the wrong type.
-    Malformed,
-    InvalidMetadata,
-    /// A rule of the kind refuses the spec.
-    InvalidSpec,
-    KeyTooLong,
-    NulCharacter,
-    TooLarge,
-    KeyConflict,
-    RefusedByStore,
-    SecretUnreadable,
-    EncryptionRequired,
-    StoreUnavailable,
-    KindUnavailable,
-    Contested,
-    Suspended,
-}
-
-impl Reason {
-    /// All there are.
-    pub const ALL: [Self; 18] = [
-        Self::Synced,
-        Self::AwaitingRuntime,
-        Self::NotYetSynced,
-        Self::Invalid,
-        Self::Malformed,
-        Self::InvalidMetadata,
-        Self::InvalidSpec,
-        Self::KeyTooLong,
-        Self::NulCharacter,
-        Self::TooLarge,
-        Self::KeyConflict,
-        Self::RefusedByStore,
-        Self::SecretUnreadable,
-        Self::EncryptionRequired,
-        Self::StoreUnavailable,
-        Self::KindUnavailable,
-        Self::Contested,
-        Self::Suspended,
-    ];
-
-    /// The word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Synced => "Synced",
-            Self::AwaitingRuntime => "AwaitingRuntime",
-            Self::NotYetSynced => "NotYetSynced",
-            Self::Invalid => "Invalid",
-            Self::Malformed => "Malformed",
-            Self::InvalidMetadata => "InvalidMetadata",
-            Self::InvalidSpec => "InvalidSpec",
-            Self::KeyTooLong => "KeyTooLong",
-            Self::NulCharacter => "NulCharacter",
-            Self::TooLarge => "TooLarge",
-            Self::KeyConflict => "KeyConflict",
-            Self::RefusedByStore => "RefusedByStore",
-            Self::SecretUnreadable => "SecretUnreadable",
-            Self::EncryptionRequired => "EncryptionRequired",
-            Self::StoreUnavailable => "StoreUnavailable",
-            Self::KindUnavailable => "KindUnavailable",
-            Self::Contested => "Contested",
-            Self::Suspended => "Suspended",
-        }
-    }
-}
-
-/// Phases that the operator sets itself; all others come from orlojd.
-pub mod phases {
-    pub const SYNCED: &str = "Synced";
-    pub const SYNC_ERROR: &str = "SyncError";
-}
-
-/// Texts in a status stay below this many bytes; a status is no place for large data (API conventions).
-const MAX_TEXT: usize = 4096;
+pub use interner::StatusInterner;
+pub use reason::{Reason, conditions};
+pub use text::{StatusCondition, StatusText};
+use text::{clip, next_words};
 
 /// What the runtime says of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -138,38 +51,6 @@ pub enum Verdict {
     },
     /// `orloj.dev/suspend: "true"`.
     Suspended,
-}
-
-/// The words of a status: all but times and generation, so that thousands of resources can share one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct StatusText {
-    pub phase: Box<str>,
-    pub sync_error: Box<str>,
-    pub synced: StatusCondition,
-    pub ready: StatusCondition,
-}
-
-impl StatusText {
-    fn is_stalled(&self) -> bool {
-        let waits = [Reason::StoreUnavailable, Reason::KindUnavailable, Reason::Suspended]
-            .iter()
-            .any(|reason| reason.as_str() == &*self.synced.reason);
-        !self.sync_error.is_empty() && &*self.synced.status == "False" && !waits
-    }
-}
-
-/// Status, reason and message of one condition; `status` empty means absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct StatusCondition {
-    pub status: Box<str>,
-    pub reason: Box<str>,
-    pub message: Box<str>,
-}
-
-impl StatusCondition {
-    fn new(status: &str, reason: &str, message: &str) -> Self {
-        Self { status: status.into(), reason: reason.into(), message: clip(message).into() }
-    }
 }
 
 /// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.
@@ -277,137 +158,6 @@ impl Status {
     }
 }
 
-/// One shared copy of each distinct set of words.
-#[derive(Debug, Default)]
-pub struct StatusInterner {
-    pool: HashSet<Arc<StatusText>>,
-    collect_at: usize,
-}
-
-impl StatusInterner {
-    /// Replaces the words of `status` by the pooled copy.
-    pub fn share(&mut self, mut status: Status) -> Status {
-        if let Some(shared) = self.pool.get(&status.words) {
-            status.words = Arc::clone(shared);
-            return status;
-        }
-        if self.pool.len() >= self.collect_at {
-            self.pool.retain(|words| Arc::strong_count(words) > 1);
-            self.collect_at = (self.pool.len() * 2).max(64);
-        }
-        self.pool.insert(Arc::clone(&status.words));
-        status
-    }
-}
-
-fn next_words(old: &StatusText, verdict: &Verdict) -> StatusText {
-    match verdict {
-        Verdict::Synced(runtime) => {
-            let (phase, ready) = match runtime {
-                RuntimeReport::Silent => (
-                    phases::SYNCED,
-                    StatusCondition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
-                ),
-                RuntimeReport::Awaiting => (
-                    phases::SYNCED,
-                    StatusCondition::new(
-                        "Unknown",
-                        Reason::AwaitingRuntime.as_str(),
-                        "orlojd has not reported on the row yet",
-                    ),
-                ),
-                RuntimeReport::Phase { phase, error } => (&**phase, runtime_condition(phase, error)),
-            };
-            StatusText {
-                phase: phase.into(),
-                sync_error: Box::default(),
-                synced: StatusCondition::new("True", Reason::Synced.as_str(), "the row equals the resource"),
-                ready,
-            }
-        }
-        Verdict::Failed { reason, text } => StatusText {
-            phase: phases::SYNC_ERROR.into(),
-            sync_error: clip(text).into(),
-            synced: StatusCondition::new("False", reason.as_str(), text),
-            ready: StatusCondition::new("False", reason.as_str(), text),
-        },
-        Verdict::Contested { text, runtime } => {
-            // what the runtime makes of the row counts; without a word of it, readiness stays as it was
-            let (phase, ready) = match runtime {
-                RuntimeReport::Phase { phase, error } => (phase.clone(), runtime_condition(phase, error)),
-                RuntimeReport::Silent | RuntimeReport::Awaiting => (phases::SYNCED.into(), present(&old.ready)),
-            };
-            StatusText {
-                phase,
-                ready,
-                synced: StatusCondition::new("False", Reason::Contested.as_str(), text),
-                sync_error: Box::default(),
-            }
-        }
-        Verdict::Unavailable => {
-            waiting(old, Reason::StoreUnavailable, "the store cannot be reached; the operator keeps trying")
-        }
-        Verdict::Parked { text } => waiting(old, Reason::KindUnavailable, text),
-        Verdict::Suspended => {
-            let text = "the annotation orloj.dev/suspend is \"true\"; remove it to go on syncing";
-            waiting(old, Reason::Suspended, text)
-        }
-    }
-}
-
-/// The words of a resource that was not looked at: all but `Synced` stays.
-fn waiting(old: &StatusText, reason: Reason, text: &str) -> StatusText {
-    StatusText {
-        synced: StatusCondition::new("False", reason.as_str(), text),
-        ready: present(&old.ready),
-        ..old.clone()
-    }
-}
-
-/// A condition that was never set reads as Unknown; the API wants a status in every entry.
-fn present(condition: &StatusCondition) -> StatusCondition {
-    if condition.status.is_empty() {
-        StatusCondition::new("Unknown", Reason::NotYetSynced.as_str(), "not synced yet")
-    } else {
-        condition.clone()
-    }
-}
-
-impl StatusText {
-    /// What the runtime had reported when this was written, as far as that can be told.
-    #[must_use]
-    pub fn runtime(&self) -> RuntimeReport {
-        if [phases::SYNCED, phases::SYNC_ERROR, ""].contains(&&*self.phase) {
-            return RuntimeReport::Awaiting;
-        }
-        let silent = self.ready.message == runtime_condition(&self.phase, "").message;
-        let error = if silent { Box::default() } else { self.ready.message.clone() };
-        RuntimeReport::Phase { phase: self.phase.clone(), error }
-    }
-}
-
-/// `Ready` from a runtime phase: good and bad words as orlojd's controllers write them (`kinds/ORLOJD.md` 2.7);
-/// any other phase is on its way.
-fn runtime_condition(phase: &str, error: &str) -> StatusCondition {
-    let status = match phase.trim().to_lowercase().as_str() {
-        "ready" | "running" | "active" | "succeeded" => "True",
-        "error" | "failed" => "False",
-        _ => "Unknown",
-    };
-    let message = if error.is_empty() { format!("orlojd reports {phase}") } else { error.to_owned() };
-    StatusCondition::new(status, &reason_word(phase), &message)
-}
-
-/// A phase as a condition reason: the API wants `^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`.
-fn reason_word(phase: &str) -> String {
-    // at most 1,024 characters, prefix included
-    let word: String = phase.chars().filter(char::is_ascii_alphanumeric).take(1000).collect();
-    match word.chars().next() {
-        Some(first) if first.is_ascii_alphabetic() => word,
-        _ => format!("Phase{word}"),
-    }
-}
-
 fn read_condition(status: &Value, kind: &str) -> (StatusCondition, i64, i64) {
     let found = status
         .get("conditions")
@@ -424,17 +174,6 @@ fn read_condition(status: &Value, kind: &str) -> (StatusCondition, i64, i64) {
         parse_time(text("lastTransitionTime")),
         found.get("observedGeneration").and_then(Value::as_i64).unwrap_or(0),
     )
-}
-
-fn clip(text: &str) -> &str {
-    if text.len() <= MAX_TEXT {
-        return text;
-    }
-    let mut end = MAX_TEXT;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// RFC 3339 in UTC with whole seconds, as orlojd and Kubernetes write it.
@@ -516,8 +255,8 @@ mod tests {
 
     #[test]
     fn odd_phases_make_valid_reasons() {
-        assert_eq!(reason_word("In Progress"), "InProgress");
-        assert_eq!(reason_word("2nd"), "Phase2nd");
+        assert_eq!(text::reason_word("In Progress"), "InProgress");
+        assert_eq!(text::reason_word("2nd"), "Phase2nd");
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! `kinds new`: kind files drafted from CRDs, objects and tables do what they were drafted from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
 
-#[path = "bed/mod.rs"]
+#[path = "../bed/mod.rs"]
 mod bed;
-#[path = "drafts/crds.rs"]
 mod crds;
-#[path = "drafts/others.rs"]
 mod others;
+#[path = "../program/mod.rs"]
 mod program;
-#[path = "drafts/samples.rs"]
 mod samples;
-#[path = "drafts/tables.rs"]
 mod tables;
 
 use std::path::Path;

@@ -1,14 +1,12 @@
-//! Where people are: JSON Schemas in editors and in kubeconform, a hook of pre-commit, an action of GitHub, a job of GitLab.
+//! Where people are: JSON Schemas in editors and in kubeconform, a hook of pre-commit, an action of GitHub, a job of
+//! GitLab.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so and ends")]
 
-#[path = "editors/ci.rs"]
 mod ci;
-#[path = "editors/kubeconform.rs"]
 mod kubeconform;
-#[path = "editors/language_server.rs"]
 mod language_server;
+#[path = "../program/mod.rs"]
 mod program;
-#[path = "editors/schemas.rs"]
 mod schemas;
 
 use std::path::{Path, PathBuf};

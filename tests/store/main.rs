@@ -1,13 +1,9 @@
 //! The stores: one suite for both, and what only Postgres promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking; helpers outside test functions too")]
 
-#[path = "store/bed.rs"]
 mod bed;
-#[path = "store/dry_run.rs"]
 mod dry_run;
-#[path = "store/postgres.rs"]
 mod postgres;
-#[path = "store/suite.rs"]
 mod suite;
 
 /// Each of the suite's functions as a test on either store.

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::args::{GetArgs, OutputFormat};
 use super::{CliError, CommandStatus, output, store};
 use crate::config::Config;
-use crate::crypto::PREFIX;
-use crate::desired::LAST_APPLIED;
+
+use crate::orlojd::{LAST_APPLIED, SEALED_PREFIX};
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
 use crate::store::{RowStore, StoredRow};
@@ -95,7 +95,7 @@ fn mask(kind: &Kind, mut row: StoredRow) -> StoredRow {
     }
     if let Some(data) = kind.secret_data_mut(&mut row.payload) {
         for value in data.values_mut() {
-            if !value.as_str().is_some_and(|value| value.starts_with(PREFIX)) {
+            if !value.as_str().is_some_and(|value| value.starts_with(SEALED_PREFIX)) {
                 *value = MASK.into();
             }
         }

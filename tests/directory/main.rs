@@ -1,5 +1,6 @@
 //! A directory of manifests into a SQLite file, through the whole program.
 
+#[path = "../program/mod.rs"]
 mod program;
 
 use std::io::{BufRead, BufReader, Read};
@@ -458,4 +459,17 @@ fn a_manifest_that_broke_before_it_went_takes_its_row_along() {
     let mut out = String::new();
     child.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert!(out.contains("\"refused\"") && out.contains("\"retained\""), "{out}");
+}
+
+/// Whose work a line tells of, for who looks for it.
+#[test]
+fn lines_of_a_commit_name_it() {
+    let desk = Desk::new();
+    desk.write("m.yaml", &memory("a", "vector"));
+    let told =
+        desk.run("sync m --store sqlite:o.db --log-format json --log-level orloj_operator=debug,sqlx=debug").expect(0);
+    let lines = told.err.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut spans = lines.flat_map(|line| line["spans"].as_array().cloned().unwrap_or_default());
+    let commit = serde_json::json!({"name": "commit", "kind": "Memory", "n": 1});
+    assert!(spans.any(|span| span == commit), "{told:?}");
 }

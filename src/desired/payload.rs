@@ -1,0 +1,136 @@
+//! The payload of a row, written and read back in comparable form (`kinds/ORLOJD.md` 2.2), and its derived columns.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Desired, Stored, Versions};
+use crate::go_compat::text;
+use crate::normalize;
+use crate::registry::{ColumnSource, Kind, hex, sha256};
+
+impl Kind {
+    /// A stored payload in comparable form: keys that this version of the kind does not know are left out, as is
+    /// what omitempty would have dropped. Secrets must have been decrypted in it.
+    #[must_use]
+    pub fn stored(&self, payload: &Value) -> Stored {
+        let metadata = &payload["metadata"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (spec, completed) = self.stored_spec(&payload["spec"], &text(&metadata["name"]));
+        let status = payload["status"].clone();
+        Stored {
+            spec,
+            completed,
+            labels: strings(&metadata["labels"]),
+            annotations: strings(&metadata["annotations"]),
+            resource_version: text(&metadata["resourceVersion"]),
+            generation: metadata["generation"].as_i64().unwrap_or(0),
+            created_at: text(&metadata["createdAt"]),
+            phase: text(&status["phase"]),
+            last_error: text(&status["lastError"]),
+            status,
+        }
+    }
+
+    /// A stored spec as this version of the kind reads it, and completed.
+    fn stored_spec(&self, spec: &Value, name: &str) -> (Value, Option<Value>) {
+        let shape = &self.program.shape;
+        let read = normalize::decode(spec, shape, true).and_then(|tree| {
+            let mut normalized = tree.clone();
+            normalize::normalize(&mut normalized, &self.program.steps, name);
+            let filled = normalized != tree && tree.is_part_of(&normalized);
+            let completed = if filled { normalize::encode(normalized, shape).ok() } else { None };
+            Ok((normalize::encode(tree, shape)?, completed))
+        });
+        read.unwrap_or_else(|_| (spec.clone(), None))
+    }
+
+    /// The complete payload of a row (`kinds/ORLOJD.md` 2.2). `status` is kept but for its phase; without
+    /// `versions` the counters are left out.
+    #[must_use]
+    pub fn payload(&self, desired: &Desired, versions: Option<&Versions<'_>>, status: &Value) -> Value {
+        let mut metadata = Map::new();
+        metadata.insert("name".to_owned(), desired.name.clone().into());
+        metadata.insert("namespace".to_owned(), desired.namespace.clone().into());
+        for (key, map) in [("labels", &desired.labels), ("annotations", &desired.annotations)] {
+            if !map.is_empty() {
+                metadata.insert(key.to_owned(), json!(map));
+            }
+        }
+        if let Some(versions) = versions {
+            metadata.insert("resourceVersion".to_owned(), versions.resource_version.into());
+            metadata.insert("generation".to_owned(), versions.generation.into());
+            metadata.insert("createdAt".to_owned(), versions.created_at.into());
+        }
+        let mut payload = Map::new();
+        payload.insert("apiVersion".to_owned(), self.names.api_version().into());
+        payload.insert("kind".to_owned(), self.store.kind.clone().into());
+        payload.insert("metadata".to_owned(), Value::Object(metadata));
+        payload.insert("spec".to_owned(), desired.spec.clone());
+        payload.insert("status".to_owned(), self.normalized_status(status));
+        Value::Object(payload)
+    }
+
+    /// Derived columns of a payload, in the order of the table's.
+    #[must_use]
+    pub fn columns(&self, payload: &Value) -> Vec<String> {
+        self.program.columns.iter().map(|column| column.read(payload, &self.program.shape)).collect()
+    }
+
+    /// A stored status as the next write has it: with a phase, all else kept.
+    #[must_use]
+    pub fn normalized_status(&self, status: &Value) -> Value {
+        let mut status = status.as_object().cloned().unwrap_or_default();
+        let phase = status.get("phase").and_then(Value::as_str).unwrap_or_default();
+        let instead = &self.store.initial_phase_instead_of;
+        let folded = text::lower(text::trim(phase));
+        let unset = phase.is_empty()
+            || !instead.is_empty() && (folded.is_empty() || instead.iter().any(|word| text::lower(word) == folded));
+        if unset {
+            status.insert("phase".to_owned(), self.store.initial_phase.clone().into());
+        }
+        Value::Object(status)
+    }
+
+    /// Column `status_phase` of a payload.
+    #[must_use]
+    pub fn status_phase(&self, payload: &Value) -> String {
+        text::lower(text::trim(payload["status"]["phase"].as_str().unwrap_or_default()))
+    }
+
+    /// The secret values of a payload, where the kind has any.
+    pub fn secret_data_mut<'p>(&self, payload: &'p mut Value) -> Option<&'p mut Map<String, Value>> {
+        let way = &self.program.secret;
+        if way.is_empty() {
+            return None;
+        }
+        way.iter().try_fold(payload, |value, name| value.get_mut(&**name))?.as_object_mut()
+    }
+}
+
+impl ColumnSource {
+    fn read(&self, payload: &Value, shape: &normalize::Shape) -> String {
+        match self {
+            Self::Field { path, trim, lower } => {
+                let value = path.iter().try_fold(payload, |value, name| value.get(&**name));
+                let found = match value {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+                    _ => String::new(),
+                };
+                let trimmed = if *trim { text::trim(&found) } else { &found };
+                if *lower { text::lower(trimmed) } else { trimmed.to_owned() }
+            }
+            Self::SpecHash => {
+                let mut encoded = String::new();
+                normalize::encode_ordered(&mut encoded, &payload["spec"], shape);
+                hex(&sha256(encoded.as_bytes()))
+            }
+        }
+    }
+}
+
+fn strings(value: &Value) -> BTreeMap<String, String> {
+    let entries = value.as_object().into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
