@@ -12,7 +12,6 @@ use crate::source::budget::ByteBudget;
 use crate::source::channel::EventSender;
 use crate::source::{Scope, SourceEvent};
 
-
 /// A resource of a source that nobody watches: there is no order of versions, since no later ones come.
 #[must_use]
 pub fn unversioned(resource: Resource) -> Resource {

@@ -112,7 +112,8 @@ impl RowStore for Memory {
         let inner = self.inner();
         inner.reachable()?;
         let rows = inner.rows.iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-        rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).for_each(visit);
+        rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 })
+            .for_each(visit);
         Ok(())
     }
 
