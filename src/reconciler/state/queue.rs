@@ -132,3 +132,35 @@ impl WorkQueue {
         Some(kind)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(queue: &mut WorkQueue, name: &str, bytes: usize) {
+        let id = ResourceId { kind: KindIndex(0), object: ObjectName::new("a", name) };
+        let work = Work::Remove { key: id.object.to_string(), retain: false };
+        queue.push(
+            &id,
+            Lane::Live,
+            QueuedWork { work, fingerprint: Fingerprint::default(), seen: Instant::now(), bytes },
+        );
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_bytes_and_a_giant_has_one_alone() {
+        let mut queue = WorkQueue::new(1);
+        for (name, bytes) in [("a", 10), ("b", 10), ("c", 10), ("giant", 1_000), ("d", 10)] {
+            push(&mut queue, name, bytes);
+        }
+        push(&mut queue, "d", 20);
+        assert_eq!(
+            (queue.held_bytes(), queue.held_bytes_peak),
+            (1_050, 1_050),
+            "a newer one takes the older one's place"
+        );
+        let sizes: Vec<_> = std::iter::from_fn(|| queue.take(3, 15).map(|(_, items)| items.len())).collect();
+        assert_eq!(sizes, [2, 2, 1]);
+        assert_eq!(queue.held_bytes(), 20, "the last batch is in the store");
+    }
+}
