@@ -124,7 +124,13 @@ impl Watch {
             match result {
                 Ok(()) => continue,
                 Err(Broken::Unheard) => return,
-                Err(Broken::TooOld) => version = None,
+                Err(Broken::TooOld) => {
+                    tracing::info!(
+                        kind = self.registry.kind(self.kind).names.kind,
+                        "the watch is too old; listing again"
+                    );
+                    version = None;
+                }
                 Err(Broken::Cut(error)) => {
                     tracing::debug!(kind = self.registry.kind(self.kind).names.kind, "a watch was cut off: {error}");
                 }
