@@ -26,6 +26,7 @@
 //! - [`reconciler`]: index, queue, batches, calls
 //! - [`config`] and [`telemetry`]: settings; logs, metrics, probes
 //! - [`operator`]: `run`: store, lease, watches and reconciler put together, by the kinds that there are
+//! - [`rest`]: the REST API that orlojd serves, for the same rows
 //! - [`cli`]: the commands
 
 #![forbid(unsafe_code)]
@@ -50,6 +51,7 @@ pub mod plan;
 pub mod reconciler;
 pub mod registry;
 pub mod resource;
+pub mod rest;
 pub mod rules;
 pub mod source;
 pub mod status;

@@ -29,6 +29,9 @@ pub const VALIDATE_IGNORE: &str = "orloj.dev/validate-ignore";
 /// orlojd would not write.
 pub const NOT_COPIED: [&str; 5] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY, VALIDATE_IGNORE];
 
+/// Annotations by which a row says who owns it: the operator alone writes them (3.1).
+pub const OWNER_MARKS: [&str; 2] = [MANAGED_BY, SOURCE_NAMESPACE];
+
 /// Names that are routes of orlojd's API below a resource, and so no resource's (3.3). Kubernetes names are lower case
 /// already; the operator refuses them in any case.
 pub const RESERVED_NAMES: [&str; 6] = ["status", "logs", "exec", "scale", "proxy", "binding"];

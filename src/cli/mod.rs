@@ -13,6 +13,7 @@ mod new;
 mod output;
 mod plan;
 mod render;
+mod serve;
 mod store;
 mod sync;
 mod uninstall;
@@ -37,6 +38,7 @@ use crate::operator;
 use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;
 use crate::registry::{Registry, RegistryError};
+use crate::rest;
 use crate::source::manifest::{ManifestError, STDIN};
 use crate::store::{Missing, StoreError};
 use crate::telemetry::Terminal;
@@ -65,6 +67,8 @@ pub enum CliError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Listen(#[from] rest::ListenError),
     #[error(transparent)]
     Uninstall(#[from] uninstall::UninstallError),
     #[error("unable to read {}: {error}", path.display())]
@@ -177,6 +181,10 @@ fn dispatch(cli: Cli) -> Result<CommandStatus, CliError> {
             let (config, registry) = config(need(args.store.as_ref()))?;
             block_on(get::run(&args, &config, &registry))
         }
+        Command::Serve(args) => {
+            let (config, registry) = config(need(args.store.as_ref()))?;
+            block_on(serve::run(&args, config, registry))
+        }
         Command::Render(args) => render::run(&args, &config(Need::Nothing)?.1),
         Command::Kinds { command: KindsCommand::New(args) } => {
             let (config, registry) = config(Need::Nothing)?;
@@ -214,10 +222,10 @@ fn show_config(resolved: &Resolved, format: OutputFormat) -> Result<CommandStatu
     }
 }
 
-/// Commands for people speak through their output; only the operator itself logs what it does unasked.
+/// Commands for people speak through their output; only servers log what they do unasked.
 fn start_logs(resolved: &Resolved, command: &Command, terminal: &Terminal) -> Result<(), CliError> {
     let (mut level, mut format) = resolved.logging();
-    if !matches!(command, Command::Run(_)) {
+    if !matches!(command, Command::Run(_) | Command::Serve(_)) {
         if resolved.origin("log-level") == "default" {
             "warn".clone_into(&mut level);
         }

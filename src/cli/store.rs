@@ -51,6 +51,14 @@ pub fn tables(registry: &Registry) -> Vec<Table> {
     registry.kinds().iter().map(|kind| kind.store.table.clone()).collect()
 }
 
+/// Makes of a store what can be made, and fails where something is missing all the same.
+pub async fn make_ready(store: &dyn Store, registry: &Registry, create_tables: bool) -> Result<(), CliError> {
+    let tables = tables(registry);
+    store.migrate(&tables, create_tables).await?;
+    let missing = store.missing(&tables).await?;
+    if missing.is_empty() { Ok(()) } else { Err(CliError::StoreIncomplete { missing, hint: NOT_READY }) }
+}
+
 /// What to do about a store that is not ready.
 pub const NOT_READY: &str = "start orlojd once, so that it migrates its database; where no orlojd lives, --create-tables \
 makes its tables; `orloj-operator migrate --print` prints what the operator itself needs";

@@ -78,6 +78,13 @@ pub struct Config {
     pub api_concurrency: usize,
     pub metrics_addr: BindAddr,
     pub healthz_addr: BindAddr,
+    pub listen: BindAddr,
+    /// Whatever was given: an unknown one counts as a known one where it is used.
+    pub crd_conflict_policy: String,
+    pub token_file: Option<PathBuf>,
+    pub insecure_no_auth: bool,
+    /// Certificate and key: both or none.
+    pub tls_files: Option<(PathBuf, PathBuf)>,
     pub kinds_dir: Option<PathBuf>,
     /// Directives as `RUST_LOG` takes them.
     pub log_level: String,

@@ -214,6 +214,11 @@ impl LayerReader<'_> {
             api_concurrency: self.require("api-concurrency", value::count),
             metrics_addr: self.address("metrics-addr"),
             healthz_addr: self.address("healthz-addr"),
+            listen: self.address("listen"),
+            crd_conflict_policy: self.text("crd-conflict-policy").unwrap_or_default(),
+            token_file: self.get("token-file", value::path),
+            insecure_no_auth: self.require("insecure-no-auth", value::switch),
+            tls_files: self.tls_files(),
             kinds_dir: self.get("kinds", value::path),
             log_level: self.require("log-level", value::log_filter),
             log_format: log_format(self.choice("log-format")),
@@ -221,6 +226,17 @@ impl LayerReader<'_> {
         };
         self.check_lease(&config, need);
         config
+    }
+
+    fn tls_files(&mut self) -> Option<(PathBuf, PathBuf)> {
+        let files = ["tls-cert-file", "tls-key-file"].map(|name| self.get(name, value::path));
+        match files {
+            [Some(certificate), Some(key)] => return Some((certificate, key)),
+            [Some(_), None] => self.problem("tls-cert-file", "is set without tls-key-file; TLS takes both"),
+            [None, Some(_)] => self.problem("tls-key-file", "is set without tls-cert-file; TLS takes both"),
+            [None, None] => {}
+        }
+        None
     }
 
     fn address(&mut self, name: &str) -> super::BindAddr {

@@ -81,6 +81,8 @@ pub const CLUSTER: &str = "Cluster";
 const LEADER: &str = "Leader election";
 const PACE: &str = "Pace";
 const HTTP: &str = "Metrics and health";
+/// Settings of the REST API, which `serve` alone takes.
+pub const REST: &str = "REST API";
 const PROGRAM: &str = "Program";
 
 const fn setting(
@@ -287,6 +289,55 @@ pub const SETTINGS: &[Setting] = &[
         Some(":8081"),
         "Where /healthz and /readyz are served; 0 is off, the address of /metrics shares its server",
     ),
+    setting(
+        REST,
+        "listen",
+        SettingShape::Address,
+        Some("127.0.0.1:8080"),
+        "Where the API is served; anything but loopback takes tokens",
+    ),
+    env(
+        &["ORLOJ_CRD_CONFLICT_POLICY"],
+        shown_as(
+            "POLICY",
+            setting(
+                REST,
+                "crd-conflict-policy",
+                SettingShape::Text,
+                Some("warn"),
+                "What becomes of writes to rows that the operator owns: off, warn or reject",
+            ),
+        ),
+    ),
+    shown_as(
+        "FILE",
+        setting(
+            REST,
+            "token-file",
+            SettingShape::Path,
+            None,
+            "File of tokens, one `token:role` or `name:token:role` a line; roles are reader, writer, controller and \
+             admin. Read again when it changes",
+        ),
+    ),
+    setting(
+        REST,
+        "insecure-no-auth",
+        SettingShape::Switch,
+        Some("false"),
+        "Serve without tokens on any address: whoever reaches it may write",
+    ),
+    shown_as(
+        "FILE",
+        setting(
+            REST,
+            "tls-cert-file",
+            SettingShape::Path,
+            None,
+            "Certificate chain (PEM) to serve TLS with; read again when it changes",
+        ),
+    ),
+    shown_as("FILE", setting(REST, "tls-key-file", SettingShape::Path, None, "Private key (PEM) of the certificate")),
     global(shown_as(
         "DIR",
         setting(

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::kube_schema::field_path::FieldPath;
-use crate::orlojd::DELETION_POLICY;
+use crate::orlojd::{DELETION_POLICY, MANAGED_BY, MANAGED_BY_VALUE, OWNER_MARKS};
 use crate::resource::Resource;
 use crate::status::Reason;
 pub use limits::{MAX_DEPTH, MAX_PAYLOAD_BYTES};
+pub use row::{namespace_or_default, scoped};
 
 /// Whether the row of this resource outlives it.
 #[must_use]
@@ -150,6 +151,18 @@ impl Desired {
 }
 
 impl Stored {
+    /// Whether the row says of itself that the operator manages it.
+    #[must_use]
+    pub fn is_marked(&self) -> bool {
+        self.annotations.get(MANAGED_BY).is_some_and(|value| value == MANAGED_BY_VALUE)
+    }
+
+    /// What the row says of its owner, which outlives what others write.
+    pub fn owner_marks(&self) -> impl Iterator<Item = (String, String)> {
+        let marks = self.annotations.iter().filter(|(key, _)| OWNER_MARKS.contains(&key.as_str()));
+        marks.map(|(key, value)| (key.clone(), value.clone()))
+    }
+
     /// As [`Desired::meaning`]. Where [`Desired::same_meaning`] holds, either these bytes are equal or those of
     /// [`Stored::completed_meaning`].
     #[must_use]

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{Desired, Stored, Versions};
 use crate::go_compat::text;
 use crate::normalize;
+use crate::orlojd::LAST_APPLIED;
 use crate::registry::{ColumnSource, Kind, hex, sha256};
+use crate::resource::MASK;
 
 impl Kind {
     /// A stored payload in comparable form: keys that this version of the kind does not know are left out, as is
@@ -96,6 +98,25 @@ impl Kind {
     #[must_use]
     pub fn status_phase(&self, payload: &Value) -> String {
         text::lower(text::trim(payload["status"]["phase"].as_str().unwrap_or_default()))
+    }
+
+    /// Masks the secrets of a payload that is shown: every value that `keep` does not let pass, and kubectl's copy of a
+    /// whole manifest, which is never part of a row of ours but of those that the original operator wrote.
+    pub fn mask_secrets(&self, payload: &mut Value, keep: impl Fn(&str) -> bool) {
+        if !self.sensitive {
+            return;
+        }
+        if let Some(data) = self.secret_data_mut(payload) {
+            for value in data.values_mut() {
+                if !value.as_str().is_some_and(&keep) {
+                    *value = MASK.into();
+                }
+            }
+        }
+        let annotations = payload.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
+        if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
+            *value = MASK.into();
+        }
     }
 
     /// The secret values of a payload, where the kind has any.

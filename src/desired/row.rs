@@ -10,7 +10,8 @@ use crate::go_compat::{quote, text};
 use crate::kube_schema::field_path::FieldPath;
 use crate::normalize;
 use crate::orlojd::{
-    MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, RESERVED_NAMES, SOURCE_NAMESPACE, TARGET_NAMESPACE,
+    MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, OWNER_MARKS, RESERVED_NAMES, SOURCE_NAMESPACE,
+    TARGET_NAMESPACE,
 };
 use crate::registry::Kind;
 use crate::resource::Resource;
@@ -19,6 +20,23 @@ use crate::rules;
 impl Kind {
     /// The row that should stand for a resource.
     pub fn desired(&self, resource: &Resource) -> Result<Desired, Invalid> {
+        self.row_of(resource, row_namespace(resource), row_annotations(resource))
+    }
+
+    /// The row that a person asks for who writes it by hand, as [`Kind::desired`], but in the namespace that is named, and
+    /// nobody's: the marks of an owner are left out.
+    pub fn submitted(&self, resource: &Resource) -> Result<Desired, Invalid> {
+        let mut annotations = copied_annotations(resource);
+        annotations.retain(|key, _| !OWNER_MARKS.contains(&key.as_str()));
+        self.row_of(resource, namespace_or_default(&resource.id.object.namespace), annotations)
+    }
+
+    fn row_of(
+        &self,
+        resource: &Resource,
+        namespace: String,
+        annotations: BTreeMap<String, String>,
+    ) -> Result<Desired, Invalid> {
         if let Some(why) = &resource.unreadable {
             return Err(Invalid { class: InvalidClass::Unreadable, path: FieldPath::new(), text: why.to_string() });
         }
@@ -36,7 +54,6 @@ impl Kind {
             text: first.text,
         })?;
 
-        let namespace = row_namespace(resource);
         let name = resource.id.object.name.to_string();
         let key = scoped(&namespace, &name);
         let length = key.chars().count();
@@ -47,7 +64,6 @@ impl Kind {
             return Err(Invalid { class: InvalidClass::KeyTooLong, path: FieldPath::of(&["metadata", "name"]), text });
         }
         let spec = normalize::encode(spec, &program.shape).map_err(|fault| nul_at(fault.path()))?;
-        let annotations = row_annotations(resource);
         for (what, map) in [("labels", &resource.labels), ("annotations", &annotations)] {
             let bad = map.iter().find(|(key, value)| key.contains('\0') || value.contains('\0'));
             if let Some((key, _)) = bad {
@@ -123,20 +139,32 @@ impl Kind {
     }
 }
 
-/// The target namespace where one is given, else the resource's own; trimmed, `default` where that leaves nothing.
+/// The target namespace where one is given, else the resource's own.
 fn row_namespace(resource: &Resource) -> String {
     let target = resource.annotations.get(TARGET_NAMESPACE).map(String::as_str).filter(|target| !target.is_empty());
-    let namespace = text::trim(target.unwrap_or(&resource.id.object.namespace));
+    namespace_or_default(target.unwrap_or(&resource.id.object.namespace))
+}
+
+/// A namespace, trimmed; `default` where that leaves nothing.
+#[must_use]
+pub fn namespace_or_default(namespace: &str) -> String {
+    let namespace = text::trim(namespace);
     if namespace.is_empty() { "default" } else { namespace }.to_owned()
 }
 
-fn scoped(namespace: &str, name: &str) -> String {
+/// The key of a row.
+#[must_use]
+pub fn scoped(namespace: &str, name: &str) -> String {
     format!("{namespace}/{}", text::trim(name))
 }
 
-fn row_annotations(resource: &Resource) -> BTreeMap<String, String> {
+fn copied_annotations(resource: &Resource) -> BTreeMap<String, String> {
     let copied = resource.annotations.iter().filter(|(key, _)| !NOT_COPIED.contains(&key.as_str()));
-    let mut annotations: BTreeMap<String, String> = copied.map(|(key, value)| (key.clone(), value.clone())).collect();
+    copied.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn row_annotations(resource: &Resource) -> BTreeMap<String, String> {
+    let mut annotations = copied_annotations(resource);
     annotations.insert(MANAGED_BY.to_owned(), MANAGED_BY_VALUE.to_owned());
     if resource.annotations.get(TARGET_NAMESPACE).is_some_and(|target| !target.is_empty()) {
         annotations.insert(SOURCE_NAMESPACE.to_owned(), resource.id.object.namespace.to_string());

@@ -135,8 +135,9 @@ impl KindHealth {
         if !kinds.iter().any(KindState::works) && !parked.is_empty() {
             self.ready.waiting(format!("a kind that can be synced; {}", parked.join("; ")));
         } else if !waiting.is_empty() {
-            let parked = parked.iter().map(|text| format!("; parked: {text}")).collect::<String>();
-            self.ready.waiting(format!("the first list of {}{parked}", waiting.join(", ")));
+            let lists = format!("the first list of {}", waiting.join(", "));
+            let parked = parked.iter().map(|text| format!("parked: {text}"));
+            self.ready.waiting(std::iter::once(lists).chain(parked).collect::<Vec<_>>().join("; "));
         } else if parked.is_empty() {
             self.ready.ready();
         } else {

@@ -301,7 +301,8 @@ pub fn runtime_of(kind: &Kind, row: Option<&OpenedRow>) -> RuntimeReport {
 }
 
 /// The payload of the next write: versions by the store's rules, status kept (`kinds/ORLOJD.md` 2.5).
-fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>) -> Value {
+#[must_use]
+pub fn next_payload(context: Context<'_>, desired: &Desired, stored: Option<&Stored>) -> Value {
     let kind = context.kind;
     let now = crate::status::format_time(context.now.div_euclid(1_000_000));
     let (resource_version, generation, created_at, status) = match stored {

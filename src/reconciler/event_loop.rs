@@ -241,14 +241,14 @@ impl EventLoop {
             let (committer, probe) = (Arc::clone(&self.committer), self.parts.tables.clone());
             self.in_flight.batches.spawn(async move {
                 let started = Instant::now();
-                let committed = committer.run(batch).await;
-                let look = match (&committed.unsettled, probe) {
+                let done = committer.run(batch).await;
+                let look = match (&done.unsettled, probe) {
                     (Some((batch, error)), Some(probe)) if error.class() == StoreErrorClass::Setup => {
                         Some(probe.lacks(committer.registry.kind(batch.kind)).await)
                     }
                     _ => None,
                 };
-                BatchReturn { committed, started, look }
+                BatchReturn { committed: done, started, look }
             });
         }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG

@@ -284,6 +284,40 @@ pub struct OutdatedSpec {
 pub struct ApiSection {
     /// Last segment of the collection's route.
     pub collection: String,
+    /// What an object is called where it is not found; the kind's singular name where this is left out.
+    #[serde(default)]
+    pub word: Option<String>,
+    /// Whether the objects' status has a route of its own, `<collection>/<name>/status`.
+    #[serde(default = "yes")]
+    pub status: bool,
+    /// Whether changes can be followed at `<collection>/watch`; an object of that name cannot be asked for then.
+    #[serde(default)]
+    pub watch: bool,
+    /// Role that it takes to write an object.
+    #[serde(default)]
+    pub writers: ApiWriters,
+    /// Fields and their values: an object that has all of them takes the role `admin` to write.
+    #[serde(default)]
+    pub admin_where: IndexMap<String, String>,
+    /// Phase that is shown in place of the stored one, for kinds whose runtime stores none.
+    #[serde(default)]
+    pub shown_phase: Option<String>,
+    /// Whether a deletion is answered with the name of what was deleted, and not with nothing.
+    #[serde(default)]
+    pub tells_deletion: bool,
+}
+
+/// Role that it takes to write an object of a kind.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiWriters {
+    #[default]
+    Writer,
+    Admin,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One normalise step: exactly one operation, and an optional guard.

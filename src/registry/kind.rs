@@ -3,7 +3,7 @@
 use ring::digest;
 
 use super::derive::RuleCoverage;
-use super::file::{PrinterColumn, ReservedLabel, Schema, Warning};
+use super::file::{ApiSection, PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::Table;
 use crate::normalize::{PathPattern, Shape, Step};
 use crate::resource::KindIndex;
@@ -65,8 +65,8 @@ pub struct Kind {
     pub runtime_reports: bool,
     /// The kind holds secret material.
     pub sensitive: bool,
-    /// Last segment of the REST collection's route.
-    pub collection: Option<String>,
+    /// The kind in the REST API; `None` where it has no collection there.
+    pub api: Option<ApiSection>,
     /// SHA-256 of the file's text: part of fingerprints, so that a changed file is a changed meaning.
     pub digest: [u8; 32],
     /// What the spec says of other resources and of itself; for `validate` alone.

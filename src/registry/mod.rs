@@ -22,7 +22,7 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 
 pub use error::RegistryError;
-pub use file::PrinterColumn;
+pub use file::{ApiSection, ApiWriters, PrinterColumn};
 pub use format::json_schema;
 pub(crate) use format::{FileFormat, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};

@@ -317,6 +317,18 @@ pub trait RowStore: Send + Sync {
     }
 }
 
+/// Rows of people who lead no term, such as those who write through the REST API; the ledger stays as it is.
+#[async_trait]
+pub trait RowEditor: Send + Sync {
+    /// As [`RowStore::commit`], but under no fence: rows alone are written, each under its lock.
+    async fn edit(&self, request: &Request<'_>, decide: &mut Decide<'_>) -> Result<SealedChanges, StoreError>;
+
+    /// Keys and `updated_at` (microseconds since the Unix epoch) of rows in key order (bytewise), after `after`, at most
+    /// `limit`: what tells whether a row has changed, without its payload.
+    async fn row_times(&self, table: &Table, after: Option<&str>, limit: u32)
+    -> Result<Vec<(String, i64)>, StoreError>;
+}
+
 /// Ledger of owners, read; it is written together with the rows.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
@@ -376,9 +388,9 @@ pub trait ReconcilerStore: RowStore + LedgerStore {}
 impl<S: RowStore + LedgerStore + ?Sized> ReconcilerStore for S {}
 
 /// Store as it is opened from a URL: all that a database can do.
-pub trait Store: ReconcilerStore + Leadership + StoreAdmin {}
+pub trait Store: ReconcilerStore + RowEditor + Leadership + StoreAdmin {}
 
-impl<S: ReconcilerStore + Leadership + StoreAdmin + ?Sized> Store for S {}
+impl<S: ReconcilerStore + RowEditor + Leadership + StoreAdmin + ?Sized> Store for S {}
 
 impl dyn ReconcilerStore + '_ {
     /// Commits as [`RowStore::commit`] does, and hands on what the decision that was committed made besides. A
@@ -387,19 +399,44 @@ impl dyn ReconcilerStore + '_ {
         &self,
         fence: &Fence,
         request: &Request<'_>,
-        mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
+        decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
     ) -> Result<D, E> {
-        // no store commits without a decision; one that did would have nothing to hand on
-        let mut decision = Err(StoreError::Setup { detail: "it committed without a decision".to_owned() }.into());
-        let mut changes_of = |snapshot: &Snapshot| {
-            let (made, changes) = match decide(snapshot) {
-                Ok((made, changes)) => (Ok(made), changes),
-                Err(error) => (Err(error), SealedChanges::default()),
-            };
-            decision = made;
-            changes
-        };
-        self.commit(fence, request, &mut changes_of).await?;
+        let mut decision = undecided();
+        self.commit(fence, request, &mut keep_decision(decide, &mut decision)).await?;
         decision
+    }
+}
+
+impl dyn Store + '_ {
+    /// Edits as [`RowEditor::edit`] does, and hands on what the decision that was committed made besides. A decision
+    /// that fails writes nothing.
+    pub async fn edit_with<D: Send, E: From<StoreError> + Send>(
+        &self,
+        request: &Request<'_>,
+        decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
+    ) -> Result<D, E> {
+        let mut decision = undecided();
+        self.edit(request, &mut keep_decision(decide, &mut decision)).await?;
+        decision
+    }
+}
+
+/// No store commits without a decision; one that did would have nothing to hand on.
+fn undecided<D, E: From<StoreError>>() -> Result<D, E> {
+    Err(StoreError::Setup { detail: "it committed without a decision".to_owned() }.into())
+}
+
+/// Puts what a decision makes besides its changes where its caller finds it.
+fn keep_decision<D, E>(
+    mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E>,
+    decision: &mut Result<D, E>,
+) -> impl FnMut(&Snapshot) -> SealedChanges {
+    move |snapshot| {
+        let (made, changes) = match decide(snapshot) {
+            Ok((made, changes)) => (Ok(made), changes),
+            Err(error) => (Err(error), SealedChanges::default()),
+        };
+        *decision = made;
+        changes
     }
 }

@@ -44,6 +44,16 @@ macro_rules! shared_reads {
             Ok(())
         }
 
+        pub(super) async fn row_times(
+            connection: &mut $connection,
+            statements: &$statements,
+            after: Option<&str>,
+            limit: u32,
+        ) -> Result<Vec<(String, i64)>, sqlx::Error> {
+            let query = sqlx::query(statements.row_times.sql()).bind(after.unwrap_or_default()).bind(i64::from(limit));
+            query.fetch_all(connection).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        }
+
         pub(super) async fn rows_since(
             connection: &mut $connection,
             statements: &$statements,

@@ -218,12 +218,10 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
         SchemaMismatch::Count { text } => draft(&rule::COUNT, way, format!("{path}: {text}")),
         SchemaMismatch::Unknown { .. } => unknown_field(SchemaViolation { path: way, mismatch }),
         SchemaMismatch::Cel { message, field } => {
-            match field {
-                Some(field) => way.extend(field.to_vec()),
-                None => {
-                    let said = refusals.iter().find(|refusal| refusal.text == message);
-                    way = said.map_or(way, |refusal| refusal.path.clone());
-                }
+            if let Some(field) = field {
+                way.extend(field.to_vec());
+            } else if let Some(said) = refusals.iter().find(|refusal| refusal.text == message) {
+                way = said.path.clone();
             }
             draft(&rule::CEL_RULE, way, message)
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use orloj_operator::kube_schema::field_path;
+use orloj_operator::kube_schema::field_path::FieldPath;
 use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation};
 use orloj_operator::registry::Kind;
 use rand::rngs::StdRng;
@@ -55,7 +55,7 @@ impl Definition {
             }
         }
         let mut found = Vec::new();
-        self.root.check(&object, &mut Vec::new(), &mut found);
+        self.root.check(&object, &mut FieldPath::new(), &mut found);
         let blocked = found.iter().any(|one| {
             matches!(
                 one.mismatch,
@@ -67,7 +67,7 @@ impl Definition {
             )
         });
         if !blocked {
-            self.root.check_rules(&object, &mut Vec::new(), &mut found);
+            self.root.check_rules(&object, &mut FieldPath::new(), &mut found);
         }
         found
     }
@@ -77,7 +77,7 @@ impl Definition {
         for _ in 0..50 {
             let missing = self.violations(&manifest(kind, "generated", &spec)).into_iter().find_map(|one| {
                 let SchemaMismatch::Required { name } = one.mismatch else { return None };
-                let field = format!("{}.{name}", field_path::text(&one.path));
+                let field = format!("{}.{name}", one.path);
                 is_required_upstream(&field).then_some(field)
             });
             let Some(field) = missing else { break };

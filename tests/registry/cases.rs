@@ -1,7 +1,7 @@
 //! `kinds test`: cases beside kind files.
 
-use orloj_operator::diagnostics::Diagnostic;
 use orloj_operator::authoring::cases::{CaseOutcome, run, stem, updated};
+use orloj_operator::diagnostics::Diagnostic;
 use orloj_operator::registry::{Kind, Registry, files_of, fixtures_of};
 
 use super::{WIDGET, embedded, kind, widgets};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use orloj_operator::authoring::lint::{LintFinding, LINTS, files, lint};
+use orloj_operator::authoring::lint::{LINTS, LintFinding, files, lint};
 use orloj_operator::registry::Registry;
 
 use super::WIDGET;

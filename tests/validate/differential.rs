@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
+use orloj_operator::diagnostics::Severity;
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::validate::FieldValidation;
 use orloj_operator::validate::object::ObjectSchema;
-use orloj_operator::validate::rule::{Severity, Stage};
+use orloj_operator::validate::rule::Stage;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

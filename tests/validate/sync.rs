@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orloj_operator::diagnostics::Severity;
 use orloj_operator::directory::{Directory, Heard};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::Resource;
@@ -14,7 +15,7 @@ use orloj_operator::source::manifest::{ManifestReader, ReadResult};
 use orloj_operator::validate::FieldValidation;
 use orloj_operator::validate::file::{Settings, Validator};
 use orloj_operator::validate::finding::Finding;
-use orloj_operator::validate::rule::{Severity, Stage};
+use orloj_operator::validate::rule::Stage;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;

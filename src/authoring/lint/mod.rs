@@ -159,7 +159,7 @@ pub fn files(path: &Path) -> std::io::Result<(KindFiles, Vec<LintFinding>)> {
         match std::fs::read_to_string(&path) {
             Ok(text) => files.push((name, text)),
             Err(error) => {
-                findings.push(LintFinding::new(Diagnostic::of_file(name, format!("unable to read: {error}"))))
+                findings.push(LintFinding::new(Diagnostic::of_file(name, format!("unable to read: {error}"))));
             }
         }
     }

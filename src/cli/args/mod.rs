@@ -7,6 +7,7 @@ mod commands;
 mod golang_flags;
 mod kinds;
 mod new_args;
+mod serve;
 mod setting_flags;
 mod uninstall;
 mod validate;
@@ -22,6 +23,7 @@ pub use commands::{ExportArgs, ManifestFormat, PlanArgs, PlanFormat, RenderArgs}
 use golang_flags::rewrite;
 pub use kinds::{CrdsArgs, ExplainArgs, KindsCommand, LintArgs, TestArgs};
 pub use new_args::NewArgs;
+pub use serve::ServeArgs;
 use setting_flags::{Everything, SettingFlags, StoreOnly, WithoutGlobal};
 pub use uninstall::{RowPolicy, UninstallArgs};
 pub use validate::{FieldValidationArgs, FindingFormat, ValidateArgs};
@@ -75,6 +77,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show what the store holds
     Get(GetArgs),
+    /// Serve the REST API of orlojd for the rows of a store
+    Serve(ServeArgs),
     /// Turn rows into manifests that kubectl applies
     Export(ExportArgs),
     /// Print the payload that would be stored, or the error, as one JSON line for each resource
@@ -247,6 +251,7 @@ impl Cli {
             Some(Command::Plan(args)) => args.flags(),
             Some(Command::Get(args)) => args.settings.flags(),
             Some(Command::Export(args)) => args.flags(),
+            Some(Command::Serve(args)) => args.flags(),
             Some(Command::Migrate(args)) => args.settings.flags(),
             Some(Command::Uninstall(args)) => args.flags(),
             Some(Command::Kinds { command: KindsCommand::Crds(args) }) => args.flags(),
@@ -344,6 +349,7 @@ mod tests {
             "export tools -n a -l tier=1 --out x --force --reveal -o json",
             "validate a - -o sarif --field-validation warn --strict --closed --deny-warnings --ignore a,b",
             "validate --list-rules",
+            "serve --store sqlite:x.db --listen :80 --crd-conflict-policy reject --token-file t --insecure-no-auth",
             "kinds crds",
             "kinds crds widget --only-extra --apply --force-conflicts --timeout 5s --kubeconfig k",
             "uninstall --policy delete --deployment x --namespaces a,b --timeout 1m30s",
@@ -359,6 +365,7 @@ mod tests {
             read(line);
         }
         for line in [
+            "--listen :80",
             "uninstall --policy keep",
             "uninstall --timeout 5",
             "kinds crds --apply --out d",

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::Flags;
-use crate::config::settings::{CLUSTER, ENCRYPTION, KUBECONFIG, SETTINGS, STORE, Setting, SettingShape};
+use crate::config::settings::{CLUSTER, ENCRYPTION, KUBECONFIG, REST, SETTINGS, STORE, Setting, SettingShape};
 
 /// Which settings a command takes as flags.
 pub trait Selection {
@@ -17,7 +17,7 @@ pub trait Selection {
     const IN_LONG_HELP_ONLY: bool = false;
 }
 
-/// The program itself.
+/// The program itself, which runs the operator.
 #[derive(Debug)]
 pub struct Everything;
 
@@ -42,14 +42,14 @@ impl Selection for ClusterOnly {
 }
 
 impl Selection for Everything {
-    fn takes(_: &Setting) -> bool {
-        true
+    fn takes(setting: &Setting) -> bool {
+        setting.heading != REST
     }
 }
 
 impl Selection for WithoutGlobal {
     fn takes(setting: &Setting) -> bool {
-        !setting.global
+        !setting.global && setting.heading != REST
     }
 }
 
@@ -58,6 +58,16 @@ impl Selection for StoreOnly {
 
     fn takes(setting: &Setting) -> bool {
         [STORE, ENCRYPTION].contains(&setting.heading)
+    }
+}
+
+/// The subcommand that serves the REST API.
+#[derive(Debug)]
+pub struct StoreAndRest;
+
+impl Selection for StoreAndRest {
+    fn takes(setting: &Setting) -> bool {
+        [STORE, ENCRYPTION, REST].contains(&setting.heading)
     }
 }
 

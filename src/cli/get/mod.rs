@@ -9,10 +9,8 @@ use serde_json::{Map, Value, json};
 use super::args::{GetArgs, OutputFormat};
 use super::{CliError, CommandStatus, output, store};
 use crate::config::Config;
-
-use crate::orlojd::{LAST_APPLIED, SEALED_PREFIX};
+use crate::orlojd::SEALED_PREFIX;
 use crate::registry::{Kind, Registry};
-use crate::resource::MASK;
 use crate::store::{RowStore, StoredRow};
 
 /// Rows read at a time.
@@ -90,21 +88,7 @@ async fn read(store: &dyn RowStore, kind: &Kind, args: &GetArgs) -> Result<Vec<S
 
 /// Secret values are shown only as they are at rest, and only where that is encrypted.
 fn mask(kind: &Kind, mut row: StoredRow) -> StoredRow {
-    if !kind.sensitive {
-        return row;
-    }
-    if let Some(data) = kind.secret_data_mut(&mut row.payload) {
-        for value in data.values_mut() {
-            if !value.as_str().is_some_and(|value| value.starts_with(SEALED_PREFIX)) {
-                *value = MASK.into();
-            }
-        }
-    }
-    let annotations = row.payload.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
-    // never part of a row of ours; one that the original operator wrote may hold a whole manifest, secrets and all
-    if let Some(value) = annotations.and_then(|annotations| annotations.get_mut(LAST_APPLIED)) {
-        *value = MASK.into();
-    }
+    kind.mask_secrets(&mut row.payload, |value| value.starts_with(SEALED_PREFIX));
     row
 }
 

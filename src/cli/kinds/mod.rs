@@ -148,7 +148,7 @@ fn describe(kind: &Kind) -> Value {
         "initialPhase": kind.store.initial_phase,
         "runtimeReports": kind.runtime_reports,
         "sensitive": kind.sensitive,
-        "collection": kind.collection,
+        "collection": kind.api.as_ref().map(|api| &api.collection),
     })
 }
 

@@ -127,10 +127,8 @@ pub(super) fn options(config: &Config, prune: bool) -> Options {
 
 async fn open_store(args: &SyncArgs, config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, CliError> {
     let store = open(&store::url(args.store.as_ref(), config)?).await?;
-    let tables = store::tables(registry);
-    store.migrate(&tables, config.create_tables).await?;
-    let missing = store.missing(&tables).await?;
-    if missing.is_empty() { Ok(store) } else { Err(CliError::StoreIncomplete { missing, hint: store::NOT_READY }) }
+    store::make_ready(store.as_ref(), registry, config.create_tables).await?;
+    Ok(store)
 }
 
 /// Reads the files beside the reconciler; `Err` cannot matter, since it says that the reconciler has ended.

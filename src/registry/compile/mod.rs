@@ -85,6 +85,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     let rules = rules::compile(&file.rules, &shape, sensitive, &mut faults);
     let relations = relations::compile(&file, &shape, &mut faults);
     let (store, columns) = store(&file, &shape, &mut faults);
+    check_admin_where(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
@@ -101,7 +102,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         sensitive,
-        collection: file.api.map(|api| api.collection),
+        api: file.api,
         digest: super::kind::sha256(source.text.as_bytes()),
         relations,
         program: Program {
@@ -135,6 +136,18 @@ fn secret_path(text: &str, shape: &Shape, faults: &mut Faults<'_>) -> Option<Vec
         Err(error) => {
             faults.path("/secret/data", &error);
             None
+        }
+    }
+}
+
+/// A path that leads nowhere would open to all what is for admins alone.
+fn check_admin_where(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) {
+    for text in file.api.iter().flat_map(|api| api.admin_where.keys()) {
+        let pointer = format!("/api/adminWhere/{text}");
+        match PathPattern::compile(text, shape, None) {
+            Ok(target) if matches!(target.shape, Shape::String) && !target.path.is_many() => {}
+            Ok(_) => faults.value(&pointer, format!("`{text}` must be one string")),
+            Err(error) => faults.path(&pointer, &error),
         }
     }
 }

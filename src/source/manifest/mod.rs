@@ -21,8 +21,8 @@ use crate::registry::Registry;
 use crate::resource::Resource;
 use documents::{Document, Documents};
 use locate::Last;
-pub use object::{misnamed, uid};
-pub use values::values;
+pub use object::{misnamed, resource, uid};
+pub use values::{value, values};
 
 /// Name under which standard input is given on a command line.
 pub const STDIN: &str = "-";

@@ -52,6 +52,11 @@ pub fn read(registry: &Registry, entry: ManifestObject<'_>, last: &mut Last) -> 
     }
 }
 
+/// Reads an object that stands alone, in no file. `None` where it is none of ours.
+pub fn resource(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, String> {
+    take_apart(registry, value).map_err(|error| error.text)
+}
+
 struct ObjectError {
     path: FieldPath,
     text: String,

@@ -20,6 +20,26 @@ pub fn values(file: &Arc<Path>) -> Result<Vec<Value>, ManifestError> {
     }
 }
 
+/// The one object of a text, YAML or JSON; `Null` where it holds none. Of a key that is given twice the last value counts.
+pub fn value(text: &[u8]) -> Result<Value, String> {
+    let mut found = Value::Null;
+    for document in Documents::new(text) {
+        let document = document.map_err(|error| error.to_string())?;
+        if let Some((_, why)) = document.unusable {
+            return Err(why.to_owned());
+        }
+        let decoded = decode::decode_last(&document.text)
+            .map_err(|fault| format!("line {}: {}", document.line + fault.line - 1, fault.text))?;
+        for decoded in decoded.into_iter().filter(|decoded| !decoded.value.is_null()) {
+            if !found.is_null() {
+                return Err("it holds more than one document; send one at a time".to_owned());
+            }
+            found = decoded.value;
+        }
+    }
+    Ok(found)
+}
+
 fn read(file: &Arc<Path>, input: impl BufRead) -> Result<Vec<Value>, ManifestError> {
     let broken = |line: usize, column: usize, why: &str| {
         let text = format!("unable to read the document: {why}");

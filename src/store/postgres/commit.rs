@@ -32,7 +32,7 @@ struct VersionedSnapshot {
 pub(super) async fn commit(
     connection: &mut PgConnection,
     statements: &PgStatements,
-    fence: &Fence,
+    fence: Option<&Fence>,
     request: &Request<'_>,
     decide: &mut Decide<'_>,
 ) -> Result<SealedChanges, StoreError> {
@@ -55,7 +55,7 @@ pub(super) async fn commit(
 async fn attempt(
     connection: &mut PgConnection,
     statements: &PgStatements,
-    fence: &Fence,
+    fence: Option<&Fence>,
     request: &Request<'_>,
     mut seen: VersionedSnapshot,
     mut changes: SealedChanges,
@@ -84,7 +84,8 @@ async fn attempt(
     Ok(None)
 }
 
-fn hold(fence: &Fence, epoch: Option<i64>) -> Result<(), StoreError> {
+fn hold(fence: Option<&Fence>, epoch: Option<i64>) -> Result<(), StoreError> {
+    let Some(fence) = fence else { return Ok(()) };
     match epoch {
         Some(epoch) if epoch == fence.epoch => Ok(()),
         other => Err(StoreError::Deposed { held: fence.epoch, current: other.unwrap_or(0).abs() }),
@@ -94,18 +95,18 @@ fn hold(fence: &Fence, epoch: Option<i64>) -> Result<(), StoreError> {
 async fn look(
     connection: &mut PgConnection,
     statements: &PgStatements,
-    fence: &Fence,
+    fence: Option<&Fence>,
     request: &Request<'_>,
 ) -> Result<VersionedSnapshot, StoreError> {
     let (namespaces, names): (Vec<&str>, Vec<&str>) = request.objects.iter().map(|o| (&*o.namespace, &*o.name)).unzip();
     let found = sqlx::query(statements.look.sql())
-        .bind(&fence.term)
+        .bind(fence.map(|fence| &fence.term))
         .bind(request.cluster)
         .bind(request.kind)
         .bind(request.keys)
         .bind(namespaces)
         .bind(names)
-        .bind(&fence.holder)
+        .bind(fence.map(|fence| &fence.holder))
         .fetch_all(connection)
         .await
         .map_err(|e| classify::store_error(&e))?;
@@ -145,7 +146,7 @@ impl VersionedSnapshot {
 async fn lock(
     connection: &mut PgConnection,
     statements: &PgStatements,
-    fence: &Fence,
+    fence: Option<&Fence>,
     request: &Request<'_>,
     seen: &VersionedSnapshot,
 ) -> Result<RowVersions, StoreError> {
@@ -154,10 +155,10 @@ async fn lock(
     keys.sort_unstable();
     let locked = async {
         let found = sqlx::query(statements.lock.sql())
-            .bind(&fence.term)
+            .bind(fence.map(|fence| &fence.term))
             .bind(request.kind)
             .bind(keys)
-            .bind(&fence.holder)
+            .bind(fence.map(|fence| &fence.holder))
             .fetch_all(connection)
             .await?;
         let mut epoch = None;

@@ -21,8 +21,8 @@ pub use ddl::{grants, migration_sql};
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowStore,
-    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
+    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
 use connect::{Access, Connections, discard_if_broken};
 use statements::PgStatements;
@@ -56,6 +56,21 @@ impl PostgresStore {
 
     fn statements(&self, table: &Table) -> Arc<PgStatements> {
         self.statements.get(table, PgStatements::new)
+    }
+
+    async fn write(
+        &self,
+        fence: Option<&Fence>,
+        request: &Request<'_>,
+        decide: &mut Decide<'_>,
+    ) -> Result<SealedChanges, StoreError> {
+        let statements = self.statements(request.table);
+        timed(async {
+            let mut connection = self.connections.acquire().await?;
+            let result = commit::commit(&mut connection, &statements, fence, request, decide).await;
+            discard_if_broken(connection, result)
+        })
+        .await
     }
 }
 
@@ -95,13 +110,7 @@ impl RowStore for PostgresStore {
         request: &Request<'_>,
         decide: &mut Decide<'_>,
     ) -> Result<SealedChanges, StoreError> {
-        let statements = self.statements(request.table);
-        timed(async {
-            let mut connection = self.connections.acquire().await?;
-            let result = commit::commit(&mut connection, &statements, fence, request, decide).await;
-            discard_if_broken(connection, result)
-        })
-        .await
+        self.write(Some(fence), request, decide).await
     }
 
     async fn visit_rows(
@@ -131,6 +140,23 @@ impl RowStore for PostgresStore {
 
     async fn newest_migration(&self) -> Result<Option<String>, StoreError> {
         query!(self, connection => read::newest_migration(connection))
+    }
+}
+
+#[async_trait]
+impl RowEditor for PostgresStore {
+    async fn edit(&self, request: &Request<'_>, decide: &mut Decide<'_>) -> Result<SealedChanges, StoreError> {
+        self.write(None, request, decide).await
+    }
+
+    async fn row_times(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let statements = self.statements(table);
+        query!(self, connection => read::row_times(connection, &statements, after, limit))
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) struct PgStatements {
     pub(super) update: SqlText,
     pub(super) delete: SqlText,
     pub(super) rows: SqlText,
+    pub(super) row_times: SqlText,
     pub(super) rows_since: SqlText,
     pub(super) rows_of: SqlText,
 }
@@ -142,6 +143,11 @@ impl PgStatements {
             rows: format!(
                 "SELECT {stored} FROM {name} WHERE name IN (SELECT name FROM {name} \
                  WHERE name COLLATE \"C\" > $1 ORDER BY name COLLATE \"C\" LIMIT $2) ORDER BY name COLLATE \"C\""
+            )
+            .into(),
+            row_times: format!(
+                "SELECT name, (extract(epoch FROM updated_at) * 1000000)::bigint FROM {name} \
+                 WHERE name COLLATE \"C\" > $1 ORDER BY name COLLATE \"C\" LIMIT $2"
             )
             .into(),
             rows_since: format!(

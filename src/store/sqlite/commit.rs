@@ -20,21 +20,14 @@ const CHUNK: usize = 500;
 pub(super) async fn commit(
     connection: &mut SqliteConnection,
     statements: &SqliteStatements,
-    fence: &Fence,
+    fence: Option<&Fence>,
     request: &Request<'_>,
     decide: &mut Decide<'_>,
 ) -> Result<SealedChanges, StoreError> {
     let failed = |error: sqlx::Error| store_error(&error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let leading = "SELECT iif(holder = $2, epoch, -epoch) FROM orloj_operator_leader WHERE cluster = $1";
-    let epoch: Option<i64> = sqlx::query_scalar(leading)
-        .bind(&fence.term)
-        .bind(&fence.holder)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(failed)?;
-    if epoch != Some(fence.epoch) {
-        return Err(StoreError::Deposed { held: fence.epoch, current: epoch.unwrap_or(0).abs() });
+    if let Some(fence) = fence {
+        hold(&mut transaction, fence).await?;
     }
     let (snapshot, keys) = look(&mut transaction, statements, request).await.map_err(failed)?;
     let changes = decide(&snapshot);
@@ -47,6 +40,20 @@ pub(super) async fn commit(
     write(&mut transaction, request, &changes).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)?;
     Ok(changes)
+}
+
+async fn hold(connection: &mut SqliteConnection, fence: &Fence) -> Result<(), StoreError> {
+    let leading = "SELECT iif(holder = $2, epoch, -epoch) FROM orloj_operator_leader WHERE cluster = $1";
+    let epoch: Option<i64> = sqlx::query_scalar(leading)
+        .bind(&fence.term)
+        .bind(&fence.holder)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| store_error(&error))?;
+    if epoch == Some(fence.epoch) {
+        return Ok(());
+    }
+    Err(StoreError::Deposed { held: fence.epoch, current: epoch.unwrap_or(0).abs() })
 }
 
 async fn look(

@@ -20,8 +20,8 @@ pub use connect::SqliteOptions;
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowStore,
-    SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
+    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
@@ -75,6 +75,20 @@ impl SqliteStore {
     fn statements(&self, table: &Table) -> Arc<SqliteStatements> {
         self.statements.get(table, SqliteStatements::new)
     }
+
+    async fn write(
+        &self,
+        fence: Option<&Fence>,
+        request: &Request<'_>,
+        decide: &mut Decide<'_>,
+    ) -> Result<SealedChanges, StoreError> {
+        let statements = self.statements(request.table);
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            commit::commit(&mut connection, &statements, fence, request, decide).await
+        })
+        .await
+    }
 }
 
 /// Runs a query on a connection of one of the pools, within the operation's time, its error classified.
@@ -99,12 +113,7 @@ impl RowStore for SqliteStore {
         request: &Request<'_>,
         decide: &mut Decide<'_>,
     ) -> Result<SealedChanges, StoreError> {
-        let statements = self.statements(request.table);
-        timed(async {
-            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
-            commit::commit(&mut connection, &statements, fence, request, decide).await
-        })
-        .await
+        self.write(Some(fence), request, decide).await
     }
 
     async fn visit_rows(
@@ -135,6 +144,23 @@ impl RowStore for SqliteStore {
     async fn now(&self) -> Result<i64, StoreError> {
         // SQLite's own clock counts milliseconds
         Ok(micros_now())
+    }
+}
+
+#[async_trait]
+impl RowEditor for SqliteStore {
+    async fn edit(&self, request: &Request<'_>, decide: &mut Decide<'_>) -> Result<SealedChanges, StoreError> {
+        self.write(None, request, decide).await
+    }
+
+    async fn row_times(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let statements = self.statements(table);
+        query!(self.pools.readers, connection => read::row_times(&mut connection, &statements, after, limit))
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) struct SqliteStatements {
     /// Name and payload of the rows whose names are in a JSON array.
     pub(super) among: SqlText,
     pub(super) rows: SqlText,
+    pub(super) row_times: SqlText,
     pub(super) rows_since: SqlText,
     pub(super) rows_of: SqlText,
 }
@@ -25,6 +26,7 @@ impl SqliteStatements {
         Self {
             among: select("name, payload", "name IN (SELECT value FROM json_each($1))"),
             rows: select(stored, "name > $1 ORDER BY name LIMIT $2"),
+            row_times: select("name, updated_at", "name > $1 ORDER BY name LIMIT $2"),
             rows_since: select(stored, "updated_at >= $1"),
             rows_of: select(stored, "name IN (SELECT value FROM json_each($1))"),
         }

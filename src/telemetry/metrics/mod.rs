@@ -5,6 +5,7 @@
 mod build;
 mod exposition;
 mod labels;
+mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use build::Build;
 pub use exposition::{Exposition, OPENMETRICS, TEXT};
 pub use labels::{ApiWrite, Reconciled, ResourceState, RowAction};
 use labels::{Counters, FloatGauges, Gauges, Histograms, buckets};
+pub use requests::RequestMetrics;
 
 /// All metrics; clones share them.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ mod generate;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use orloj_operator::kube_schema::field_path::{self, PathSegment};
+use orloj_operator::kube_schema::field_path::FieldPath;
 use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -122,7 +122,7 @@ fn ours(node: &SchemaNode, value: &Value, count: usize) -> (BTreeMap<usize, Stri
     let mut found = Vec::new();
     let mut value = value.clone();
     node.drop_nulls(&mut value);
-    node.check_rules(&value, &mut Vec::new(), &mut found);
+    node.check_rules(&value, &mut FieldPath::new(), &mut found);
     let messages: Vec<String> = found
         .into_iter()
         .map(|violation| match violation.mismatch {
@@ -275,12 +275,8 @@ fn paths_are_those_of_the_server() {
     let answer = &judge([json!({"schema": node, "object": object})])[0]["refusals"];
     let theirs = answer.as_array().unwrap().iter().map(|refusal| refusal["field"].as_str().unwrap().to_owned());
     let mut found = Vec::new();
-    SchemaNode::compile(&node, &mut Vec::new()).check_rules(
-        &object,
-        &mut vec![PathSegment::Key("value".to_owned())],
-        &mut found,
-    );
-    let ours = found.iter().map(|violation| field_path::text(&violation.path));
+    SchemaNode::compile(&node, &mut Vec::new()).check_rules(&object, &mut FieldPath::of(&["value"]), &mut found);
+    let ours = found.iter().map(|violation| violation.path.to_string());
     assert_eq!(ours.collect::<BTreeSet<_>>(), theirs.collect::<BTreeSet<_>>());
     assert_eq!(found.len(), 6);
 }
