@@ -83,6 +83,32 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// What it takes in memory, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let texts = |texts: &BTreeMap<String, String>| -> usize {
+            texts.iter().map(|(key, value)| 2 * size_of::<String>() + key.len() + value.len()).sum()
+        };
+        let metadata = texts(&self.labels) + texts(&self.annotations);
+        size_of::<Self>() + metadata + weight(&self.spec) + weight(&self.status)
+    }
+}
+
+/// What a value takes in memory, about.
+#[must_use]
+pub fn weight(value: &Value) -> usize {
+    let inner = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| 2 * size_of::<String>() + key.len() + weight(value)).sum()
+        }
+    };
+    size_of::<Value>() + inner
+}
+
 /// Without spec, annotations and status: a spec may hold secrets, kubectl's last-applied annotation repeats it.
 impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

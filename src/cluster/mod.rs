@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod error;
 pub mod lease;
 pub mod list;
+mod pages;
 pub mod seen;
 pub mod survey;
 pub mod watch;

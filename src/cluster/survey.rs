@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use kube::Client;
-use kube::api::ListParams;
-use tokio::sync::mpsc;
 
 use super::client::PAGE_TIMEOUT;
-use super::seen::WatchedObject;
-use super::{api, error};
+use super::error;
+use super::pages::{ALL_PAGES, Pages};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::budget::ByteBudget;
+use crate::source::channel::EventSender;
 use crate::source::{Scope, SourceEvent};
-
-/// Objects in one page of a list.
-const PAGE: u32 = 250;
 
 /// A resource of a source that nobody watches: there is no order of versions, since no later ones come.
 #[must_use]
@@ -35,7 +32,7 @@ pub async fn list(
     client: Client,
     registry: Arc<Registry>,
     scopes: Vec<(KindIndex, Scope)>,
-    tell: mpsc::Sender<SourceEvent>,
+    tell: EventSender,
 ) -> Listing {
     let (mut listing, mut incomplete) = (Listing::default(), Vec::new());
     for (kind, scope) in &scopes {
@@ -62,29 +59,22 @@ async fn pages(
     registry: &Registry,
     kind: KindIndex,
     scope: &Scope,
-    tell: &mpsc::Sender<SourceEvent>,
+    tell: &EventSender,
     resources: &mut Vec<ResourceId>,
 ) -> Result<(), kube::Error> {
-    let namespace = match scope {
-        Scope::All => None,
-        Scope::Namespace(namespace) => Some(&**namespace),
-    };
-    let api = api::<WatchedObject>(client, registry.kind(kind), namespace);
-    let mut params = ListParams::default().limit(PAGE);
+    let mut pages = Pages::new(client, registry.kind(kind), scope, &ByteBudget::new(ALL_PAGES));
     loop {
-        let page = tokio::time::timeout(PAGE_TIMEOUT, api.list(&params)).await;
+        let page = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await;
         let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
-        for seen in page.items {
+        let Some(page) = page else { return Ok(()) };
+        for seen in page.objects {
             let resource = Box::new(unversioned(seen.into_resource(kind)));
             resources.push(resource.id.clone());
             if tell.send(SourceEvent::Listed(resource)).await.is_err() {
                 return Ok(());
             }
         }
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(()),
-        }
+        drop(page.held);
     }
 }
 

@@ -5,20 +5,19 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
 use kube::Client;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
-use tokio::sync::mpsc;
+use kube::api::{Api, WatchEvent, WatchParams};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::pages::{ALL_PAGES, Pages};
 use super::seen::WatchedObject;
 use super::{api, error};
 use crate::backoff::Policy;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
+use crate::source::budget::ByteBudget;
+use crate::source::channel::EventSender;
 use crate::source::{Obstacle, Scope, SourceEvent};
-
-/// Objects in one page of a list: the whole page is in memory while it is decoded, for every kind at once.
-const PAGE: u32 = 100;
 
 /// Hears how the watches are doing.
 pub trait Health: Send + Sync {
@@ -47,11 +46,12 @@ pub fn watch(
     client: &Client,
     registry: &Arc<Registry>,
     scopes: &[(KindIndex, Scope)],
-    tell: &mpsc::Sender<SourceEvent>,
+    tell: &EventSender,
     health: &Arc<dyn Health>,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut watches = JoinSet::new();
+    let pages = ByteBudget::new(ALL_PAGES);
     for (kind, scope) in scopes {
         let watch = Watch {
             client: client.clone(),
@@ -60,6 +60,7 @@ pub fn watch(
             scope: scope.clone(),
             tell: tell.clone(),
             health: Arc::clone(health),
+            pages: pages.clone(),
         };
         let stop = stop.clone();
         watches.spawn(async move {
@@ -77,8 +78,10 @@ struct Watch {
     registry: Arc<Registry>,
     kind: KindIndex,
     scope: Scope,
-    tell: mpsc::Sender<SourceEvent>,
+    tell: EventSender,
     health: Arc<dyn Health>,
+    /// Of the lists of all kinds.
+    pages: ByteBudget,
 }
 
 /// Why a list or a watch did not go on.
@@ -115,13 +118,19 @@ impl Watch {
         let mut version: Option<String> = None;
         loop {
             let result = match &mut version {
-                None => self.list(&api).await.map(|listed| version = Some(listed)),
+                None => self.list().await.map(|listed| version = Some(listed)),
                 Some(version) => self.follow(&api, version, &mut restart).await,
             };
             match result {
                 Ok(()) => continue,
                 Err(Broken::Unheard) => return,
-                Err(Broken::TooOld) => version = None,
+                Err(Broken::TooOld) => {
+                    tracing::info!(
+                        kind = self.registry.kind(self.kind).names.kind,
+                        "the watch is too old; listing again"
+                    );
+                    version = None;
+                }
                 Err(Broken::Cut(error)) => {
                     tracing::debug!(kind = self.registry.kind(self.kind).names.kind, "a watch was cut off: {error}");
                 }
@@ -143,27 +152,21 @@ impl Watch {
     }
 
     /// Tells a complete list, and answers its version.
-    async fn list(&self, api: &Api<WatchedObject>) -> Result<String, Broken> {
+    async fn list(&self) -> Result<String, Broken> {
         let (kind, scope) = (self.kind, self.scope.clone());
-        let mut params = ListParams::default().limit(PAGE);
-        let mut begun = false;
-        loop {
-            let page = api.list(&params).await.map_err(|error| Broken::of(error, false))?;
-            if !begun {
+        let mut pages = Pages::new(&self.client, self.registry.kind(kind), &scope, &self.pages);
+        let mut version = None;
+        while let Some(page) = pages.next().await.map_err(|error| Broken::of(error, false))? {
+            if version.replace(page.version).is_none() {
                 self.tell(SourceEvent::ListStarted { kind, scope: scope.clone() }).await?;
-                begun = true;
             }
-            for seen in page.items {
+            for seen in page.objects {
                 self.tell(SourceEvent::Listed(Box::new(seen.into_resource(kind)))).await?;
             }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => {
-                    self.tell(SourceEvent::ListEnded { kind, scope }).await?;
-                    return Ok(page.metadata.resource_version.unwrap_or_default());
-                }
-            }
+            drop(page.held);
         }
+        self.tell(SourceEvent::ListEnded { kind, scope }).await?;
+        Ok(version.unwrap_or_default())
     }
 
     /// Tells what changes after a version, which moves on with it. A watch that the server ends in its time is begun

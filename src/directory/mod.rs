@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
+use crate::source::channel::{EventSender, Unheard};
 use crate::source::manifest::{ManifestError, STDIN, files};
 use crate::source::{Scope, SourceEvent};
 use crate::validate::FieldValidation;
@@ -35,7 +36,7 @@ const POLL: Duration = Duration::from_secs(1);
 const UNSETTLED: Duration = Duration::from_secs(2);
 
 /// Bytes of a file from which on it is not read beside others, but object by object: its resources would all be held.
-const LARGE: u64 = 1 << 20;
+const LARGE: u64 = 1 << 17;
 
 /// What was found, for the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +60,6 @@ pub struct Listed {
     pub incomplete: bool,
 }
 
-/// The channel to the reconciler is closed: it listens no more.
-#[derive(Clone, Copy, Debug)]
-pub struct Unheard;
-
 /// What a directory source covers: everything.
 #[must_use]
 pub fn scopes(registry: &Registry) -> Vec<(KindIndex, Scope)> {
@@ -77,7 +74,7 @@ pub struct Directory {
     paths: Vec<PathBuf>,
     prune: bool,
     known: KnownResources,
-    tell: mpsc::Sender<SourceEvent>,
+    tell: EventSender,
     heard: mpsc::UnboundedSender<Heard>,
     files: HashMap<Arc<Path>, KnownFile>,
     incomplete: bool,
@@ -111,7 +108,7 @@ impl Directory {
         paths: Vec<PathBuf>,
         fields: FieldValidation,
         prune: bool,
-        tell: mpsc::Sender<SourceEvent>,
+        tell: EventSender,
         heard: mpsc::UnboundedSender<Heard>,
     ) -> Self {
         Self {
@@ -316,8 +313,8 @@ impl Directory {
     }
 }
 
-fn send(tell: &mpsc::Sender<SourceEvent>, event: SourceEvent) -> Result<(), Unheard> {
-    tell.blocking_send(event).map_err(|_| Unheard)
+fn send(tell: &EventSender, event: SourceEvent) -> Result<(), Unheard> {
+    tell.blocking_send(event)
 }
 
 /// `None` where the file may have to be read again: it cannot be asked, or it changed just now.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::health::KindHealth;
@@ -17,10 +16,8 @@ use crate::cluster::watch;
 use crate::reconciler::{self, Parts, ReconcilerError};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
+use crate::source::channel::channel;
 use crate::store::{Fence, Store};
-
-/// Events from the source that wait for the reconciler; small, since each holds a body.
-const EVENT_BUFFER: usize = 64;
 
 /// The reconciler's loop turns at least once a second; silent for this long, it hangs.
 const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
@@ -154,7 +151,7 @@ impl Operator {
         stop: &CancellationToken,
     ) -> Result<(), RunError> {
         let scopes = watch::scopes(&registry, &self.config.namespaces);
-        let (tell, events) = mpsc::channel(EVENT_BUFFER);
+        let (tell, events) = channel();
         let Some(parked) = self.prepare_kinds(&realm.store, &registry, stop).await else { return Ok(()) };
         let kinds = Arc::new(KindHealth::new(&registry, &scopes, &self.readiness, &self.metrics));
         let health: Arc<dyn watch::Health> = Arc::clone(&kinds) as _;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +16,7 @@ use crate::backoff::Policy;
 use crate::crypto::Fingerprinter;
 use crate::resource::{Resource, ResourceId};
 use crate::source::SourceEvent;
+use crate::source::channel::EventReceiver;
 use crate::source::target::{Ack, ResourceClientError};
 use crate::store::sealing::Codec;
 use crate::store::{StoreError, StoreErrorClass, micros_now};
@@ -24,6 +24,13 @@ use crate::store::{StoreError, StoreErrorClass, micros_now};
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.
 const QUEUE_BATCHES: usize = 2;
+
+/// What one batch may hold, about. In the store each body is there some eight times: as resource, as row, as text, in
+/// the statement, on the connection, and the row that stood before.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// The same of the bodies that wait, with those in the store.
+const QUEUE_BYTES: usize = QUEUE_BATCHES * BATCH_BYTES;
 
 /// Rows come first: acknowledgements of the backlog wait for the first lists to be through the store, but not
 /// longer than this.
@@ -58,7 +65,7 @@ pub(super) struct EventLoop {
 
 /// What the source tells.
 struct SourceEvents {
-    events: mpsc::Receiver<SourceEvent>,
+    events: EventReceiver,
     /// The source told everything and ended, which a one-shot run may.
     ended: bool,
 }
@@ -111,7 +118,7 @@ impl EventLoop {
         options: Options,
         fingerprinter: Arc<Fingerprinter>,
         codec: Arc<Codec>,
-        events: mpsc::Receiver<SourceEvent>,
+        events: EventReceiver,
         stop: CancellationToken,
     ) -> Self {
         let commits = Arc::new(AtomicU64::new(0));
@@ -227,7 +234,7 @@ impl EventLoop {
         let paused = self.store.pause.is_some_and(|until| until > now.at);
         if self.in_flight.batches.is_empty()
             && !paused
-            && let Some(batch) = self.state.next_batch(self.options.batch_size)
+            && let Some(batch) = self.state.next_batch(self.options.batch_size, BATCH_BYTES)
         {
             self.in_flight.batch =
                 Some(BatchInFlight { kind: batch.kind, resources: batch.items.len(), since: now.at });
@@ -294,7 +301,8 @@ impl EventLoop {
         self.state.on_source(event, now);
         // what has come in the meantime is taken along, so that a batch is not cut short by the loop's turn
         while self.state.queued() < self.options.batch_size
-            && let Ok(event) = self.source.events.try_recv()
+            && self.has_room()
+            && let Some(event) = self.source.events.try_recv()
         {
             self.state.on_source(event, now);
         }
@@ -357,7 +365,7 @@ impl EventLoop {
 
     /// Whether more may queue for the store.
     fn has_room(&self) -> bool {
-        self.state.queued() < self.options.batch_size * QUEUE_BATCHES
+        self.state.queued() < self.options.batch_size * QUEUE_BATCHES && self.state.held_bytes() < QUEUE_BYTES
     }
 
     fn report(&mut self) {

@@ -37,6 +37,25 @@ pub struct IndexEntry {
     pub swept: u32,
     pub finalizers: Finalizers,
     pub flags: EntryFlags,
+    /// Of the resource, or of its row.
+    pub size: SizeClass,
+}
+
+/// Size of a body, to a power of two: enough for batches that are bounded in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SizeClass(u8);
+
+impl SizeClass {
+    #[must_use]
+    pub fn of(bytes: usize) -> Self {
+        Self(u8::try_from(bytes.checked_ilog2().unwrap_or(0)).unwrap_or(u8::MAX))
+    }
+
+    /// At most the size, and more than half of it.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        1_usize.checked_shl(u32::from(self.0)).unwrap_or(usize::MAX)
+    }
 }
 
 /// A uid, kept small: API servers make UUIDs, other sources need not.
@@ -119,6 +138,7 @@ impl IndexEntry {
             swept: 0,
             finalizers: Finalizers::default(),
             flags: EntryFlags::default(),
+            size: SizeClass::default(),
         }
     }
 
@@ -305,6 +325,15 @@ mod tests {
         index.insert(&home, entry);
         index.set_key(&home, "b/z");
         assert_eq!(index.owner_of(KindIndex(0), "b/z"), Some(home));
+    }
+
+    #[test]
+    fn a_size_is_known_to_a_power_of_two() {
+        for bytes in [1, 2, 3, 1_000, 1_000_000, usize::MAX] {
+            let known = SizeClass::of(bytes).bytes();
+            assert!(known <= bytes && known > bytes / 2, "{bytes}: {known}");
+        }
+        assert_eq!(SizeClass::of(0), SizeClass::default());
     }
 
     #[test]

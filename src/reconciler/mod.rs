@@ -18,13 +18,13 @@ pub mod state;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::registry::Registry;
 use crate::resource::KindIndex;
-use crate::source::{Scope, SourceEvent};
+use crate::source::Scope;
+use crate::source::channel::EventReceiver;
 use crate::store::sealing::Codec;
 use crate::store::{Fence, ReconcilerStore, StoreError, StoreErrorClass};
 
@@ -111,7 +111,7 @@ pub enum ReconcilerError {
 pub async fn run(
     parts: Parts,
     options: Options,
-    events: mpsc::Receiver<SourceEvent>,
+    events: EventReceiver,
     stop: CancellationToken,
 ) -> Result<(), ReconcilerError> {
     let observer = parts.observer.as_ref();

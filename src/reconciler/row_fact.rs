@@ -5,7 +5,7 @@ use crate::desired::Stored;
 use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE};
 use crate::plan;
 use crate::registry::Kind;
-use crate::resource::ObjectName;
+use crate::resource::{ObjectName, weight};
 use crate::store::StoredRow;
 use crate::store::sealing::Codec;
 
@@ -13,12 +13,14 @@ use crate::store::sealing::Codec;
 #[must_use]
 pub fn fact(codec: &Codec, kind: &Kind, row: StoredRow) -> RowFact {
     let StoredRow { key, payload, .. } = row;
+    let bytes = weight(&payload);
     let row = codec.open(kind, payload);
     RowFact {
         fingerprint: codec.stored_fingerprint(kind, &row.stored),
         completed: row.stored.completed_meaning().map(|meaning| codec.fingerprint(kind, &meaning)),
         sealed: row.sealed,
         runtime: plan::runtime_of(kind, Some(&row)),
+        bytes,
         written_for: written_for(&row.stored, &key),
         unreadable: row.unreadable.is_some(),
         key,

@@ -16,8 +16,8 @@ use crate::resource::KindIndex;
 use crate::store::sealing::Codec;
 use crate::store::{RowStore, StoreError, StoreErrorClass};
 
-/// Rows read at a time in a full sweep: the whole page is in memory, each row as a tree of values.
-const PAGE: u32 = 100;
+/// Rows asked for at a time in a full sweep. They come one by one, and only what is to be known of each is kept.
+const PAGE: u32 = 250;
 
 /// The cursor looks this far back, in microseconds: `updated_at` is when a transaction began, and one that began
 /// before the last look may have ended after it.
@@ -111,10 +111,11 @@ impl RowReader {
         let read_at = self.commits.load(Ordering::Acquire);
         let (mut rows, mut after) = (0, None::<String>);
         loop {
-            let page = self.store.rows(&kind.store.table, after.as_deref(), PAGE).await.map_err(Some)?;
-            let Some(last) = page.last().map(|row| row.key.clone()) else { break };
-            rows += page.len();
-            let facts = page.into_iter().map(|row| row_fact::fact(&self.codec, kind, row)).collect();
+            let mut facts = Vec::new();
+            let mut tell = |row| facts.push(row_fact::fact(&self.codec, kind, row));
+            self.store.visit_rows(&kind.store.table, after.as_deref(), PAGE, &mut tell).await.map_err(Some)?;
+            let Some(last) = facts.last().map(|fact| fact.key.clone()) else { break };
+            rows += facts.len();
             self.send(RowReaderEvent::Rows { kind: kind.index, facts, read_at }).await?;
             after = Some(last);
             tokio::task::yield_now().await;

@@ -1,6 +1,8 @@
 //! Where resources come from and what is told to them: the events and the target that a cluster and a directory have in
 //! common, and manifests as files hold them.
 
+pub mod budget;
+pub mod channel;
 pub mod manifest;
 pub mod target;
 
@@ -33,6 +35,18 @@ pub enum SourceEvent {
     Incomplete {
         kind: KindIndex,
     },
+}
+
+impl SourceEvent {
+    /// What it takes in memory, about.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let body = match self {
+            Self::Listed(resource) | Self::Changed(resource) | Self::Deleted(resource) => resource.weight(),
+            Self::ListStarted { .. } | Self::ListEnded { .. } | Self::Failing { .. } | Self::Incomplete { .. } => 0,
+        };
+        size_of::<Self>() + body
+    }
 }
 
 /// Which part of a kind a list covers.

@@ -270,7 +270,13 @@ impl RowStore for DryRunStore {
         Ok(changes)
     }
 
-    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+    async fn visit_rows(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         let mut after = after.map(str::to_owned);
         loop {
             let page = if self.is_absent(table) {
@@ -294,7 +300,10 @@ impl RowStore for DryRunStore {
             match end {
                 // all of this page would be gone
                 Some(end) if rows.is_empty() => after = Some(end),
-                _ => return Ok(rows.into_values().take(size).collect()),
+                _ => {
+                    rows.into_values().take(size).for_each(visit);
+                    return Ok(());
+                }
             }
         }
     }

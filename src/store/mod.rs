@@ -278,8 +278,22 @@ pub trait RowStore: Send + Sync {
         decide: &mut Decide<'_>,
     ) -> Result<SealedChanges, StoreError>;
 
-    /// Rows in key order (bytewise), after `after`, at most `limit`.
-    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
+    /// Visits rows in key order (bytewise), after `after`, at most `limit`, one by one as they arrive: only one is in
+    /// memory at a time. Those visited before an error are not all.
+    async fn visit_rows(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// The same rows, all at once.
+    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+        let mut rows = Vec::new();
+        self.visit_rows(table, after, limit, &mut |row| rows.push(row)).await?;
+        Ok(rows)
+    }
 
     /// Visits all rows with `updated_at >= since` (microseconds, store clock), in any order, one by one as they arrive:
     /// after a first sync that is every row there is. Those visited before an error are not all.

@@ -28,15 +28,20 @@ macro_rules! shared_reads {
             })
         }
 
-        pub(super) async fn rows(
+        pub(super) async fn visit_rows(
             connection: &mut $connection,
             statements: &$statements,
             after: Option<&str>,
             limit: u32,
-        ) -> Result<Vec<StoredRow>, sqlx::Error> {
+            visit: &mut VisitRow<'_>,
+        ) -> Result<(), sqlx::Error> {
             // no key is empty, so the empty text is before all of them
             let query = sqlx::query(statements.rows.sql()).bind(after.unwrap_or_default()).bind(i64::from(limit));
-            query.fetch_all(connection).await?.iter().map(stored).collect()
+            let mut rows = query.fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                visit(stored(&row)?);
+            }
+            Ok(())
         }
 
         pub(super) async fn row_times(

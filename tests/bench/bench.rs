@@ -12,6 +12,7 @@ mod bed;
 mod birth;
 mod changes;
 mod cluster;
+mod large;
 mod machine;
 mod objects;
 mod rows;

@@ -8,7 +8,7 @@ use crate::machine::Load;
 use crate::samples::{Samples, median, megabytes, millis, rate};
 use crate::table::Table;
 use crate::world::World;
-use crate::{birth, changes, objects, say, war};
+use crate::{birth, changes, large, objects, say, war};
 
 /// Resources that the bare client acknowledges for comparison.
 const BARE: usize = 2_000;
@@ -27,6 +27,10 @@ const QUIET: [&str; 3] = ["restart", "rest", "change"];
 const MORE: [&str; 2] = ["change-under-load", "memory-object"];
 
 pub async fn measure(table: &mut Table, objects: usize) {
+    if table.wants(large::FIGURE) {
+        // a world of its own: what it writes would slow the API server down for the others
+        large::measure(table, &mut World::start().await).await;
+    }
     if !table.wants_any(&[&SYNC[..], &QUIET[..], &MORE[..], &["memory", birth::FIGURE, war::FIGURE]].concat()) {
         return;
     }

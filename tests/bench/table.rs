@@ -14,6 +14,7 @@ pub const FIGURES: &[(&str, &str)] = &[
     ("change-under-load", "p99 < 1 s"),
     ("memory", "≤ 40 MB RSS"),
     ("memory-object", "≤ 300 B"),
+    ("large-objects", "< 160 MiB RSS at any time, small ones ≤ 2 × as slow"),
     ("validate", "sooner than kubeconform"),
     ("validate-memory", "≤ 128 B a further file, less than kubeconform"),
     ("write-war", "≤ 7 rows a resource in 4 minutes, ever fewer"),

@@ -35,7 +35,9 @@ impl World {
     pub async fn start() -> Self {
         crate::say("starting etcd, kube-apiserver and Postgres");
         // no controllers: their own writes would blur the counts
-        let options = ControlPlaneOptions { controller_manager: false, ..ControlPlaneOptions::default() };
+        // thousands of versions of a megabyte each are more than etcd takes by default
+        let etcd_args = vec!["--quota-backend-bytes=8589934592".to_owned()];
+        let options = ControlPlaneOptions { controller_manager: false, etcd_args, ..ControlPlaneOptions::default() };
         let cluster = ControlPlane::start(&options);
         let postgres = Postgres::start(&PostgresOptions { fsync: true, ..PostgresOptions::default() });
         let database = postgres.database();

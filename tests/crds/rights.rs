@@ -167,7 +167,7 @@ async fn operate(plane: &ControlPlane, client: &Client, options: &RbacOptions, n
     }
 
     let heard = Arc::new(Heard::default());
-    let (tell, mut told) = tokio::sync::mpsc::channel(64);
+    let (tell, mut told) = orloj_operator::source::channel::channel();
     let stop = CancellationToken::new();
     let scopes = scopes(&registry, &options.namespaces);
     let health: Arc<dyn Health> = Arc::clone(&heard) as Arc<dyn Health>;

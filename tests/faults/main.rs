@@ -21,6 +21,7 @@ mod crashes;
 mod crowd;
 mod definitions;
 mod deposed;
+mod large_objects;
 mod neighbours;
 mod parked_kinds;
 mod slow_store;

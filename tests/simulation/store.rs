@@ -102,11 +102,19 @@ impl RowStore for Memory {
         if std::mem::take(&mut inner.lose_answer) { Err(away()) } else { Ok(changes) }
     }
 
-    async fn rows(&self, _: &Table, after: Option<&str>, _: u32) -> Result<Vec<StoredRow>, StoreError> {
+    async fn visit_rows(
+        &self,
+        _: &Table,
+        after: Option<&str>,
+        _: u32,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         let inner = self.inner();
         inner.reachable()?;
         let rows = inner.rows.iter().filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-        Ok(rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 }).collect())
+        rows.map(|(key, payload)| StoredRow { key: key.clone(), payload: payload.clone(), updated_at: 0 })
+            .for_each(visit);
+        Ok(())
     }
 
     async fn rows_since(&self, table: &Table, _: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {

@@ -343,7 +343,8 @@ impl World {
     async fn store_step(&mut self) {
         let moment = self.moment();
         let Some(batch) = self.batch.take() else {
-            self.batch = self.state.next_batch(self.random.random_range(1..5));
+            let (size, bytes) = (self.random.random_range(1..5), self.random.random_range(1..4_000));
+            self.batch = self.state.next_batch(size, bytes);
             return;
         };
         let committed = self.committer.run(batch).await;
@@ -427,6 +428,13 @@ impl World {
             && self.calls.is_empty()
             && self.batch.is_none()
             && self.state.load().retrying == 0
+            && self.bytes_are_given_back()
+    }
+
+    fn bytes_are_given_back(&self) -> bool {
+        let load = self.state.load();
+        assert!(load.queued + load.in_store > 0 || self.state.held_bytes() == 0, "{} bytes", self.state.held_bytes());
+        true
     }
 
     fn check(&self) {

@@ -10,6 +10,7 @@ use orloj_operator::directory::{Directory, Heard};
 use orloj_operator::registry::{Kind, Registry};
 use orloj_operator::resource::Resource;
 use orloj_operator::source::SourceEvent;
+use orloj_operator::source::channel::channel;
 use orloj_operator::source::manifest::{ManifestReader, ReadResult};
 use orloj_operator::validate::FieldValidation;
 use orloj_operator::validate::file::{Settings, Validator};
@@ -74,14 +75,15 @@ fn folder(questions: Vec<Question>, rng: &mut StdRng) -> (TempDir, BTreeMap<Path
 
 /// The directory source on a folder: what it hands to the reconciler, and what it says.
 fn read(registry: &Arc<Registry>, folder: &Path, fields: FieldValidation) -> HashMap<PathBuf, Outcome> {
-    let (tell, mut events) = mpsc::channel(64);
+    let (tell, mut events) = channel();
     let (tell_heard, mut heard) = mpsc::unbounded_channel();
     let mut directory = Directory::new(registry, vec![folder.to_owned()], fields, false, tell, tell_heard);
     let known = directory.known();
     let reading = std::thread::spawn(move || directory.list().unwrap());
     let mut found: HashMap<PathBuf, Outcome> = HashMap::new();
     let mut resources = Vec::new();
-    while let Some(event) = events.blocking_recv() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    while let Some(event) = runtime.block_on(events.recv()) {
         if let SourceEvent::Listed(resource) = event {
             resources.push(resource);
         }

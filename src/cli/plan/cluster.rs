@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 
 use super::PlanSource;
 use crate::cli::CliError;
-use crate::cli::sync::EVENT_BUFFER;
 use crate::cluster::acknowledge::ClusterResourceClient;
 use crate::cluster::{client, survey, watch};
 use crate::config::Config;
 use crate::operator::{self, RunError};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
+use crate::source::channel::channel;
 use crate::source::target::{Ack, Notice, Notified, ResourceClient, ResourceClientError};
 
 /// What the operator would see, and how it would go about it.
@@ -25,7 +25,7 @@ pub async fn source(config: &Config, registry: &Arc<Registry>) -> Result<PlanSou
         None => client::cluster_id(&client).await.map_err(failed)?,
     };
     let scopes = watch::scopes(registry, &config.namespaces);
-    let (tell, events) = mpsc::channel(EVENT_BUFFER);
+    let (tell, events) = channel();
     // nothing is said of files
     let (_, heard) = mpsc::unbounded_channel();
     let target = ClusterResourceClient::new(client.clone(), Arc::clone(registry), String::new());

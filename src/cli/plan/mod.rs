@@ -19,7 +19,7 @@ use super::args::PlanArgs;
 use super::finding::{self, FindingLine};
 use super::sync::line::SyncResult;
 use super::sync::observe::ChannelObserver;
-use super::sync::{self, EVENT_BUFFER, OWNER, Tally};
+use super::sync::{self, OWNER, Tally};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::cluster::survey::Listing;
 use crate::config::Config;
@@ -29,7 +29,8 @@ use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};
-use crate::source::{Scope, SourceEvent};
+use crate::source::Scope;
+use crate::source::channel::{EventReceiver, channel};
 use crate::store::LedgerStore as _;
 use crate::store::Store;
 use crate::store::dry_run::DryRunStore;
@@ -47,7 +48,7 @@ struct PlanSource {
     options: Options,
     /// Whose ledger.
     owner: String,
-    events: mpsc::Receiver<SourceEvent>,
+    events: EventReceiver,
     heard: mpsc::UnboundedReceiver<Heard>,
     /// Reads the resources; of files it answers nothing.
     reading: JoinHandle<Listing>,
@@ -139,7 +140,7 @@ async fn run_dry(
 }
 
 fn files(args: &PlanArgs, config: &Config, registry: &Arc<Registry>, stop: &CancellationToken) -> PlanSource {
-    let (tell, events) = mpsc::channel(EVENT_BUFFER);
+    let (tell, events) = channel();
     let (tell_heard, heard) = mpsc::unbounded_channel();
     let directory = Directory::new(registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);
     let (known, target) = (directory.known(), directory.target());

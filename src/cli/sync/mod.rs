@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::directory::{self, Directory, Heard, KnownResources};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
+use crate::source::channel::channel;
 use crate::source::manifest::STDIN;
 use crate::store::Store;
 use crate::store::open::open;
@@ -28,9 +29,6 @@ pub(super) use report::Tally;
 
 /// Name of the owner in the ledger where none is given.
 pub(super) const OWNER: &str = "directory";
-
-/// Events from the files that wait for the reconciler; small, since each holds a body.
-pub(super) const EVENT_BUFFER: usize = 64;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ pub async fn run(
     let owner = args.owner.as_deref().unwrap_or(OWNER);
     let fence = store.take_leadership(owner, &format!("orloj-operator_sync_{}", std::process::id())).await?;
 
-    let (tell, events) = mpsc::channel(EVENT_BUFFER);
+    let (tell, events) = channel();
     let (tell_heard, heard) = mpsc::unbounded_channel();
     let (tell_noted, noted) = mpsc::unbounded_channel();
     let directory = Directory::new(&registry, args.paths.clone(), args.fields.get(), args.prune, tell, tell_heard);

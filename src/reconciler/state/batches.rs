@@ -7,17 +7,25 @@ use crate::reconciler::lanes::Lane;
 use crate::resource::ResourceId;
 
 impl ReconcilerState {
-    /// The next batch: one kind, live work first, kinds in turn.
-    pub fn next_batch(&mut self, size: usize) -> Option<Batch> {
-        let (kind, items) = self.queue.take(size)?;
+    /// The next batch: one kind, live work first, kinds in turn. It ends with the item that exceeds `bytes`.
+    pub fn next_batch(&mut self, size: usize, bytes: usize) -> Option<Batch> {
+        let (kind, items) = self.queue.take(size, bytes)?;
         let items = items.into_iter().map(|(object, lane, queued)| {
-            let QueuedWork { work, fingerprint, seen } = queued;
+            let QueuedWork { work, fingerprint, seen, .. } = queued;
             if let Some(entry) = self.index.get_mut(&ResourceId { kind, object: object.clone() }) {
                 entry.flags.set_busy(true);
             }
             WorkItem { object, lane, work, fingerprint, seen }
         });
         Some(Batch { kind, items: items.collect() })
+    }
+
+    /// Some of the batch in the store have come back.
+    pub(super) fn batch_returned(&mut self, items: usize) {
+        self.queue.in_store = self.queue.in_store.saturating_sub(items);
+        if self.queue.in_store == 0 {
+            self.queue.bytes_in_store = 0;
+        }
     }
 
     /// The store took a batch.
@@ -37,7 +45,7 @@ impl ReconcilerState {
     /// The store did not take a batch; it waits again, and once the outage lasts its resources say so.
     pub fn on_store_unavailable(&mut self, batch: Batch, grace: Duration, now: Moment) {
         let down_since = *self.queue.store_down_since.get_or_insert(now.at);
-        self.queue.in_store = self.queue.in_store.saturating_sub(batch.items.len());
+        self.batch_returned(batch.items.len());
         for item in batch.items {
             let id = ResourceId { kind: batch.kind, object: item.object };
             if let Some(entry) = self.index.get_mut(&id) {

@@ -97,6 +97,10 @@ pub struct Load {
     pub acks_waiting: usize,
     pub acks_in_flight: usize,
     pub retrying: usize,
+    /// What the bodies that wait, and those in the store, take in memory.
+    pub held_bytes: usize,
+    /// The same at its highest.
+    pub held_bytes_peak: usize,
     /// The batch in the store, where that is known.
     pub batch: Option<BatchInFlight>,
 }
@@ -228,6 +232,8 @@ impl ReconcilerState {
             acks_waiting: self.calls.waiting(),
             acks_in_flight: self.calls.in_flight.len(),
             retrying: self.calls.retries.waiting() + self.queue.retries.waiting() + self.contests.unsettled(),
+            held_bytes: self.queue.held_bytes(),
+            held_bytes_peak: self.queue.held_bytes_peak,
             batch: None,
         }
     }
@@ -235,6 +241,12 @@ impl ReconcilerState {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queue.len()
+    }
+
+    /// What the bodies that wait, and those in the store, take in memory.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.queue.held_bytes()
     }
 
     /// How many resources of each kind are in which state.
@@ -344,8 +356,15 @@ impl ReconcilerState {
             self.leave_parked(id);
             return;
         }
-        let fingerprint = self.index.get(id).map(|entry| entry.fingerprint).unwrap_or_default();
-        self.queue.push(id, lane, QueuedWork { work, fingerprint, seen });
+        let entry = self.index.get(id);
+        let fingerprint = entry.map(|entry| entry.fingerprint).unwrap_or_default();
+        // the row is read before it is written or removed
+        let row = entry.map_or(0, |entry| entry.size.bytes());
+        let bytes = match &work {
+            Work::Apply(resource) => resource.weight().max(row),
+            Work::Remove { .. } => row,
+        };
+        self.queue.push(id, lane, QueuedWork { work, fingerprint, seen, bytes });
     }
 
     /// Looks at a resource afresh, whatever its fingerprint says.

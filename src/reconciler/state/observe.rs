@@ -7,7 +7,7 @@ use super::calls::Overtaken;
 use super::{Moment, Prune, ReconcilerState, Work};
 use crate::desired::retains;
 use crate::orlojd::LAST_APPLIED;
-use crate::reconciler::index::{IndexEntry, Uid};
+use crate::reconciler::index::{IndexEntry, SizeClass, Uid};
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::target::Finalizers;
@@ -89,6 +89,7 @@ impl ReconcilerState {
             entry.finalizers = finalizers;
         }
         entry.uid = uid;
+        entry.size = SizeClass::of(resource.weight());
         entry.flags.set_released(entry.flags.released() && resource.deleting && !recreated);
         entry.flags.set_gone(false);
         entry.flags.set_retain(retains(&resource));

@@ -32,7 +32,7 @@ impl ReconcilerState {
 
     /// A batch failed for want of what its kind lacks.
     pub fn park_with_batch(&mut self, batch: Batch, why: &str, now: Moment) {
-        self.queue.in_store = self.queue.in_store.saturating_sub(batch.items.len());
+        self.batch_returned(batch.items.len());
         for item in batch.items {
             let id = ResourceId { kind: batch.kind, object: item.object };
             if let Some(entry) = self.index.get_mut(&id) {

@@ -36,7 +36,7 @@ pub struct BatchResult {
 impl ReconcilerState {
     pub fn on_batch_result(&mut self, settlement: BatchResult, now: Moment) {
         self.commits += 1;
-        self.queue.in_store = self.queue.in_store.saturating_sub(settlement.items.len());
+        self.batch_returned(settlement.items.len());
         let kind = settlement.kind;
         for item in settlement.items {
             let id = ResourceId { kind, object: item.object.clone() };

@@ -2,6 +2,7 @@
 
 use super::contests::UndoneAnswer;
 use super::{ContestedPart, Moment, Prune, ReconcilerState, Work, runtime_of};
+use crate::reconciler::index::SizeClass;
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
 use crate::status::{RuntimeReport, Verdict};
@@ -20,6 +21,8 @@ pub struct RowFact {
     /// Holds values that cannot be opened: then nothing is known of its meaning.
     pub unreadable: bool,
     pub runtime: RuntimeReport,
+    /// What it takes in memory.
+    pub bytes: usize,
     /// The resource it says it was written for, if it carries our mark.
     pub written_for: Option<ObjectName>,
 }
@@ -58,6 +61,7 @@ impl ReconcilerState {
         let (sweeps, queued) = (self.sweeps, self.queue.contains(id));
         let Some(entry) = self.index.get_mut(id) else { return };
         entry.swept = sweeps;
+        entry.size = SizeClass::of(row.bytes);
         if entry.flags.busy() || entry.flags.dirty() || entry.committed > read_at || queued {
             return;
         }

@@ -113,9 +113,15 @@ impl RowStore for PostgresStore {
         self.write(Some(fence), request, decide).await
     }
 
-    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+    async fn visit_rows(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        query!(self, connection => read::rows(connection, &statements, after, limit))
+        query!(self, connection => read::visit_rows(connection, &statements, after, limit, visit))
     }
 
     async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {

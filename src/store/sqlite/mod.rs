@@ -116,9 +116,17 @@ impl RowStore for SqliteStore {
         self.write(Some(fence), request, decide).await
     }
 
-    async fn rows(&self, table: &Table, after: Option<&str>, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
+    async fn visit_rows(
+        &self,
+        table: &Table,
+        after: Option<&str>,
+        limit: u32,
+        visit: &mut VisitRow<'_>,
+    ) -> Result<(), StoreError> {
         let statements = self.statements(table);
-        self.checked(query!(self.pools.readers, connection => read::rows(&mut connection, &statements, after, limit))?)
+        self.checked(
+            query!(self.pools.readers, connection => read::visit_rows(&mut connection, &statements, after, limit, visit))?,
+        )
     }
 
     async fn rows_since(&self, table: &Table, since: i64, visit: &mut VisitRow<'_>) -> Result<(), StoreError> {

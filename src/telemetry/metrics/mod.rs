@@ -51,6 +51,8 @@ pub struct Metrics {
     api_writes: Counters<3>,
     undone: Counters<2>,
     parked: Gauges<2>,
+    held_bytes: Gauge,
+    held_bytes_peak: Gauge,
     errors: Counters<1>,
 }
 
@@ -199,8 +201,13 @@ impl Metrics {
                 ["kind", "reason"],
             ),
             errors: Counters::new(&mut r, "orloj_operator_errors", "Errors by class", ["class"]),
+            held_bytes: Gauge::default(),
+            held_bytes_peak: Gauge::default(),
             registry: Arc::new(Registry::default()),
         };
+        let what = "What the resources that wait for the store, or are in it, take in memory";
+        r.register("orloj_operator_held_bytes", what, metrics.held_bytes.clone());
+        r.register("orloj_operator_held_bytes_peak", "The same at its highest", metrics.held_bytes_peak.clone());
         r.register("orloj_operator_store_batch_rows", "Rows in a store transaction", metrics.batch_rows.clone());
         Self { registry: Arc::new(r), ..metrics }
     }
@@ -309,6 +316,13 @@ impl Metrics {
     /// Another program has undone what the operator had repaired before: `row`, `finalizer` or `status`.
     pub fn undone(&self, kind: &str, what: &str) {
         self.undone.add([kind, what], 1);
+    }
+
+    /// What the resources that wait for the store take in memory, now and at most.
+    pub fn held_bytes(&self, now: usize, peak: usize) {
+        let bytes = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.held_bytes.set(bytes(now));
+        self.held_bytes_peak.set(bytes(peak));
     }
 
     /// Whether a kind cannot be synced for this reason.
