@@ -1,5 +1,6 @@
-//! The contract with orlojd and with the original operator: what their programs read and write, as constants with the
-//! section of `kinds/ORLOJD.md` that has the evidence. When orlojd changes, this file is read first.
+//! The contract with orlojd and with the original operator: what their programs read and write, as constants. The evidence
+//! is in `kinds/ORLOJD.md` 1.1, 1.3, 2.1, 2.5, 2.6, 2.7, 3.1, 3.3, 5.3, 5.4, 5.5 and 5.9; each constant names its section.
+//! When orlojd changes, this file is read first.
 
 /// The finalizer of a resource that may have a row, as the original names it (5.3).
 pub const FINALIZER: &str = "orloj.dev/sync";

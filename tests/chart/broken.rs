@@ -117,8 +117,8 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "escalation",
         file: DEPLOYMENT,
-        from: "            {{- toYaml $operator.securityContext | nindent 12 }}\n",
-        to: "            allowPrivilegeEscalation: true\n",
+        from: "          securityContext:\n            {{- toYaml . | nindent 12 }}\n",
+        to: "          securityContext:\n            allowPrivilegeEscalation: true\n",
         symptom: "violates PodSecurity",
         ready: false,
     },

@@ -218,8 +218,8 @@ fn render_keeps_the_order_of_its_input() {
     assert!(why.starts_with("unable to read the document: "), "{why}");
     assert_eq!((file, line, &lines[1]["column"]), ("-".into(), 8.into(), &5.into()));
     let reserved = "metadata.name \"status\" is a reserved subresource name".to_owned();
-    assert_eq!(error(&lines[2]), (reserved, "-".into(), 14.into()));
-    assert_eq!(error(&lines[3]), ("metadata.name is required".to_owned(), "-".into(), 21.into()));
+    assert_eq!(error(&lines[2]), (reserved, "-".into(), 17.into()));
+    assert_eq!(error(&lines[3]), ("metadata.name is required".to_owned(), "-".into(), 24.into()));
     assert_eq!(lines[4]["payload"]["metadata"]["labels"]["x"], "a\u{2028}b");
     assert!(!text.out.contains('\u{2028}'));
     assert!(lines[5]["error"].as_str().unwrap().contains("did you mean Tool?"), "{}", lines[5]);

@@ -59,7 +59,7 @@ const SCHEMA: [&str; 9] = [
 
 /// Rules that speak of what is before a schema or beyond it, about which kubeconform has its own mind: whether a file
 /// can be read, which kinds there are, what metadata may be.
-const ELSEWHERE: [&str; 15] = [
+const ELSEWHERE: [&str; 16] = [
     "syntax",
     "duplicate-key",
     "too-deep",
@@ -75,6 +75,7 @@ const ELSEWHERE: [&str; 15] = [
     "metadata-annotation",
     "metadata-owner",
     "document-too-large",
+    "encrypted",
 ];
 
 fn elsewhere(rule: &str) -> bool {

@@ -118,10 +118,9 @@ fn way(path: &str) -> Vec<Value> {
     let mut rest = path;
     while !rest.is_empty() {
         if let Some(inner) = rest.strip_prefix('[') {
-            let mut values = serde_json::Deserializer::from_str(inner).into_iter::<Value>();
-            let step = values.next().unwrap().unwrap();
-            rest = inner[values.byte_offset()..].strip_prefix(']').unwrap();
-            steps.push(step);
+            let (name, after) = inner.split_once(']').unwrap();
+            rest = after;
+            steps.push(name.parse::<u64>().map_or_else(|_| name.into(), Value::from));
         } else {
             rest = rest.strip_prefix('.').unwrap_or(rest);
             let end = rest.find(['.', '[']).unwrap_or(rest.len());

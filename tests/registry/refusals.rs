@@ -34,14 +34,20 @@ const CASES: &[Case] = &[
     ("  table: widgets\n", "", "store:", "key `table` is missing", ""),
     ("min: 1, max: 100", "min: one, max: 100", "one,", "wrong type", ""),
     ("refuse: blank", "refuse: blnak", "blnak", "expected one of", "did you mean `blank`?"),
-    ("      description: In grams.", "      default: 1", "default: 1", "unknown key `default`", "a `set` step"),
+    (
+        "      description: In grams.",
+        "      default: 1",
+        "default: 1",
+        "a `default` of `weight`, which no CEL rule reads",
+        "a `set` step",
+    ),
     // names
     ("table: widgets\n", "table: 'widgets\"; --'\n", "'widgets\"", "no safe SQL name", ""),
     ("table: widgets\n", "table: schema_migrations\n", "schema_migrations", "belongs to orlojd", ""),
     ("table: widgets\n", "table: orloj_operator_ledger\n", "orloj_operator_ledger", "belongs to orlojd", ""),
     ("    colour: {from", "    payload: {from", "payload:", "every table has a column `payload` already", ""),
     ("    colour: {from", "    Colour: {from", "Colour:", "no safe SQL name", ""),
-    ("kind: Widget", "kind: widget", "widget\nplural", "no kind", ""),
+    ("kind: Widget", "kind: Wid_get", "Wid_get\nplural", "no kind", ""),
     ("group: widgets.example.com", "group: Widgets", "Widgets\n", "no API group", ""),
     ("shortNames: [wd]", "shortNames: [w_d]", "w_d", "no Kubernetes name", ""),
     (

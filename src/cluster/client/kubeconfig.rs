@@ -83,12 +83,18 @@ fn parse(text: &str) -> Result<Kubeconfig, String> {
         if document.is_null() {
             continue;
         }
-        let next = serde_json::from_value(tidy(document));
-        // serde's text may quote a value
-        let next = next.map_err(|error| format!("it is not a kubeconfig: {}", without_values(&error.to_string())))?;
+        let next = serde_json::from_value(tidy(document)).map_err(|error| misshapen(text, &error))?;
         merged = merged.merge(next).map_err(|error| error.to_string())?;
     }
     Ok(merged)
+}
+
+/// What is said of a document of another shape; serde's text may quote a value.
+fn misshapen(text: &str, error: &serde_json::Error) -> String {
+    let place = serde_saphyr::from_str::<Kubeconfig>(text).err();
+    let place =
+        place.and_then(|fault| fault.location().map(|at| format!("line {}, column {}: ", at.line(), at.column())));
+    format!("{}it is not a kubeconfig: {}", place.unwrap_or_default(), without_values(&error.to_string()))
 }
 
 /// serde's text from where it says what it wanted.

@@ -94,6 +94,13 @@ fn escape<'a>(after: &'a str, out: &mut String) -> &'a str {
         }
         '0'..='7' => return octal(after, out),
         'p' | 'P' => return unicode(after, out),
+        // its braces are no count
+        'x' if rest.starts_with('{') => {
+            let end = rest.find('}').map_or(rest.len(), |at| at + 1);
+            out.push_str("\\x");
+            out.push_str(&rest[..end]);
+            return &rest[end..];
+        }
         // `\<` and its like mean something to the other engine
         _ if !c.is_ascii_alphanumeric() => return literal(c, rest, out),
         _ => {
@@ -191,6 +198,7 @@ mod tests {
             (r"^[]a]$", "]", true),
             (r"^\Qa.b\E$", "a.b", true),
             (r"^\101$", "A", true),
+            (r"^\x{e9}\x41$", "éA", true),
             (r"(?P<n>a)(?P<m>b)", "ab", true),
             (r"^[\s\x0b\x{85}\pZ]*$", "\u{2003}\u{85}", true),
             (r"x$", "x\n", false),
