@@ -43,8 +43,8 @@ fn check_segment(segment: &str, least: u32, most: u32) -> Result<(), String> {
     };
     match base.split_once('-') {
         None => within(number(base).ok_or_else(|| format!("invalid value {}", quote(base)))?),
-        Some((first, last)) => match (number(first), number(last)) {
-            (Some(first), Some(last)) if first <= last => within(first).and_then(|()| within(last)),
+        Some((low, high)) => match (number(low), number(high)) {
+            (Some(low), Some(high)) if low <= high => within(low).and_then(|()| within(high)),
             _ => Err(format!("invalid range {}", quote(base))),
         },
     }

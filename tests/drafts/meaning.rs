@@ -118,7 +118,7 @@ fn defaults_that_rules_read_stay_and_nothing_is_lost() {
     plane.kubectl_stdin(["apply", "--server-side", "-f", "-"], &kind.crd().to_string()).expect_ok();
     plane.kubectl(["wait", "--for=condition=Established", "crd/minis.example.com", "--timeout=60s"]).expect_ok();
     let all: Vec<String> = OBJECTS.iter().map(|(name, spec, _)| mini(name, spec)).collect();
-    bed::eventually(std::time::Duration::from_secs(60), "minis are served", || {
+    bed::eventually(std::time::Duration::from_mins(1), "minis are served", || {
         let got = plane.kubectl(["get", "minis"]);
         if got.ok { Ok(()) } else { Err(got.stderr) }
     });

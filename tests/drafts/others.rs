@@ -72,8 +72,8 @@ fn real_definitions_become_kinds() {
 
     gateway_manifests(&desk);
     let plane = bed::control_plane();
-    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": kinds}).to_string();
-    plane.kubectl_stdin(["apply", "--server-side", "--dry-run=server", "-f", "-"], &list).expect_ok();
+    let all = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": kinds}).to_string();
+    plane.kubectl_stdin(["apply", "--server-side", "--dry-run=server", "-f", "-"], &all).expect_ok();
 }
 
 /// Every CRD, and what `kinds new` says of it. Each takes seconds.

@@ -107,8 +107,10 @@ fn pattern() -> impl Strategy<Value = String> {
 
 #[test]
 fn patterns_match_what_go_matches() {
-    let seed: [u8; 32] = std::env::var("PATTERN_SEED")
-        .map_or_else(|_| [7; 32], |word| std::array::from_fn(|at| word.bytes().nth(at).unwrap_or_default()));
+    let seed: [u8; 32] = std::env::var("PATTERN_SEED").map_or_else(
+        |_| [7; 32],
+        |word| std::array::from_fn(|at| word.as_bytes().get(at).copied().unwrap_or_default()),
+    );
     eprintln!("PATTERN_SEED: {seed:?}");
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);

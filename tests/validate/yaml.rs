@@ -35,8 +35,10 @@ fn document() -> impl Strategy<Value = String> {
 
 #[test]
 fn documents_are_what_kubectl_reads() {
-    let seed: [u8; 32] = std::env::var("YAML_SEED")
-        .map_or_else(|_| [11; 32], |word| std::array::from_fn(|at| word.bytes().nth(at).unwrap_or_default()));
+    let seed: [u8; 32] = std::env::var("YAML_SEED").map_or_else(
+        |_| [11; 32],
+        |word| std::array::from_fn(|at| word.as_bytes().get(at).copied().unwrap_or_default()),
+    );
     eprintln!("YAML_SEED: {seed:?}");
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);

@@ -53,8 +53,7 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, shape: &Shape) {
 
 /// Whether a rule or the schema asks for a time.
 fn is_time(file: &KindFile, path: &str) -> bool {
-    let fields = path.split('.').skip(1);
-    let schema = fields.fold(Some(&file.schema), |schema, name| schema?.properties.get(name));
+    let schema = path.split('.').skip(1).try_fold(&file.schema, |schema, name| schema.properties.get(name));
     schema.and_then(|schema| schema.format.as_deref()) == Some("date-time")
         || file.rules.iter().any(|rule| rule.path.as_deref() == Some(path) && rule.format == Some(Format::Timestamp))
 }

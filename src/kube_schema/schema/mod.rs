@@ -339,7 +339,9 @@ impl SchemaNode {
             }
             Value::Array(items) => {
                 if let Some(node) = &self.items {
-                    items.iter_mut().for_each(|inner| node.fill_defaults(inner));
+                    for inner in items {
+                        node.fill_defaults(inner);
+                    }
                 }
             }
             _ => {}

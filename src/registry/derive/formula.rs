@@ -136,8 +136,7 @@ impl Atom {
         }
         let read = self.reading.read(given);
         Formula::known(match &self.test {
-            AtomTest::IsKey(_) | AtomTest::Repeated { .. } => false,
-            AtomTest::Absent | AtomTest::True => false,
+            AtomTest::IsKey(_) | AtomTest::Repeated { .. } | AtomTest::Absent | AtomTest::True => false,
             AtomTest::Blank => text::is_blank(&read),
             AtomTest::Empty => read.is_empty(),
             AtomTest::In(words) => words.contains(read.as_str()),

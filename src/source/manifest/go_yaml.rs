@@ -92,7 +92,7 @@ fn scalars(text: &str, read: &dyn Fn(&str) -> Option<Value>) -> Vec<Patch> {
         if scalar == GoScalar::Float(f64::INFINITY) || scalar == GoScalar::Float(f64::NEG_INFINITY) {
             continue;
         }
-        if read(&value) != scalar.value(&value) {
+        if read(&value) != Some(scalar.value(&value)) {
             found.push((range, scalar.written(&value)));
         }
     }
@@ -100,16 +100,16 @@ fn scalars(text: &str, read: &dyn Fn(&str) -> Option<Value>) -> Vec<Patch> {
 }
 
 impl GoScalar {
-    /// As kubectl hands it on; `None` for what JSON cannot hold.
-    fn value(self, text: &str) -> Option<Value> {
-        Some(match self {
+    /// As kubectl hands it on.
+    fn value(self, text: &str) -> Value {
+        match self {
             Self::Null => Value::Null,
             Self::Bool(flag) => flag.into(),
             Self::Int(number) => number.into(),
             Self::Uint(number) => number.into(),
             Self::Float(number) => super::typeless::whole_number(number),
             Self::Text => text.into(),
-        })
+        }
     }
 
     fn written(self, text: &str) -> String {
