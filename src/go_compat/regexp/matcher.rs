@@ -35,7 +35,7 @@ fn translate(pattern: &str) -> String {
             '(' => group(after, &mut out),
             '*' | '+' | '?' | '{' => match repeat::operator(rest) {
                 Some(Ok((_, after))) => {
-                    out.push_str(upto(rest, after));
+                    repetition(upto(rest, after), &mut out);
                     after
                 }
                 // braces that are no count are themselves
@@ -49,6 +49,23 @@ fn translate(pattern: &str) -> String {
         };
     }
     out
+}
+
+/// A repetition; in Go, one behind flags repeats what stands before these.
+fn repetition(operator: &str, out: &mut String) {
+    let mut at = out.len();
+    while let Some(open) = out[..at].strip_suffix(')').and_then(|before| before.rfind("(?"))
+        && out[open + 2..at - 1].bytes().all(|byte| b"imsU-".contains(&byte))
+    {
+        at = open;
+    }
+    if at == out.len() {
+        out.push_str(operator);
+        return;
+    }
+    // a question mark behind another repetition would make that lazy
+    let operator = operator.strip_prefix('?').map_or(operator.to_owned(), |lazy| format!("{{0,1}}{lazy}"));
+    out.insert_str(at, &operator);
 }
 
 /// A character that stands for itself.
@@ -227,6 +244,8 @@ mod tests {
             (r"^[\P{^Greek}x]+$", "αx", true),
             (r"^(?)a}]$", "a}]", true),
             (r"^(?i)[k-k]$", "\u{212a}", true),
+            (r"^ab(?i){2}C$", "abbc", true),
+            (r"^b+(?i)?$", "", true),
             (r"^[~~a&&-]+$", "~&-a", true),
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} on {text:?}");
