@@ -141,7 +141,8 @@ pub fn resolve(text: &str) -> GoScalar {
     }
     let float = |text: &str| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-        text.parse().ok().filter(|_| digits).map(GoScalar::Float)
+        // one that is too large is a text
+        text.parse().ok().filter(|number: &f64| digits && number.is_finite()).map(GoScalar::Float)
     };
     match text.as_bytes().first() {
         Some(b'.') => float(text),
@@ -156,6 +157,10 @@ pub fn resolve(text: &str) -> GoScalar {
 
 /// `strconv.ParseInt` and, of what is too large for it, `ParseUint`, of any base.
 fn integer(text: &str) -> Option<GoScalar> {
+    // a sign may stand there
+    if let Some(number) = text.strip_prefix("0b").and_then(|digits| i64::from_str_radix(digits, 2).ok()) {
+        return Some(GoScalar::Int(number));
+    }
     let (sign, digits) = match text.as_bytes().first()? {
         b'+' => ("", &text[1..]),
         b'-' => ("-", &text[1..]),
