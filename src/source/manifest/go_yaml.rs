@@ -141,8 +141,7 @@ pub fn resolve(text: &str) -> GoScalar {
     }
     let float = |text: &str| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-        // one that is too large is a text
-        text.parse().ok().filter(|number: &f64| digits && number.is_finite()).map(GoScalar::Float)
+        text.parse().ok().filter(|_| digits).map(GoScalar::Float)
     };
     match text.as_bytes().first() {
         Some(b'.') => float(text),
