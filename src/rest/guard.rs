@@ -1,6 +1,5 @@
 //! The conflict policy: what becomes of a write to a row that the operator owns.
 
-use std::cell::Cell;
 use std::fmt;
 
 use super::refusal::Refusal;
@@ -72,23 +71,23 @@ pub struct Guard<'k> {
     policy: ConflictPolicy,
     kind: &'k str,
     name: &'k str,
-    verdict: Cell<Option<Verdict>>,
+    verdict: Option<Verdict>,
 }
 
 impl<'k> Guard<'k> {
     #[must_use]
     pub fn new(policy: ConflictPolicy, kind: &'k str, name: &'k str) -> Self {
-        Self { policy, kind, name, verdict: Cell::new(None) }
+        Self { policy, kind, name, verdict: None }
     }
 
     /// Judges a write to a row that stands there.
-    pub fn judge(&self, managed: bool) -> Result<(), Refusal> {
+    pub fn judge(&mut self, managed: bool) -> Result<(), Refusal> {
         let verdict = match self.policy {
             ConflictPolicy::Warn if managed => Verdict::Warned,
             ConflictPolicy::Reject if managed => Verdict::Rejected,
             ConflictPolicy::Off | ConflictPolicy::Warn | ConflictPolicy::Reject => Verdict::Passed,
         };
-        self.verdict.set(Some(verdict));
+        self.verdict = Some(verdict);
         if verdict != Verdict::Rejected {
             return Ok(());
         }
@@ -99,16 +98,10 @@ impl<'k> Guard<'k> {
         )))
     }
 
-    /// The guard of a write that is over.
-    #[must_use]
-    pub fn said(policy: ConflictPolicy, kind: &'k str, name: &'k str, verdict: Option<Verdict>) -> Self {
-        Self { policy, kind, name, verdict: Cell::new(verdict) }
-    }
-
     /// What it said; `None` where it was not asked.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
-        self.verdict.get()
+        self.verdict
     }
 
     /// Whether the answer carries the header.

@@ -304,27 +304,24 @@ impl Objects<'_> {
         of: Collection<'_>,
         key: &str,
         name: &str,
-        decide: impl Fn(&Standing<'_>, &Guard<'_>) -> Result<Change, Refusal> + Send + Sync,
+        decide: impl Fn(&Standing<'_>, &mut Guard<'_>) -> Result<Change, Refusal> + Send + Sync,
     ) -> Result<Written, Refusal> {
         let (kind, keys) = (of.kind, [key.to_owned()]);
         let request =
             Request { cluster: "", kind: &kind.names.kind, table: &kind.store.table, objects: &[], keys: &keys };
-        let mut verdict = None;
+        let mut guard = Guard::new(self.policy, &kind.names.kind, name);
         let decided = self
             .store
             .edit_with(&request, |snapshot: &Snapshot| {
-                let guard = Guard::new(self.policy, &kind.names.kind, name);
+                guard = Guard::new(self.policy, &kind.names.kind, name);
                 let row = snapshot.rows.get(key).map(|payload| self.codec.open(kind, payload.clone()));
                 let standing = Standing { row, owner: snapshot.by_key.get(key) };
-                let decided = decide(&standing, &guard).and_then(|change| {
+                decide(&standing, &mut guard).and_then(|change| {
                     let changes = self.changes(kind, key, standing.row.is_some(), &change)?;
                     Ok(((change, standing.owner.cloned()), changes))
-                });
-                verdict = guard.verdict();
-                decided
+                })
             })
             .await;
-        let guard = Guard::said(self.policy, &kind.names.kind, name, verdict);
         if let Some(verdict) = guard.verdict() {
             self.metrics.judged(self.policy.label(), verdict.label(), &kind.names.kind);
         }

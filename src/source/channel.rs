@@ -1,9 +1,5 @@
 //! The channel from a source to the reconciler: bounded in bytes, since each event may hold a body.
 
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake};
-use std::thread::Thread;
-
 use tokio::sync::mpsc;
 
 use super::SourceEvent;
@@ -50,27 +46,9 @@ impl EventSender {
         self.events.send((event, held)).await.map_err(|_| Unheard)
     }
 
-    /// The same from a thread that may wait.
+    /// The same from a thread that may wait, whether or not a runtime is around it.
     pub fn blocking_send(&self, event: SourceEvent) -> Result<(), Unheard> {
-        block_on(self.send(event))
-    }
-}
-
-/// Waits on this thread, whether or not a runtime is around it: the directory source reads files on threads of its own.
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Arc::new(Unpark(std::thread::current())).into();
-    let mut work = std::pin::pin!(work);
-    loop {
-        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return done;
-        }
-        std::thread::park();
+        futures::executor::block_on(self.send(event))
     }
 }
 

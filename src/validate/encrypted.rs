@@ -18,8 +18,8 @@ pub fn check(document: &Value) -> Option<ObjectFinding> {
     if document.get(SOPS).is_some_and(Value::is_object) {
         return Some(refused(FieldPath::of(&[SOPS]), "SOPS").key());
     }
-    let (way, tool) = find(document, FieldPath::new())?;
-    Some(refused(way, tool))
+    let (way, tool) = find(document)?;
+    Some(refused(way.into_iter().rev().collect(), tool))
 }
 
 fn refused(way: FieldPath, tool: &str) -> ObjectFinding {
@@ -28,17 +28,21 @@ fn refused(way: FieldPath, tool: &str) -> ObjectFinding {
     ObjectFinding::new(&rule::ENCRYPTED, way, text).help(Some(help))
 }
 
-fn find(value: &Value, way: FieldPath) -> Option<(FieldPath, &'static str)> {
-    let below = |segment: PathSegment| way.iter().cloned().chain([segment]).collect::<FieldPath>();
-    match value {
+/// The first encrypted value, by the way up from it: nearly every object has none, and costs no path.
+fn find(value: &Value) -> Option<(Vec<PathSegment>, &'static str)> {
+    let (segment, (mut way, tool)) = match value {
         Value::String(text) => {
             let (_, tool) = MARKS.iter().find(|(mark, _)| text.starts_with(mark))?;
-            Some((way, tool))
+            return Some((Vec::new(), tool));
         }
-        Value::Object(map) => map.iter().find_map(|(key, value)| find(value, below(PathSegment::Key(key.clone())))),
+        Value::Object(map) => {
+            map.iter().find_map(|(key, value)| find(value).map(|found| (PathSegment::Key(key.clone()), found)))?
+        }
         Value::Array(items) => {
-            items.iter().enumerate().find_map(|(at, value)| find(value, below(PathSegment::Index(at))))
+            items.iter().enumerate().find_map(|(at, value)| find(value).map(|found| (PathSegment::Index(at), found)))?
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    way.push(segment);
+    Some((way, tool))
 }
