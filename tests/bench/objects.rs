@@ -38,7 +38,7 @@ impl Named {
     }
 
     fn path(&self, namespace: &str) -> Path {
-        Path::new(format!("{GROUP}/namespaces/{namespace}/{}", self.plural))
+        path(namespace, self.plural)
     }
 
     /// The whole resource, filled up to [`SIZE`].
@@ -77,8 +77,13 @@ impl Named {
     }
 }
 
+/// Where the API server has a namespace's resources of one kind.
+pub fn path(namespace: &str, plural: &str) -> Path {
+    Path::new(format!("{GROUP}/namespaces/{namespace}/{plural}"))
+}
+
 /// Runs a call for each number, [`CONCURRENCY`] at once; panics at the first that fails.
-async fn each(numbers: Range<usize>, call: impl AsyncFn(usize) -> kube::Result<()>) -> Duration {
+pub async fn each(numbers: Range<usize>, call: impl AsyncFn(usize) -> kube::Result<()>) -> Duration {
     let started = Instant::now();
     let call = &call;
     let one = |number| async move { call(number).await.expect("the API server takes it") };
@@ -86,7 +91,10 @@ async fn each(numbers: Range<usize>, call: impl AsyncFn(usize) -> kube::Result<(
     started.elapsed()
 }
 
-async fn send(client: &Client, request: Result<Request<Vec<u8>>, kube::core::request::Error>) -> kube::Result<Value> {
+pub async fn send(
+    client: &Client,
+    request: Result<Request<Vec<u8>>, kube::core::request::Error>,
+) -> kube::Result<Value> {
     client.request(request.expect("a request")).await
 }
 
