@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 
 /// Takes one difference: the path, and what stands there on either side.
 pub type Visit<'t> = dyn FnMut(&FieldPath, Option<&Value>, Option<&Value>) + 't;

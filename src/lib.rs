@@ -5,16 +5,20 @@
 //!
 //! - [`orlojd`]: the contract with orlojd: annotations, finalizer, phases, names, versions
 //! - [`go_compat`]: what Go's standard library would say, where the original's texts and verdicts depend on it
-//! - [`kube_schema`]: Kubernetes' structural schemas, object metadata and CEL rules; it knows nothing of Orloj
+//! - [`apimachinery`]: what Kubernetes takes for valid metadata, formats, quantities, versions and addresses
+//! - [`cel`]: CEL rules, checked, costed and evaluated as the API server does
+//! - [`kube_schema`]: Kubernetes' structural schemas, with their rules
 //! - [`diagnostics`]: YAML texts with the place of everything in them, and findings that are shown there
 //! - [`resource`]: a resource as a source hands it over
 //! - [`difference`]: where two JSON values differ
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
+//! - [`derive`]: the schema of a kind's spec, and the constraints of the CRD that follow from its steps and rules
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`status`]: what a resource's status says
 //! - [`desired`]: a resource turned into the row that should stand for it
-//! - [`authoring`]: what authors of kinds use: drafts, lint, explanations, cases, editors' schemas, rights
+//! - [`authoring`]: what authors of kinds use: lint, explanations, cases, editors' schemas, rights
+//! - [`draft`]: a kind's file drafted from a CRD, from objects or from a table
 //! - [`crypto`]: secret values at rest, keyed fingerprints
 //! - [`export`]: a row turned back into the manifest of a resource
 //! - [`store`]: rows and ledger, in Postgres or SQLite
@@ -31,16 +35,20 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apimachinery;
 pub mod authoring;
 pub mod backoff;
+pub mod cel;
 pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod crypto;
+pub mod derive;
 pub mod desired;
 pub mod diagnostics;
 pub mod difference;
 pub mod directory;
+pub mod draft;
 pub mod export;
 pub mod go_compat;
 pub mod kube_schema;

@@ -1,7 +1,6 @@
-//! What authors of kinds use, and no running operator: drafts, lint, explanations, cases, schemas for editors, rights.
+//! What authors of kinds use, and no running operator: lint, explanations, cases, schemas for editors, rights.
 
 pub mod cases;
-pub mod draft;
 pub mod explain;
 pub mod lint;
 pub mod rbac;

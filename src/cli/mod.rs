@@ -27,13 +27,13 @@ use std::sync::Arc;
 use clap::CommandFactory;
 use tokio_util::sync::CancellationToken;
 
-use crate::authoring::draft::DraftError;
 use crate::authoring::explain::ExplainError;
 use crate::cluster::client::ClientError;
 use crate::cluster::definitions::DefinitionError;
 use crate::config::{Config, ConfigError, Inputs, LogFormat, Need, Resolved, ShowFormat};
 use crate::crypto::{KeyError, SecretKey};
 use crate::diagnostics::Diagnostic;
+use crate::draft::DraftError;
 use crate::operator;
 use crate::reconciler::ReconcilerError;
 use crate::registry::crd::WriteError;

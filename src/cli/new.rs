@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::args::NewArgs;
 use super::{CliError, CommandStatus, check_paths, output, store};
-use crate::authoring::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
 use crate::cluster;
 use crate::cluster::error::describe;
 use crate::config::Config;
+use crate::draft::{Draft, DraftError, Wishes, of_crd, of_samples, of_table};
 use crate::registry::{Registry, files_of};
 use crate::source::manifest::{files, values};
 

@@ -10,7 +10,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::args::RenderArgs;
 use super::{CliError, CommandStatus, check_paths, output};
-use crate::kube_schema::field_path::FieldPath;
+use crate::apimachinery::field_path::FieldPath;
 use crate::registry::{Kind, Registry};
 use crate::resource::MASK;
 use crate::source::manifest::locate::Last;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{Desired, Invalid, InvalidClass};
+use crate::apimachinery::field_path::FieldPath;
 use crate::go_compat::json as go_json;
-use crate::kube_schema::field_path::FieldPath;
 
 /// Most bytes of spec, labels and annotations together, as JSON. Kubernetes itself refuses objects beyond about
 /// 1.5 MiB (etcd) to 3 MiB (request body), so only a manifest from a folder ever meets this.

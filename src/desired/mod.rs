@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::kube_schema::field_path::FieldPath;
+use crate::apimachinery::field_path::FieldPath;
 use crate::orlojd::{DELETION_POLICY, MANAGED_BY, MANAGED_BY_VALUE, OWNER_MARKS};
 use crate::resource::Resource;
 use crate::status::Reason;

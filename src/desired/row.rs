@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::limits::{check_depth, check_size};
 use super::{Desired, Invalid, InvalidClass};
+use crate::apimachinery::field_path::FieldPath;
 use crate::go_compat::{quote, text};
-use crate::kube_schema::field_path::FieldPath;
 use crate::normalize;
 use crate::orlojd::{
     MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, OWNER_MARKS, RESERVED_NAMES, SOURCE_NAMESPACE,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::apimachinery::metadata::MAX_ANNOTATIONS;
+use crate::apimachinery::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
 use crate::go_compat::quote::quote;
-use crate::kube_schema::metadata::MAX_ANNOTATIONS;
-use crate::kube_schema::metadata::names::{self, MAX_LABEL, MAX_SUBDOMAIN};
 use crate::resource::ObjectName;
 
 /// Why a cluster cannot hold an object of this name and these labels and annotations, and what to do.

@@ -1,6 +1,6 @@
 //! A fault in a spec, with the path to it.
 
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 
 /// What is wrong, and where; the path is built on the way out, so that a sound spec pays nothing for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

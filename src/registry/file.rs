@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use super::schema::Schema;
 use super::table::ColumnType;
+pub use crate::derive::schema::Schema;
 pub use crate::normalize::{Replaced, Unique};
 pub use crate::rules::Format;
 

@@ -7,8 +7,8 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::file::KindFile;
+use crate::apimachinery::suggest::suggest;
 use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
-use crate::kube_schema::suggest::suggest;
 
 /// The JSON Schema of a kind's file: the text of `kinds/kind.schema.json`.
 #[must_use]

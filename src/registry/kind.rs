@@ -2,9 +2,9 @@
 
 use ring::digest;
 
-use super::derive::RuleCoverage;
 use super::file::{ApiSection, PrinterColumn, ReservedLabel, Schema, Warning};
 use super::table::{ColumnType, Table};
+use crate::derive::RuleCoverage;
 use crate::normalize::{PathPattern, Shape, Step};
 use crate::resource::KindIndex;
 use crate::rules::RuleEntry;

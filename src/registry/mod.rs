@@ -7,12 +7,10 @@
 pub(crate) mod clash;
 pub(crate) mod compile;
 pub mod crd;
-pub mod derive;
 mod error;
 pub mod file;
 pub(crate) mod format;
 mod kind;
-pub mod schema;
 pub mod table;
 
 use std::collections::HashMap;
@@ -21,13 +19,13 @@ use std::path::Path;
 
 use include_dir::{Dir, include_dir};
 
+pub use crate::derive::schema::{Schema, SchemaType, Validation};
 pub use error::RegistryError;
 pub use file::{ApiSection, ApiWriters, PrinterColumn};
 pub use format::json_schema;
 pub(crate) use format::{FileFormat, unreadable};
 pub(crate) use kind::{ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
-pub use schema::{Schema, SchemaType, Validation};
 
 use crate::diagnostics::{Diagnostic, SourceText};
 use crate::resource::KindIndex;

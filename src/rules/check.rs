@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::message::located;
 use super::scope::{RuleScope, Subject};
 use super::{Block, Format, Rule, RuleEntry, Test, When};
+use crate::apimachinery::field_path::FieldPath;
 use crate::go_compat::{base64, cron, duration, float, json, regexp, text, time, zone};
-use crate::kube_schema::field_path::FieldPath;
 use crate::normalize::{Node, PathPattern, Tree};
 
 /// What a `unique` test has seen: word and folded value to where it was.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Message;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 use crate::normalize::{Node, PathPattern, Root, Segment};
 
 /// What a condition looks at.

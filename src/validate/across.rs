@@ -10,8 +10,8 @@ use super::finding::{Finding, ObjectFinding};
 use super::parallel::in_order;
 use super::paths::Paths;
 use super::rule::{self, ValidationRule};
-use crate::kube_schema::field_path::FieldPath;
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::field_path::FieldPath;
+use crate::apimachinery::suggest::suggest;
 use crate::resource::KindIndex;
 use crate::source::manifest::ManifestPlace;
 

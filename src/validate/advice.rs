@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::finding::ObjectFinding;
 use super::{graph, rule, walk};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 use crate::desired::Desired;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
 use crate::orlojd::LAST_APPLIED;
 use crate::registry::Kind;
 

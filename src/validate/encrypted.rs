@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::finding::ObjectFinding;
 use super::rule;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 
 /// How a value begins that a tool has encrypted, and the tool.
 const MARKS: &[(&str, &str)] = &[("ENC[AES256_GCM,", "SOPS"), ("$ANSIBLE_VAULT;", "ansible-vault")];

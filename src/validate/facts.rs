@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::Value;
 
 use super::walk;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 use crate::registry::{Kind, Reference, Registry};
 use crate::resource::{KindIndex, Resource};
 

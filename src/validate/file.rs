@@ -17,8 +17,8 @@ use super::place::{Maps, Shown};
 use super::rule::{self, ValidationRule};
 use super::trouble::broken;
 use super::{FieldValidation, advice, ignore};
-use crate::kube_schema::field_path::FieldPath;
-use crate::kube_schema::schema::UnsupportedConstraint;
+use crate::apimachinery::field_path::FieldPath;
+use crate::kube_schema::UnsupportedConstraint;
 use crate::registry::{Kind, Registry};
 use crate::source::manifest::{
     ManifestError, ManifestObject, ManifestPlace, ManifestReader, STDIN, StreamPart, Trouble, is_runtime,

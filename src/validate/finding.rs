@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::rule::ValidationRule;
+use crate::apimachinery::field_path::FieldPath;
 use crate::diagnostics::Severity;
-use crate::kube_schema::field_path::FieldPath;
 
 /// What of a value is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::finding::ObjectFinding;
 use super::rule;
 use super::walk;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::suggest::suggest;
 use crate::normalize::PathPattern;
 use crate::registry::{Graph, GraphWay};
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::finding::ObjectFinding;
 use super::rule::{self, RULES, ValidationRule};
-use crate::kube_schema::field_path::FieldPath;
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::field_path::FieldPath;
+use crate::apimachinery::suggest::suggest;
 use crate::orlojd::VALIDATE_IGNORE;
 
 /// Rules that an object is excused from, each with the reason.

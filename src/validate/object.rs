@@ -6,13 +6,14 @@ use super::FieldValidation;
 use super::encrypted;
 use super::finding::ObjectFinding;
 use super::rule::{self, ValidationRule};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::json_type_name;
+use crate::apimachinery::metadata::check::{self as metadata, MetadataMismatch, MetadataRule};
+use crate::apimachinery::suggest::suggest;
+use crate::cel::RuleFailure;
 use crate::desired::{Desired, Invalid, InvalidClass};
 use crate::diagnostics::Severity;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
-use crate::kube_schema::json_type_name;
-use crate::kube_schema::metadata::check::{self as metadata, MetadataMismatch, MetadataRule};
-use crate::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
-use crate::kube_schema::suggest::suggest;
+use crate::kube_schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
 use crate::registry::Kind;
 use crate::registry::crd::RESERVED_RULE;
 use crate::resource::{ObjectName, Resource, ResourceId};
@@ -77,10 +78,12 @@ impl ObjectSchema {
             whole_numbers(spec);
         }
         let spec = object.get("spec").unwrap_or(&null);
-        let refusals = if violations
-            .iter()
-            .any(|one| matches!(one.mismatch, SchemaMismatch::Pattern { .. } | SchemaMismatch::Cel { field: None, .. }))
-        {
+        let refusals = if violations.iter().any(|one| {
+            matches!(
+                one.mismatch,
+                SchemaMismatch::Pattern { .. } | SchemaMismatch::Rule(RuleFailure::Refused { field: None, .. })
+            )
+        }) {
             kind.violations(name_of(object), spec)
         } else {
             Vec::new()
@@ -223,7 +226,7 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
         SchemaMismatch::Length { text } => draft(&rule::LENGTH, way, format!("{path}: {text}")),
         SchemaMismatch::Count { text } => draft(&rule::COUNT, way, format!("{path}: {text}")),
         SchemaMismatch::Unknown { .. } => unknown_field(SchemaViolation { path: way, mismatch }),
-        SchemaMismatch::Cel { message, field } => {
+        SchemaMismatch::Rule(RuleFailure::Refused { message, field }) => {
             if let Some(field) = field {
                 way.extend(field.to_vec());
             } else if let Some(said) = refusals.iter().find(|refusal| refusal.text == message) {
@@ -231,11 +234,11 @@ fn tell(kind: &Kind, object: &Value, violation: SchemaViolation, refusals: &[rul
             }
             draft(&rule::CEL_RULE, way, message)
         }
-        SchemaMismatch::CelError { rule: text, error } => {
+        SchemaMismatch::Rule(RuleFailure::Error { rule: text, error }) => {
             let error = if kind.sensitive { "it cannot be evaluated".to_owned() } else { error };
             draft(&rule::CEL_ERROR, way, format!("rule `{text}` fails: {error}"))
         }
-        SchemaMismatch::CelNotChecked { rule: text, why } => {
+        SchemaMismatch::Rule(RuleFailure::NotChecked { rule: text, why }) => {
             draft(&rule::CEL_UNSUPPORTED, way, format!("the rule `{text}` is not checked: {why}"))
         }
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::finding::{Excerpt, Finding, ObjectFinding, Target};
+use crate::apimachinery::field_path::PathSegment;
 use crate::diagnostics::SourceText;
-use crate::kube_schema::field_path::PathSegment;
 use crate::source::manifest::locate::{self, Last};
 use crate::source::manifest::{ManifestObject, ManifestPlace, ManifestReader};
 

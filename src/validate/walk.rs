@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 use crate::normalize::{PathPattern, Root, Segment};
 
 /// Calls `visit` for each value that the path leads to, with the way to it. `item` is where relative paths start.

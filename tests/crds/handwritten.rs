@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use orloj_operator::kube_schema::field_path::FieldPath;
-use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode, SchemaViolation};
+use orloj_operator::apimachinery::field_path::FieldPath;
+use orloj_operator::cel::RuleFailure;
+use orloj_operator::kube_schema::{SchemaMismatch, SchemaNode, SchemaViolation};
 use orloj_operator::registry::Kind;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -116,14 +117,16 @@ fn spec(kind: &Kind, generator: &Generator, good: &[Value], rng: &mut StdRng) ->
 fn lost(by_hand: &[SchemaViolation], derived: &[SchemaViolation]) -> Option<String> {
     let told = |message: &str| {
         derived.iter().any(|one| match &one.mismatch {
-            SchemaMismatch::Cel { message: other, .. } => other.ends_with(message),
+            SchemaMismatch::Rule(RuleFailure::Refused { message: other, .. }) => other.ends_with(message),
             SchemaMismatch::Required { name } => message.contains(name.as_str()),
             _ => false,
         })
     };
     let blocked = derived.iter().any(|one| matches!(one.mismatch, SchemaMismatch::Required { .. }));
     by_hand.iter().find_map(|one| match &one.mismatch {
-        SchemaMismatch::Cel { message, .. } if !blocked && !told(message) => Some(message.clone()),
+        SchemaMismatch::Rule(RuleFailure::Refused { message, .. }) if !blocked && !told(message) => {
+            Some(message.clone())
+        }
         _ => None,
     })
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
-use orloj_operator::kube_schema::cel::{CRD_LIMIT, RULE_LIMIT, RuleVerdict};
-use orloj_operator::kube_schema::schema::SchemaNode;
+use orloj_operator::cel::{CRD_LIMIT, RULE_LIMIT, RuleVerdict};
+use orloj_operator::kube_schema::SchemaNode;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

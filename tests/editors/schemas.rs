@@ -130,7 +130,7 @@ fn all_fields_of_metadata_are_known() {
     let mut known: Vec<&str> =
         strict["properties"]["metadata"]["properties"].as_object().unwrap().keys().map(String::as_str).collect();
     known.sort_unstable();
-    assert_eq!(known, orloj_operator::kube_schema::metadata::FIELDS.map(|(name, _)| name));
+    assert_eq!(known, orloj_operator::apimachinery::metadata::FIELDS.map(|(name, _)| name));
     let manifest = |field: &str| json!({"apiVersion": "orloj.dev/v1", "kind": "Memory", "metadata": {"name": "a", field: "/x"}, "spec": {}});
     let strict = validator(&strict);
     assert!(strict.is_valid(&manifest("selfLink")) && !strict.is_valid(&manifest("selflink")));

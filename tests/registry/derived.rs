@@ -1,7 +1,7 @@
 //! Values taken from elsewhere, trimmed keys, conditions in any case: what they make of a row, and of the CRD.
 
-use orloj_operator::kube_schema::field_path::FieldPath;
-use orloj_operator::kube_schema::schema::SchemaNode;
+use orloj_operator::apimachinery::field_path::FieldPath;
+use orloj_operator::kube_schema::SchemaNode;
 use orloj_operator::registry::Registry;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

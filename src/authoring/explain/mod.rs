@@ -5,12 +5,12 @@ mod words;
 
 use serde::Serialize;
 
+use crate::apimachinery::suggest::suggest;
+use crate::cel;
+use crate::derive::RuleCoverage;
+use crate::derive::schema::{Presence, Schema, SchemaType};
 use crate::diagnostics::SourceText;
-use crate::kube_schema::cel;
-use crate::kube_schema::suggest::suggest;
-use crate::registry::derive::RuleCoverage;
 use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
-use crate::registry::schema::{Presence, Schema, SchemaType};
 use crate::registry::table::ColumnType;
 use crate::registry::{KindFiles, compile, format};
 use crate::resource::KindIndex;

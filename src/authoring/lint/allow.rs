@@ -1,8 +1,8 @@
 //! Findings that are meant to be: `# lint-allow ID: why`.
 
 use super::LINTS;
+use crate::apimachinery::suggest::suggest;
 use crate::diagnostics::{Diagnostic, SourceText};
-use crate::kube_schema::suggest::suggest;
 
 const WORD: &str = "lint-allow";
 

@@ -1,7 +1,7 @@
 //! Columns: those of `kubectl get`, and those of the table.
 
 use super::Desk;
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::suggest::suggest;
 use crate::normalize::{PathError, PathPattern, Shape};
 use crate::registry::file::{KindFile, PrinterColumn};
 use crate::registry::table::ColumnType;

@@ -1,10 +1,10 @@
 //! Names and descriptions.
 
 use super::Desk;
+use crate::derive::schema::Schema;
 use crate::diagnostics::SourceText;
 use crate::registry::crd::{is_approval, needs_approval};
 use crate::registry::file::{KindFile, RuleSpec};
-use crate::registry::schema::Schema;
 
 /// Names that kubectl takes for Kubernetes' own, whatever else there is: they are in groups that come first.
 const KUBERNETES: &str = " bindings componentstatuses cs configmaps cm configmap endpoints ep events ev event \

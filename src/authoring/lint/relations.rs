@@ -3,8 +3,8 @@
 use super::Desk;
 use super::facts::Facts;
 use super::mend::{Field, Outcome};
+use crate::apimachinery::suggest::suggest;
 use crate::diagnostics::SourceText;
-use crate::kube_schema::suggest::suggest;
 use crate::normalize::Shape;
 use crate::registry::file::{KindFile, MadeBySpec, OutdatedSpec, ReferenceSpec};
 

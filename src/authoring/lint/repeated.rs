@@ -1,9 +1,9 @@
 //! Constraints by hand that repeat a rule: what the API server checks follows from the rule.
 
 use super::Desk;
+use crate::derive::derive;
+use crate::derive::schema::Schema;
 use crate::registry::Kind;
-use crate::registry::derive::derive;
-use crate::registry::schema::Schema;
 
 pub(super) fn check(desk: &mut Desk<'_>, schema: &Schema, kind: &Kind) {
     let mut without = schema.clone();

@@ -1,11 +1,11 @@
 //! The CEL rules of the schema.
 
 use super::Desk;
-use crate::kube_schema::cel::{self, CRD_LIMIT, RULE_LIMIT, RuleVerdict};
-use crate::kube_schema::schema::SchemaNode;
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::suggest::suggest;
+use crate::cel::{self, CRD_LIMIT, RULE_LIMIT, RuleVerdict};
+use crate::derive::schema::{Schema, Validation};
+use crate::kube_schema::SchemaNode;
 use crate::registry::file::KindFile;
-use crate::registry::schema::{Schema, Validation};
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile) {
     node(desk, &file.schema, "/schema");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::kube_schema::metadata::FIELDS;
+use crate::apimachinery::metadata::FIELDS;
 use crate::orlojd::RESERVED_NAMES;
 use crate::registry::crd::{WriteError, write_files};
 use crate::registry::{Kind, Registry};

@@ -1,6 +1,6 @@
 //! CEL of the CRDs: parsed only. What the API server says of types and costs, [`super::super::lint`] tells.
 
-use crate::kube_schema::cel;
+use crate::cel;
 
 /// Whether a rule is CEL.
 pub(crate) fn check(rule: &str) -> Result<(), String> {

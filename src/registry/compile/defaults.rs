@@ -2,9 +2,9 @@
 //! API server has them by steps before all others, so that either way makes the same row.
 
 use super::{Faults, literal};
-use crate::kube_schema::cel::field_names;
+use crate::cel::field_names;
+use crate::derive::schema::Schema;
 use crate::normalize::{Operation, PathPattern, Replaced, Root, Segment, Shape, Step};
-use crate::registry::schema::Schema;
 
 /// What a `default` is told where no rule needs it.
 const BY_STEP: &str = "values are filled in by a `set` step in `normalize`; a default is for a field that a CEL rule reads, \

@@ -2,7 +2,7 @@
 
 use super::Faults;
 use super::rules::{Own, Place};
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::suggest::suggest;
 use crate::normalize::{PathError, PathPattern, Root, Shape};
 use crate::rules::{Message, MessageError, Piece};
 

@@ -15,13 +15,13 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::derive::derive;
 use super::file::{ColumnSpec, KindFile, Owner, Runtime, Transform};
 use super::format::unquoted;
 use super::kind::{ColumnSource, Kind, Program, StoreMapping};
 use super::table::{Column, ColumnType, ColumnValue, Table, TableOwner};
+use crate::apimachinery::suggest::suggest;
+use crate::derive::derive;
 use crate::diagnostics::{Diagnostic, REFUSED, SourceText};
-use crate::kube_schema::suggest::suggest;
 use crate::normalize::{PathError, PathPattern, Shape};
 use crate::resource::KindIndex;
 

@@ -3,7 +3,7 @@
 use super::Faults;
 use super::messages::{RESERVED, Template};
 use super::steps::{condition, state};
-use crate::kube_schema::suggest::suggest;
+use crate::apimachinery::suggest::suggest;
 use crate::normalize::{PathPattern, Root, Shape};
 use crate::registry::file::{ConditionSpec, RuleSpec};
 use crate::rules::{Block, Rule, RuleEntry, Subject, Test, When};

@@ -1,9 +1,9 @@
 //! The schema: into the shape that specs are decoded by, and checked to be one that an API server takes.
 
 use super::{Faults, defaults};
+use crate::derive::schema::{Schema, SchemaType};
 use crate::go_compat::regexp;
 use crate::normalize::{Field, ObjectShape, Presence, Shape};
-use crate::registry::schema::{Schema, SchemaType};
 
 pub(super) fn compile(schema: &Schema, faults: &mut Faults<'_>) -> Shape {
     if schema.schema_type != Some(SchemaType::Object) {
@@ -130,7 +130,7 @@ fn constraints(schema: &Schema, pointer: &str, faults: &mut Faults<'_>) {
     for name in &schema.required {
         if !schema.properties.contains_key(name) {
             let known = schema.properties.keys().map(String::as_str);
-            let help = crate::kube_schema::suggest::suggest(name, known);
+            let help = crate::apimachinery::suggest::suggest(name, known);
             faults.hinted(&format!("{pointer}/required"), format!("there is no field `{name}` to be required"), help);
         }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser};
 
 use super::{ManifestPlace, decode};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 use crate::diagnostics::SourceText;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
 
 /// Line and column, both from 1; the column is 0 where it is not known.
 pub type Position = (usize, usize);

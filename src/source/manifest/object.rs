@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::locate::Last;
 use super::{Manifest, ManifestError, ManifestObject, ReadResult};
-use crate::kube_schema::field_path::FieldPath;
-use crate::kube_schema::json_type_name;
+use crate::apimachinery::field_path::FieldPath;
+use crate::apimachinery::json_type_name;
 use crate::registry::Registry;
 use crate::resource::{ObjectName, Resource, ResourceId};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kube_schema::field_path::{FieldPath, PathSegment};
+use crate::apimachinery::field_path::{FieldPath, PathSegment};
 
 /// Two kinds of our own, one of them with secrets.
 fn reader() -> ManifestReader {

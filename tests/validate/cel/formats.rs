@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
-use orloj_operator::kube_schema::schema::formats::StringFormat;
+use orloj_operator::apimachinery::formats::StringFormat;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

@@ -11,8 +11,9 @@ mod generate;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
-use orloj_operator::kube_schema::field_path::FieldPath;
-use orloj_operator::kube_schema::schema::{SchemaMismatch, SchemaNode};
+use orloj_operator::apimachinery::field_path::FieldPath;
+use orloj_operator::cel::RuleFailure;
+use orloj_operator::kube_schema::{SchemaMismatch, SchemaNode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -126,7 +127,7 @@ fn ours(node: &SchemaNode, value: &Value, count: usize) -> (BTreeMap<usize, Stri
     let messages: Vec<String> = found
         .into_iter()
         .map(|violation| match violation.mismatch {
-            SchemaMismatch::Cel { message, .. } => message,
+            SchemaMismatch::Rule(RuleFailure::Refused { message, .. }) => message,
             other => format!("{other:?}"),
         })
         .collect();
@@ -308,7 +309,7 @@ fn every_function_is_in_a_case() {
         ("_[_]", "["),
         ("_[?_]", "[?"),
     ];
-    for name in orloj_operator::kube_schema::cel::function_names() {
+    for name in orloj_operator::cel::function_names() {
         let operator = operators.iter().find(|(operator, _)| *operator == name);
         if name == "@sortByAssociatedKeys" {
             continue;
@@ -316,7 +317,7 @@ fn every_function_is_in_a_case() {
         let wanted = operator.map_or_else(|| format!("{name}("), |(_, sign)| (*sign).to_owned());
         assert!(text.contains(&wanted), "no case has `{wanted}`");
     }
-    for name in ["or", "orValue"].into_iter().chain(orloj_operator::kube_schema::cel::macro_names()) {
+    for name in ["or", "orValue"].into_iter().chain(orloj_operator::cel::macro_names()) {
         assert!(text.contains(&format!("{name}(")), "no case has `{name}`");
     }
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::takes_all;
 use crate::authoring::lint::Desk;
 use crate::authoring::lint::mend::{Field, Outcome};
+use crate::derive::schema::Schema;
 use crate::registry::file::KindFile;
-use crate::registry::schema::Schema;
 
 pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, schema: &Schema, pointer: &str, path: &str) {
     let field = Field::new(file, path);

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::Desk;
 use super::facts::Facts;
 use super::mend::{Field, Outcome};
+use crate::derive::schema::{Schema, SchemaType};
 use crate::go_compat::regexp::matcher;
 use crate::go_compat::text;
 use crate::registry::file::{KindFile, Replaced};
-use crate::registry::schema::{Schema, SchemaType};
 
 const STRICTER: &str = "schema-stricter";
 
