@@ -27,6 +27,7 @@
 //! - [`config`] and [`telemetry`]: settings; logs, metrics, probes
 //! - [`operator`]: `run`: store, lease, watches and reconciler put together, by the kinds that there are
 //! - [`rest`]: the REST API that orlojd serves, for the same rows
+//! - [`console`]: pages for people, of the same rows
 //! - [`cli`]: the commands
 
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ pub mod backoff;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod crypto;
 pub mod desired;
 pub mod diagnostics;
