@@ -143,7 +143,7 @@ fn view(detail: &Detail<'_>, session: &Session, saved: bool, may_write: bool) ->
         }
     };
     let title = format!("{} {}", detail.kind.names.kind, detail.path.key());
-    page(&Frame { title: &title, session, trail: &detail.trail(), live: true }, content)
+    page(&Frame { title: &title, session, trail: &detail.trail(), live: true }, &content)
 }
 
 fn owned(detail: &Detail<'_>, owner: &LedgerEntry) -> Markup {
@@ -177,7 +177,9 @@ fn drift(stands: Option<bool>) -> &'static str {
             "The row is not as the operator last wrote it: somebody has changed it since. The operator puts it right at \
              its next sweep; if it is undone again and again, the reason Contested names the fields."
         }
-        None => "Whether the row is as the operator wrote it cannot be told here without the operator's encryption key.",
+        None => {
+            "Whether the row is as the operator wrote it cannot be told here without the operator's encryption key."
+        }
     }
 }
 

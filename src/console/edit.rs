@@ -85,7 +85,7 @@ pub(super) async fn question(
             }
         }
     };
-    Ok(framed(&detail, &session, StatusCode::OK, "Delete", content))
+    Ok(framed(&detail, &session, StatusCode::OK, "Delete", &content))
 }
 
 pub(super) async fn delete(
@@ -119,7 +119,8 @@ async fn writable<'s>(
 }
 
 fn collection<'d>(detail: &Detail<'d>) -> Result<Collection<'d>, Refusal> {
-    Collection::of(detail.kind).ok_or_else(|| super::missing("the kind has no REST API: its rows cannot be changed here"))
+    Collection::of(detail.kind)
+        .ok_or_else(|| super::missing("the kind has no REST API: its rows cannot be changed here"))
 }
 
 /// What a person may change of a row; the rest is counted and reported by others.
@@ -146,10 +147,10 @@ fn editor(detail: &Detail<'_>, session: &Session, text: &str, version: &str, ref
             }
         }
     };
-    framed(detail, session, refused.map_or(StatusCode::OK, |refused| refused.status), "Edit", content)
+    framed(detail, session, refused.map_or(StatusCode::OK, |refused| refused.status), "Edit", &content)
 }
 
-fn framed(detail: &Detail<'_>, session: &Session, status: StatusCode, verb: &str, content: maud::Markup) -> Response {
+fn framed(detail: &Detail<'_>, session: &Session, status: StatusCode, verb: &str, content: &maud::Markup) -> Response {
     let title = format!("{verb} {} {}", detail.kind.names.kind, detail.path.key());
     answered(status, &Frame { title: &title, session, trail: &detail.trail(), live: false }, content)
 }

@@ -128,7 +128,7 @@ fn view(listed: &Listed<'_>, session: &Session) -> Response {
             }
         }
     };
-    page(&Frame { title: &kind.names.kind, session, trail: &trail, live: true }, content)
+    page(&Frame { title: &kind.names.kind, session, trail: &trail, live: true }, &content)
 }
 
 fn table(kind: &Kind, rows: &[ListedRow]) -> Markup {

@@ -26,6 +26,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::registry::Kind;
 use crate::resource::KindIndex;
 use crate::rest::Server;
+use crate::rest::query::Query;
 use crate::rest::refusal::Refusal;
 
 /// Where the console begins.
@@ -87,7 +88,7 @@ impl IntoResponse for ConsoleError {
 }
 
 async fn events(State(server): State<Arc<Server>>) -> Answer {
-    Ok(crate::rest::stream::open(&server, crate::rest::stream::Watched::Anything, EVENTS, Default::default())?)
+    Ok(crate::rest::stream::open(&server, crate::rest::stream::Watched::Anything, EVENTS, Query::default())?)
 }
 
 async fn asset(Path(name): Path<String>) -> Answer {

@@ -34,7 +34,7 @@ struct Rows {
 pub(super) async fn show(State(server): State<Arc<Server>>, Extension(session): Extension<Session>) -> Answer {
     let lines = load(&server).await?;
     let problems: i64 = lines.iter().map(|line| line.not_synced).sum();
-    Ok(page(&Frame { title: "Overview", session: &session, trail: &[], live: true }, view(&lines, problems)))
+    Ok(page(&Frame { title: "Overview", session: &session, trail: &[], live: true }, &view(&lines, problems)))
 }
 
 async fn load(server: &Server) -> Result<Vec<KindLine<'_>>, Refusal> {

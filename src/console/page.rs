@@ -24,11 +24,11 @@ pub(super) struct Frame<'a> {
 }
 
 /// A whole page.
-pub(super) fn page(frame: &Frame<'_>, content: Markup) -> Response {
+pub(super) fn page(frame: &Frame<'_>, content: &Markup) -> Response {
     answered(StatusCode::OK, frame, content)
 }
 
-pub(super) fn answered(status: StatusCode, frame: &Frame<'_>, content: Markup) -> Response {
+pub(super) fn answered(status: StatusCode, frame: &Frame<'_>, content: &Markup) -> Response {
     let caller = frame.session.caller.as_ref().filter(|_| frame.session.by_token);
     let markup = html! {
         (DOCTYPE)
@@ -83,7 +83,7 @@ pub(super) fn failure(refusal: &Refusal) -> Response {
         p role="alert" { (refusal.text) }
         p { a href=(HOME) { "Go to the overview" } " · " a href=(LOGIN) { "Log in" } }
     };
-    answered(refusal.status, &Frame { title, session: &session, trail: &[], live: false }, content)
+    answered(refusal.status, &Frame { title, session: &session, trail: &[], live: false }, &content)
 }
 
 /// What is wrong with a form.
@@ -106,7 +106,9 @@ pub(super) fn managed() -> Markup {
 pub(super) fn state(row: &ListedRow) -> Markup {
     match row.state() {
         RowState::Synced => html! { span.badge.good { "Synced" } },
-        RowState::NotSynced => html! { span.badge.bad { "Not synced" } " " (row.reason.as_deref().unwrap_or_default()) },
+        RowState::NotSynced => {
+            html! { span.badge.bad { "Not synced" } " " (row.reason.as_deref().unwrap_or_default()) }
+        }
         RowState::Unowned => html! { span.badge { "No owner" } },
     }
 }

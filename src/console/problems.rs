@@ -104,7 +104,7 @@ fn view(registry: &Registry, query: &Query, groups: &[Group], session: &Session)
             @for group in groups { (section(registry, group)) }
         }
     };
-    page(&Frame { title: "Problems", session, trail: &trail, live: true }, content)
+    page(&Frame { title: "Problems", session, trail: &trail, live: true }, &content)
 }
 
 fn section(registry: &Registry, group: &Group) -> Markup {

@@ -104,7 +104,7 @@ fn ask(session: &Session, next: &str, problem: Option<&str>) -> Response {
             button.primary type="submit" { "Log in" }
         }
     };
-    answered(status, &Frame { title: "Log in", session, trail: &[], live: false }, body)
+    answered(status, &Frame { title: "Log in", session, trail: &[], live: false }, &body)
 }
 
 #[cfg(test)]

@@ -447,9 +447,9 @@ impl dyn ReconcilerStore + '_ {
         request: &Request<'_>,
         decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
     ) -> Result<D, E> {
-        let mut decision = undecided();
+        let mut decision = None;
         self.commit(fence, request, &mut keep_decision(decide, &mut decision)).await?;
-        decision
+        decision.unwrap_or_else(undecided)
     }
 }
 
@@ -461,9 +461,9 @@ impl dyn Store + '_ {
         request: &Request<'_>,
         decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
     ) -> Result<D, E> {
-        let mut decision = undecided();
+        let mut decision = None;
         self.edit(request, &mut keep_decision(decide, &mut decision)).await?;
-        decision
+        decision.unwrap_or_else(undecided)
     }
 }
 
@@ -475,14 +475,14 @@ fn undecided<D, E: From<StoreError>>() -> Result<D, E> {
 /// Puts what a decision makes besides its changes where its caller finds it.
 fn keep_decision<D, E>(
     mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E>,
-    decision: &mut Result<D, E>,
+    decision: &mut Option<Result<D, E>>,
 ) -> impl FnMut(&Snapshot) -> SealedChanges {
     move |snapshot| {
         let (made, changes) = match decide(snapshot) {
             Ok((made, changes)) => (Ok(made), changes),
             Err(error) => (Err(error), SealedChanges::default()),
         };
-        *decision = made;
+        *decision = Some(made);
         changes
     }
 }

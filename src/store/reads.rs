@@ -152,8 +152,7 @@ macro_rules! shared_reads {
             limit: u32,
         ) -> Result<Vec<ListedRow>, sqlx::Error> {
             let (text, binds) = listed_text(&DIALECT, table, filter);
-            let query =
-                sqlx::query(text.sql()).bind(kind).bind(after.unwrap_or_default()).bind(i64::from(limit));
+            let query = sqlx::query(text.sql()).bind(kind).bind(after.unwrap_or_default()).bind(i64::from(limit));
             let rows = binds.iter().fold(query, |query, text| query.bind(text)).fetch_all(connection).await?;
             let listed = |row: &$row| {
                 let cluster: Option<String> = row.try_get(3)?;

@@ -200,7 +200,7 @@ pub(super) fn listed_text(dialect: &Dialect, table: &Table, filter: &RowFilter) 
     conditions.equal("l.cluster", filter.cluster.as_ref());
     if let Some(search) = &filter.search {
         let bound = conditions.bind(search);
-        conditions.text += &format!(" AND {position}(lower(r.name), lower({bound})) > 0");
+        conditions.add(&format!("{position}(lower(r.name), lower({bound})) > 0"));
     }
     conditions.text += match filter.state {
         None => "",
@@ -243,8 +243,13 @@ impl Conditions {
     fn equal(&mut self, column: &str, value: Option<impl AsRef<str>>) {
         if let Some(value) = value {
             let bound = self.bind(value);
-            self.text += &format!(" AND {column} = {bound}");
+            self.add(&format!("{column} = {bound}"));
         }
+    }
+
+    fn add(&mut self, condition: &str) {
+        self.text.push_str(" AND ");
+        self.text.push_str(condition);
     }
 }
 

@@ -437,7 +437,10 @@ pub async fn outcomes_come_and_go_with_their_resources(bed: &Bed) {
 pub async fn rows_are_listed_with_owner_and_state(bed: &Bed) {
     let fence = lead(bed).await;
     bed.upsert(&fence, &["a/1", "a/2", "b/Other_1", "b/other%2"], "x").await.unwrap();
-    bed.store.record_outcomes(&fence, &OutcomeChanges { put: vec![outcome("2", "Contested")], remove: vec![] }).await.unwrap();
+    bed.store
+        .record_outcomes(&fence, &OutcomeChanges { put: vec![outcome("2", "Contested")], remove: vec![] })
+        .await
+        .unwrap();
     let (tools, keys) = (tools(), ["b/Other_1"].map(key));
     let orphan = SealedChanges { ledger_remove: keys.to_vec(), ..SealedChanges::default() };
     bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| orphan.clone()).await.unwrap();

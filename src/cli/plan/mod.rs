@@ -25,7 +25,7 @@ use crate::cluster::survey::Listing;
 use crate::config::Config;
 use crate::crypto::{Fingerprinter, SecretKey, Vault};
 use crate::diagnostics::Severity;
-use crate::directory::{Directory, Heard, KnownResources, OWNER, self};
+use crate::directory::{self, Directory, Heard, KnownResources, OWNER};
 use crate::reconciler::{self, Options, Parts, ReconcilerError, ResourceClient};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ResourceId};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{ReportFormat, SyncArgs};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
-use crate::directory::{Directory, Heard, KnownResources, OWNER, self};
+use crate::directory::{self, Directory, Heard, KnownResources, OWNER};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::source::channel::channel;

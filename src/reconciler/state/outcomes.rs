@@ -84,7 +84,16 @@ impl ReconcilerState {
                     continue;
                 }
                 let cluster = cluster.to_owned();
-                changes.put.push(Outcome { cluster, kind, namespace, name, generation, reason, message, since: micros });
+                changes.put.push(Outcome {
+                    cluster,
+                    kind,
+                    namespace,
+                    name,
+                    generation,
+                    reason,
+                    message,
+                    since: micros,
+                });
                 self.outcomes.recorded.insert(id.clone(), hash);
             } else {
                 if recorded.is_none() {

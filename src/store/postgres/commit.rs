@@ -13,7 +13,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::super::{
-    ColumnType, ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot, StoreError, check,
+    ColumnType, ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot,
+    StoreError, check,
 };
 use super::statements::{HOLD, LEDGER, LEDGER_REMOVE, PgStatements};
 use super::{classify, connect, read};

@@ -8,8 +8,8 @@ use sqlx::{PgConnection, Row as _, ValueRef as _};
 use super::super::reads::shared_reads;
 use super::super::sql::{json, listed_text, outcomes_text, quoted};
 use super::super::{
-    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter, RowOwner,
-    StoredRow, Table, VisitRow,
+    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter,
+    RowOwner, StoredRow, Table, VisitRow,
 };
 use super::statements::{DIALECT, LEDGER, NOW, OUTCOMES, PgStatements, SALT, SALT_PUT, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;

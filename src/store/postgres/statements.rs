@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::super::sql::{
-    Dialect, OutcomeStatements, SqlText, ledger_assignments, ledger_columns, ledger_list, quoted,
-};
+use super::super::sql::{Dialect, OutcomeStatements, SqlText, ledger_assignments, ledger_columns, ledger_list, quoted};
 use super::super::{ColumnType, Table};
 use super::ddl::sql_type;
 

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::super::sql::{json, quoted};
 use super::super::{
-    ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check,
-    micros_now,
+    ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot, StoreError,
+    Table, check, micros_now,
 };
 use super::classify::store_error;
 use super::read;

@@ -10,8 +10,8 @@ use sqlx::{Row as _, SqliteConnection};
 use super::super::reads::shared_reads;
 use super::super::sql::{json, listed_text, outcomes_text, quoted};
 use super::super::{
-    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter, RowOwner,
-    StoredRow, Table, VisitRow, micros_now,
+    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter,
+    RowOwner, StoredRow, Table, VisitRow, micros_now,
 };
 use super::statements::{DIALECT, LEDGER, OUTCOMES, SALT, SALT_PUT, SqliteStatements};
 use crate::resource::ObjectName;
