@@ -22,6 +22,11 @@ demo: ## show the job: examples/ into a SQLite file, step by step, with nothing 
 	$(CARGO) build --locked
 	tests/demo/demo.sh $(PROGRAM)
 
+.PHONY: demo-console
+demo-console: ## the console and the REST API on loopback: examples/ and one broken manifest (PORT=8080)
+	$(CARGO) build --locked
+	tests/demo/console.sh $(PROGRAM)
+
 .PHONY: demo-cluster
 demo-cluster: ## the same with a real API server and Postgres (built once, about 15 minutes)
 	tests/controlplane/build.sh >/dev/null

@@ -31,6 +31,7 @@
 //! - [`config`] and [`telemetry`]: settings; logs, metrics, probes
 //! - [`operator`]: `run`: store, lease, watches and reconciler put together, by the kinds that there are
 //! - [`rest`]: the REST API that orlojd serves, for the same rows
+//! - [`console`]: pages for people, of the same rows
 //! - [`cli`]: the commands
 
 #![forbid(unsafe_code)]
@@ -42,6 +43,7 @@ pub mod cel;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod console;
 pub mod crypto;
 pub mod derive;
 pub mod desired;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::args::ServeArgs;
 use super::{CliError, CommandStatus, secret_key, stop_on_signals, store};
 use crate::config::Config;
+use crate::console;
 use crate::crypto::{Fingerprinter, Vault};
 use crate::registry::Registry;
 use crate::rest::{ConflictPolicy, ListenError, Options, Server, TlsFiles, listen};
@@ -30,8 +31,8 @@ pub async fn run(args: &ServeArgs, config: Config, registry: Arc<Registry>) -> R
         let server = Arc::new(server.map_err(ListenError::from)?);
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         let address = listening.address;
-        tracing::info!(policy = %options.policy, tokens = options.token_file.is_some(), "serving on {scheme}://{address}");
-        Ok::<_, CliError>(listening.serve(server, &options).await?)
+        tracing::info!(policy = %options.policy, tokens = options.token_file.is_some(), "serving on {scheme}://{address}, the console on {scheme}://{address}/console/");
+        Ok::<_, CliError>(listening.serve(&server, console::router(&server), &options).await?)
     });
     served.await?;
     Ok(CommandStatus::Success)

@@ -29,6 +29,9 @@ use merged::{DirectoryEntry, DocumentResult, Merged};
 use reading::{read_file, read_whole};
 pub use target::{DirectoryTarget, KnownResources};
 
+/// Name of the owner in the ledger where none is given.
+pub const OWNER: &str = "directory";
+
 /// Between two looks at the files.
 const POLL: Duration = Duration::from_secs(1);
 

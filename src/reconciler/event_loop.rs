@@ -19,7 +19,7 @@ use crate::source::SourceEvent;
 use crate::source::channel::EventReceiver;
 use crate::source::target::{Ack, ResourceClientError};
 use crate::store::sealing::Codec;
-use crate::store::{StoreError, StoreErrorClass, micros_now};
+use crate::store::{Outcome, OutcomeFilter, StoreError, StoreErrorClass, micros_now};
 
 /// Entries with bodies that may wait for the store: past that the source is not listened to, so that memory stays
 /// flat however long the list. Two batches: one in the making while one is in the store.
@@ -38,6 +38,9 @@ const HOLD_BACKLOG: Duration = Duration::from_mins(1);
 
 /// Ledger entries read at a time.
 const LEDGER_PAGE: u32 = 2_000;
+
+/// Outcomes written, or read, at a time.
+const OUTCOME_PAGE: u32 = 500;
 
 /// How long calls in flight may take to end when stopping.
 const LAST_CALLS: Duration = Duration::from_secs(2);
@@ -76,6 +79,8 @@ struct InFlight {
     batch: Option<BatchInFlight>,
     batches: JoinSet<BatchReturn>,
     calls: JoinSet<CallReturn>,
+    /// Outcomes, at most one writing of them.
+    outcomes: JoinSet<Result<(), StoreError>>,
 }
 
 /// A batch that came back from the store.
@@ -177,6 +182,7 @@ impl EventLoop {
                 && self.state.idle()
                 && self.source.events.is_empty()
                 && self.rows.owners.pending == 0
+                && !self.state.outcomes_wait()
             {
                 if self.rows.swept_after_lists || !self.options.prune_unowned {
                     return Ok(());
@@ -193,6 +199,7 @@ impl EventLoop {
                 () = stop.cancelled() => return self.finish().await,
                 Some(done) = self.in_flight.batches.join_next(), if !self.in_flight.batches.is_empty() => self.on_batch(joined(done)?)?,
                 Some(done) = self.in_flight.calls.join_next(), if !self.in_flight.calls.is_empty() => self.on_call(joined(done)?),
+                Some(told) = self.in_flight.outcomes.join_next(), if !self.in_flight.outcomes.is_empty() => self.on_outcomes(joined(told)?)?,
                 Some(event) = self.rows.events.recv() => self.on_row_event(event)?,
                 Some(look) = self.tables.under_way.join_next(), if !self.tables.under_way.is_empty() => self.on_look(joined(look)?),
                 Some(reply) = self.rows.owners.replies.recv() => self.on_owners(reply)?,
@@ -225,7 +232,25 @@ impl EventLoop {
                 self.state.remember(entry);
             }
         }
+        self.load_outcomes().await?;
         self.sweep().await
+    }
+
+    async fn load_outcomes(&mut self) -> Result<(), ReconcilerError> {
+        let filter = OutcomeFilter { cluster: Some(self.parts.fence.cluster.clone()), ..OutcomeFilter::default() };
+        let mut after: Option<Outcome> = None;
+        loop {
+            let read = || self.parts.store.outcomes(&filter, after.as_ref(), OUTCOME_PAGE);
+            let observer = self.parts.observer.as_ref();
+            let Some(page) = patiently(&self.options, observer, &self.stop, read).await? else { return Ok(()) };
+            for (outcome, _) in &page {
+                self.state.remember_outcome(outcome);
+            }
+            match page.into_iter().next_back() {
+                Some((last, _)) => after = Some(last),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Starts what can be started.
@@ -251,6 +276,9 @@ impl EventLoop {
                 BatchReturn { committed: done, started, look }
             });
         }
+        if !paused {
+            self.tell_outcomes();
+        }
         let hold = now.at.duration_since(self.started) < HOLD_BACKLOG
             && !(self.state.listed_what_comes() && self.state.queued() == 0 && self.in_flight.batches.is_empty());
         let room = self.has_room();
@@ -274,6 +302,27 @@ impl EventLoop {
             // rows whose resource vanished without us are found now that all resources are known
             self.rows.swept_after_lists = true;
             self.rows.sweep_now.notify_one();
+        }
+    }
+
+    fn tell_outcomes(&mut self) {
+        let changes = self.state.take_outcomes(OUTCOME_PAGE as usize, &self.parts.fence.cluster, micros_now());
+        if !changes.is_empty() {
+            let (store, fence) = (Arc::clone(&self.parts.store), self.parts.fence.clone());
+            self.in_flight.outcomes.spawn(async move { store.record_outcomes(&fence, &changes).await });
+        }
+    }
+
+    fn on_outcomes(&mut self, told: Result<(), StoreError>) -> Result<(), ReconcilerError> {
+        self.state.on_outcomes(told.is_ok());
+        match told {
+            Ok(()) => Ok(()),
+            Err(error) if error.class() == StoreErrorClass::Deposed || self.options.until_idle => Err(error.into()),
+            Err(error) => {
+                self.parts.observer.unavailable(None, &error);
+                self.store.failed(moment());
+                Ok(())
+            }
         }
     }
 
@@ -388,6 +437,9 @@ impl EventLoop {
     async fn finish(mut self) -> Result<(), ReconcilerError> {
         while let Some(done) = self.in_flight.batches.join_next().await {
             self.on_batch(joined(done)?)?;
+        }
+        while let Some(told) = self.in_flight.outcomes.join_next().await {
+            self.on_outcomes(joined(told)?)?;
         }
         let calls = async { while self.in_flight.calls.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_CALLS, calls).await;

@@ -74,6 +74,13 @@ pub struct Guard<'k> {
     verdict: Option<Verdict>,
 }
 
+/// What is said of a row that a resource owns, as orlojd says it.
+#[must_use]
+pub fn rejection(kind: &str, name: &str) -> String {
+    let name = quote(name);
+    format!("{kind} {name} is managed by a CRD \u{2014} update it via kubectl apply or your Git repo, not the REST API")
+}
+
 impl<'k> Guard<'k> {
     #[must_use]
     pub fn new(policy: ConflictPolicy, kind: &'k str, name: &'k str) -> Self {
@@ -91,11 +98,7 @@ impl<'k> Guard<'k> {
         if verdict != Verdict::Rejected {
             return Ok(());
         }
-        Err(Refusal::conflict(format!(
-            "{} {} is managed by a CRD \u{2014} update it via kubectl apply or your Git repo, not the REST API",
-            self.kind,
-            quote(self.name)
-        )))
+        Err(Refusal::conflict(rejection(self.kind, self.name)))
     }
 
     /// What it said; `None` where it was not asked.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::ServerConfig;
@@ -70,7 +71,7 @@ pub async fn listen(at: &BindAddr, protected: bool) -> Result<Listening, ListenE
 
 impl Listening {
     /// Serves until the server is told to stop.
-    pub async fn serve(self, server: Arc<Server>, options: &Options) -> Result<(), ListenError> {
+    pub async fn serve(self, server: &Server, routes: Router, options: &Options) -> Result<(), ListenError> {
         let handle = Handle::new();
         let tls = options.tls.as_ref().map(|files| server_config(files).map(RustlsConfig::from_config)).transpose()?;
         let mut http = axum_server::from_tcp(self.listener)
@@ -79,7 +80,7 @@ impl Listening {
             .first_request_timeout(HEADERS)
             .http1_only();
         http.http_builder().http1().header_read_timeout(HEADERS);
-        let service = server.router().into_make_service();
+        let service = routes.into_make_service();
         let serving = async {
             match tls.clone() {
                 None => http.serve(service).await,
@@ -93,7 +94,7 @@ impl Listening {
             handle.graceful_shutdown(Some(GRACE));
         };
         let looking = server.changes.run(&server.registry, server.store.as_ref(), &server.stop);
-        let reading = follow(&server, options, tls.as_ref());
+        let reading = follow(server, options, tls.as_ref());
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended.map_err(ListenError::Serve),

@@ -4,19 +4,19 @@
 //! takes the way of the reconciler (the kind's steps and rules, the planner's payload, the codec's seal, the store's
 //! commit under lock), and leaves the ledger alone.
 
-mod auth;
-mod body;
-mod guard;
+pub(crate) mod auth;
+pub(crate) mod body;
+pub(crate) mod guard;
 mod listen;
-mod objects;
+pub(crate) mod objects;
 mod openapi;
-mod query;
-mod refusal;
-mod route;
+pub(crate) mod query;
+pub(crate) mod refusal;
+pub(crate) mod route;
 mod selector;
 mod service;
-mod stream;
-mod watch;
+pub(crate) mod stream;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -58,14 +58,14 @@ pub struct TlsFiles {
 
 /// Server of the API: what all requests share.
 pub struct Server {
-    registry: Arc<Registry>,
-    store: Arc<dyn Store>,
-    codec: Codec,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) codec: Codec,
     policy: ConflictPolicy,
     require_encryption: bool,
     tokens: RwLock<Arc<Tokens>>,
-    metrics: RequestMetrics,
-    changes: Changes,
+    pub(crate) metrics: RequestMetrics,
+    pub(crate) changes: Changes,
     streams: Arc<Semaphore>,
     /// The OpenAPI document, as text.
     openapi: String,
@@ -108,7 +108,7 @@ impl Server {
         service::router(Arc::clone(self))
     }
 
-    fn tokens(&self) -> Arc<Tokens> {
+    pub(crate) fn tokens(&self) -> Arc<Tokens> {
         Arc::clone(&self.tokens.read())
     }
 
@@ -116,7 +116,12 @@ impl Server {
         *self.tokens.write() = Arc::new(tokens);
     }
 
-    fn objects(&self) -> Objects<'_> {
+    /// Objects of callers who may not write what a resource owns, whatever the policy is.
+    pub(crate) fn guarded_objects(&self) -> Objects<'_> {
+        Objects { policy: ConflictPolicy::Reject, ..self.objects() }
+    }
+
+    pub(crate) fn objects(&self) -> Objects<'_> {
         Objects {
             store: self.store.as_ref(),
             codec: &self.codec,

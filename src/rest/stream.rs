@@ -9,7 +9,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 
 use super::Server;
@@ -31,6 +31,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Objects of the first look read at a time; no more wait for a client.
 const PAGE: u32 = 50;
 
+/// Between two events that tell that anything has changed.
+const ANYTHING: Duration = Duration::from_secs(1);
+
 /// Why a stream ends.
 enum End {
     /// Nobody listens any more.
@@ -47,6 +50,8 @@ pub enum Watched {
     Collection(KindIndex),
     /// What changes in any collection.
     Events,
+    /// That something changes, or is not synced any more, and no more of it.
+    Anything,
 }
 
 /// One client's stream.
@@ -104,6 +109,7 @@ impl Stream {
     async fn run(&self, watched: Watched) -> Ended {
         let (mut changes, history) = self.server.changes.listen().await;
         match watched {
+            Watched::Anything => self.anything(changes).await,
             Watched::Collection(kind) => self.collection(kind, &mut changes).await,
             Watched::Events => {
                 for change in history.iter().filter(|change| change.id > self.query.since()) {
@@ -114,6 +120,25 @@ impl Stream {
                     self.event(&change).await?;
                 }
             }
+        }
+    }
+
+    /// One event for all that changes within a second.
+    async fn anything(&self, mut changes: broadcast::Receiver<Arc<Change>>) -> Ended {
+        let mut outcomes = self.server.changes.outcomes.subscribe();
+        loop {
+            tokio::select! {
+                change = changes.recv() => match change {
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return Err(End::Told("the server stops")),
+                },
+                _ = outcomes.changed() => {}
+            }
+            // what comes after this is worth another event
+            while matches!(changes.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
+            outcomes.mark_unchanged();
+            self.send("change", &json!({})).await?;
+            tokio::time::sleep(ANYTHING).await;
         }
     }
 

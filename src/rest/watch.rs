@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::registry::Registry;
 use crate::resource::KindIndex;
 use crate::status::format_time;
-use crate::store::{Store, StoreError};
+use crate::store::{OutcomeCount, Store, StoreError};
 
 /// Least pause between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -83,6 +83,8 @@ pub struct Changes {
     /// Somebody has come, or has written.
     wake: Notify,
     history: Mutex<VecDeque<Arc<Change>>>,
+    /// What is not synced, as it was found last.
+    pub(crate) outcomes: watch::Sender<Vec<OutcomeCount>>,
 }
 
 impl Default for Changes {
@@ -92,6 +94,7 @@ impl Default for Changes {
             ready: watch::channel(false).0,
             wake: Notify::new(),
             history: Mutex::default(),
+            outcomes: watch::Sender::default(),
         }
     }
 }
@@ -178,6 +181,8 @@ impl Changes {
             self.tell_differences(before, &now, next_id);
         }
         *known = Some(now);
+        let outcomes = store.count_outcomes().await?;
+        self.outcomes.send_if_modified(|last| std::mem::replace(last, outcomes) != *last);
         Ok(())
     }
 

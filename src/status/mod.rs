@@ -58,6 +58,14 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// What the condition `Synced` says after it.
+    #[must_use]
+    pub fn synced_condition(&self) -> StatusCondition {
+        next_words(&StatusText::default(), self).synced
+    }
+}
+
 /// A resource's status. Times are whole seconds since the Unix epoch, 0 = never.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {

@@ -8,6 +8,7 @@ mod client;
 mod clock;
 pub mod dry_run;
 pub mod open;
+mod outcome;
 pub mod postgres;
 mod reads;
 pub mod sealing;
@@ -24,6 +25,9 @@ pub use crate::crypto::Fingerprint;
 pub use crate::registry::table::{Column, ColumnType, ColumnValue, Described, DescribedColumn, Table, TableOwner};
 use crate::resource::ObjectName;
 pub use clock::micros_now;
+pub use outcome::{
+    ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, OutcomeKey, RowFilter, RowOwner, RowState,
+};
 
 /// Row to insert or to overwrite, its secret values sealed.
 #[derive(Clone, PartialEq, Eq)]
@@ -345,6 +349,48 @@ pub trait LedgerStore: Send + Sync {
 
     /// Who owns these keys of one kind, in any cluster.
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Outcomes in the order of cluster, kind, namespace and name (bytewise), after `after`, at most `limit`, each with
+    /// the key of the row that its resource owns. A store that keeps none has none.
+    async fn outcomes(
+        &self,
+        _filter: &OutcomeFilter,
+        _after: Option<&Outcome>,
+        _limit: u32,
+    ) -> Result<Vec<(Outcome, Option<String>)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Writes outcomes of the fence's cluster under its term, in one transaction.
+    async fn record_outcomes(&self, _fence: &Fence, _changes: &OutcomeChanges) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Rows, owners and outcomes as people look at them: listed and counted.
+#[async_trait]
+pub trait RowCatalog: Send + Sync {
+    /// Rows that pass the filter, after the key `after`, at most `limit`, in the order of the index on their keys: where
+    /// the database has a collation of its own, that is not the bytewise order.
+    async fn listed(
+        &self,
+        kind: &str,
+        table: &Table,
+        filter: &RowFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ListedRow>, StoreError>;
+
+    async fn count_rows(&self, table: &Table) -> Result<i64, StoreError>;
+
+    /// How many rows of each kind a resource owns; kinds without any are left out.
+    async fn count_owned(&self) -> Result<Vec<(String, i64)>, StoreError>;
+
+    /// How many resources of each kind are not synced, by reason.
+    async fn count_outcomes(&self) -> Result<Vec<OutcomeCount>, StoreError>;
+
+    /// Clusters that own rows.
+    async fn clusters(&self) -> Result<Vec<String>, StoreError>;
 }
 
 /// Terms of leadership, kept where the rows are.
@@ -388,9 +434,9 @@ pub trait ReconcilerStore: RowStore + LedgerStore {}
 impl<S: RowStore + LedgerStore + ?Sized> ReconcilerStore for S {}
 
 /// Store as it is opened from a URL: all that a database can do.
-pub trait Store: ReconcilerStore + RowEditor + Leadership + StoreAdmin {}
+pub trait Store: ReconcilerStore + RowEditor + RowCatalog + Leadership + StoreAdmin {}
 
-impl<S: ReconcilerStore + RowEditor + Leadership + StoreAdmin + ?Sized> Store for S {}
+impl<S: ReconcilerStore + RowEditor + RowCatalog + Leadership + StoreAdmin + ?Sized> Store for S {}
 
 impl dyn ReconcilerStore + '_ {
     /// Commits as [`RowStore::commit`] does, and hands on what the decision that was committed made besides. A
@@ -401,9 +447,9 @@ impl dyn ReconcilerStore + '_ {
         request: &Request<'_>,
         decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
     ) -> Result<D, E> {
-        let mut decision = undecided();
+        let mut decision = None;
         self.commit(fence, request, &mut keep_decision(decide, &mut decision)).await?;
-        decision
+        decision.unwrap_or_else(undecided)
     }
 }
 
@@ -415,9 +461,9 @@ impl dyn Store + '_ {
         request: &Request<'_>,
         decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E> + Send,
     ) -> Result<D, E> {
-        let mut decision = undecided();
+        let mut decision = None;
         self.edit(request, &mut keep_decision(decide, &mut decision)).await?;
-        decision
+        decision.unwrap_or_else(undecided)
     }
 }
 
@@ -429,14 +475,14 @@ fn undecided<D, E: From<StoreError>>() -> Result<D, E> {
 /// Puts what a decision makes besides its changes where its caller finds it.
 fn keep_decision<D, E>(
     mut decide: impl FnMut(&Snapshot) -> Result<(D, SealedChanges), E>,
-    decision: &mut Result<D, E>,
+    decision: &mut Option<Result<D, E>>,
 ) -> impl FnMut(&Snapshot) -> SealedChanges {
     move |snapshot| {
         let (made, changes) = match decide(snapshot) {
             Ok((made, changes)) => (Ok(made), changes),
             Err(error) => (Err(error), SealedChanges::default()),
         };
-        *decision = made;
+        *decision = Some(made);
         changes
     }
 }

@@ -180,6 +180,14 @@ fn every_reason_is_told() {
     for reason in &told {
         assert!(reasons.contains(reason), "{reason} is in {STATUS} and nowhere else");
     }
+    // the console shows the same texts
+    let links = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
+    let plain = links.replace_all(&section(STATUS, "Reasons"), "$1").replace('`', "");
+    for reason in Reason::ALL {
+        let (meaning, help) = reason.explanation();
+        let row = format!("| {} | {meaning} | {help}", reason.as_str());
+        assert!(plain.contains(&row), "{STATUS} has no row that reads {row}");
+    }
     for event in find_all(r#"self\.notice\(\s*id,\s*false,\s*"(\w+)""#, &read("src/reconciler/state/results.rs")) {
         assert!(section(STATUS, "Events").contains(&format!("`{event}`")), "the Event {event} is not in {STATUS}");
     }

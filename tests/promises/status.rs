@@ -127,3 +127,35 @@ fn a_status_that_does_not_fit_is_told() {
     std::thread::sleep(std::time::Duration::from_secs(10));
     assert!(counted("status") - before < 6.0, "{before} and then {}", counted("status"));
 }
+
+/// What a resource's status says stands in the store too, for those who have no cluster to ask, and goes with its cause.
+#[test]
+fn what_is_not_synced_is_known_to_the_store() {
+    let world = World::start("outcomes");
+    let known = || {
+        let columns = "kind || ' ' || name || ' ' || generation || ' ' || reason";
+        world.database.psql(&format!("select {columns} from orloj_operator.outcome order by 1")).trim().to_owned()
+    };
+    let wait = |expected: &str| {
+        crate::bed::eventually(crate::world::PATIENCE, expected, || {
+            let known = known();
+            if known == expected { Ok(()) } else { Err(known) }
+        });
+    };
+    let broken = json!({"prompt": "p", "model_ref": "m", "execution": {"output_schema": {"a": 1}}});
+    world.apply("Agent", "bad", &broken);
+    world.apply("Agent", "worse", &broken);
+    world.apply("Memory", "notes", &json!({"type": "kv"}));
+    world.wait_synced("Memory", "notes");
+    wait("Agent bad 1 InvalidSpec\nAgent worse 1 InvalidSpec");
+    world.kubectl(&["annotate", "memory", "notes", "orloj.dev/suspend=true"]).expect_ok();
+    wait("Agent bad 1 InvalidSpec\nAgent worse 1 InvalidSpec\nMemory notes 1 Suspended");
+    world.kubectl(&["annotate", "memory", "notes", "orloj.dev/suspend-"]).expect_ok();
+    world.apply("Agent", "bad", &json!({"prompt": "p", "model_ref": "m"}));
+    wait("Agent worse 1 InvalidSpec");
+    // one that goes while nobody looks
+    world.operator().stop();
+    world.kubectl(&["delete", "agent", "worse", "--wait=false"]).expect_ok();
+    world.operator().start_again();
+    wait("");
+}

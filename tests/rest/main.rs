@@ -7,6 +7,7 @@ mod bed;
 mod program;
 
 mod access;
+mod console;
 mod desk;
 mod dialect;
 mod document;

@@ -38,6 +38,8 @@ on_both![
     pages_are_in_bytewise_order,
     rows_since_are_those_that_changed,
     owned_keys_are_those_in_any_ledger,
+    outcomes_come_and_go_with_their_resources,
+    rows_are_listed_with_owner_and_state,
     the_salt_stays,
     a_missing_table_is_named_with_what_to_do,
     a_foreign_table_gets_no_column_of_ours,

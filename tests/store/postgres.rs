@@ -412,7 +412,7 @@ async fn two_operators_that_start_at_once_migrate_once() {
     let tables = tables();
     let (a, b) = tokio::join!(one.store.migrate(&tables, true), two.store.migrate(&tables, true));
     a.and(b).unwrap();
-    assert_eq!(one.text("SELECT count(*)::text FROM orloj_operator.migrations").await.unwrap(), "2");
+    assert_eq!(one.text("SELECT count(*)::text FROM orloj_operator.migrations").await.unwrap(), "3");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use orloj_operator::resource::ObjectName;
 use orloj_operator::store::open::{StoreUrl, open};
 use orloj_operator::store::{
-    Column, ColumnValue, Fence, LedgerEntry, RowWrite, SealedChanges, StoreError, StoreErrorClass, StoredRow, Table,
-    TableOwner,
+    Column, ColumnValue, Fence, LedgerEntry, Outcome, OutcomeChanges, OutcomeFilter, OutcomeKey, RowFilter, RowOwner,
+    RowState, RowWrite, SealedChanges, StoreError, StoreErrorClass, StoredRow, Table, TableOwner,
 };
 use serde_json::json;
 
@@ -382,6 +382,100 @@ pub async fn owned_keys_are_those_in_any_ledger(bed: &Bed) {
     assert!(bed.store.owners("Tool", &[]).await.unwrap().is_empty());
 }
 
+fn outcome(name: &str, reason: &str) -> Outcome {
+    Outcome {
+        cluster: "c".into(),
+        kind: "Tool".into(),
+        namespace: "a".into(),
+        name: name.into(),
+        generation: 2,
+        reason: reason.into(),
+        message: format!("why {name} is not synced: \"x\" \u{1f642}"),
+        since: 1_700_000_000_000_002,
+    }
+}
+
+async fn outcomes(bed: &Bed, filter: OutcomeFilter) -> Vec<(String, String, Option<String>)> {
+    let found = bed.store.outcomes(&filter, None, 10).await.unwrap();
+    found.into_iter().map(|(outcome, key)| (outcome.name, outcome.reason, key)).collect()
+}
+
+pub async fn outcomes_come_and_go_with_their_resources(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2"], "x").await.unwrap();
+    let put = |put: Vec<Outcome>| OutcomeChanges { put, remove: Vec::new() };
+    let changes = put(vec![outcome("1", "Contested"), outcome("3", "InvalidSpec"), outcome("4", "InvalidSpec")]);
+    bed.store.record_outcomes(&fence, &changes).await.unwrap();
+    let all = bed.store.outcomes(&OutcomeFilter::default(), None, 10).await.unwrap();
+    assert_eq!(all[0], (outcome("1", "Contested"), Some(key("a/1"))));
+    let rest = bed.store.outcomes(&OutcomeFilter::default(), Some(&all[0].0), 1).await.unwrap();
+    assert_eq!(rest, [(outcome("3", "InvalidSpec"), None)]);
+    let by = |reason: &str| OutcomeFilter { reason: Some(reason.to_owned()), ..OutcomeFilter::default() };
+    assert_eq!(outcomes(bed, by("Contested")).await, [(key("1"), key("Contested"), Some(key("a/1")))]);
+    let one = OutcomeFilter { object: Some(object("a/4")), cluster: Some("c".into()), ..OutcomeFilter::default() };
+    assert_eq!(outcomes(bed, one).await, [(key("4"), key("InvalidSpec"), None)]);
+    let other = OutcomeFilter { kind: Some("Agent".into()), ..OutcomeFilter::default() };
+    assert_eq!(outcomes(bed, other).await, []);
+    let counts = bed.store.count_outcomes().await.unwrap();
+    let counts: Vec<_> = counts.iter().map(|one| (&*one.kind, &*one.reason, one.resources, one.with_row)).collect();
+    assert_eq!(counts, [("Tool", "Contested", 1, 1), ("Tool", "InvalidSpec", 2, 0)]);
+
+    let remove = [("Tool", "a/1"), ("Tool", "a/3"), ("Agent", "a/4")].map(|(kind, key)| {
+        let object = object(key);
+        OutcomeKey { kind: kind.into(), namespace: object.namespace.into(), name: object.name.into() }
+    });
+    let changes = OutcomeChanges { put: vec![outcome("4", "TooLarge")], remove: remove.to_vec() };
+    bed.store.record_outcomes(&fence, &changes).await.unwrap();
+    assert_eq!(outcomes(bed, OutcomeFilter::default()).await, [(key("4"), key("TooLarge"), None)]);
+
+    bed.store.take_leadership("c", "another").await.unwrap();
+    let late = bed.store.record_outcomes(&fence, &put(vec![outcome("5", "Invalid")])).await.unwrap_err();
+    assert_eq!(late.class(), StoreErrorClass::Deposed, "{late}");
+    assert_eq!(outcomes(bed, OutcomeFilter::default()).await.len(), 1);
+}
+
+pub async fn rows_are_listed_with_owner_and_state(bed: &Bed) {
+    let fence = lead(bed).await;
+    bed.upsert(&fence, &["a/1", "a/2", "b/Other_1", "b/other%2"], "x").await.unwrap();
+    bed.store
+        .record_outcomes(&fence, &OutcomeChanges { put: vec![outcome("2", "Contested")], remove: vec![] })
+        .await
+        .unwrap();
+    let (tools, keys) = (tools(), ["b/Other_1"].map(key));
+    let orphan = SealedChanges { ledger_remove: keys.to_vec(), ..SealedChanges::default() };
+    bed.store.commit(&fence, &request_for(&tools, &[], &keys), &mut |_| orphan.clone()).await.unwrap();
+    let listed = async |filter: RowFilter, after: Option<&str>, limit: u32| -> Vec<String> {
+        let rows = bed.store.listed("Tool", &tools, &filter, after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.key).collect()
+    };
+    let all = bed.store.listed("Tool", &tools, &RowFilter::default(), None, 10).await.unwrap();
+    let owner = RowOwner { cluster: "c".into(), object: object("a/1"), synced_at: entry("a/1").synced_at };
+    assert_eq!((&all[0].key, &all[0].phase, &all[0].owner), (&key("a/1"), &key("pending"), &Some(owner)));
+    assert!(all[0].updated_at > 1_700_000_000_000_000);
+    assert_eq!(listed(RowFilter::default(), None, 2).await, ["a/1", "a/2"]);
+    assert_eq!(listed(RowFilter::default(), Some("a/2"), 10).await, [&*all[2].key, &*all[3].key]);
+    let in_b = RowFilter { namespace: Some("b".into()), ..RowFilter::default() };
+    assert_eq!(listed(in_b, None, 10).await.len(), 2);
+    for (state, keys) in [
+        (RowState::Synced, &["a/1", "b/other%2"][..]),
+        (RowState::NotSynced, &["a/2"][..]),
+        (RowState::Unowned, &["b/Other_1"][..]),
+    ] {
+        assert_eq!(listed(RowFilter { state: Some(state), ..RowFilter::default() }, None, 10).await, keys);
+        assert!(all.iter().all(|row| keys.contains(&&*row.key) == (row.state() == state)));
+    }
+    let search = |text: &str| RowFilter { search: Some(text.into()), ..RowFilter::default() };
+    assert_eq!(listed(search("OTHER_"), None, 10).await, ["b/Other_1"]);
+    assert_eq!(listed(search("%"), None, 10).await, ["b/other%2"]);
+    for (cluster, rows) in [("c", 3), ("d", 0)] {
+        let filter = RowFilter { cluster: Some(cluster.into()), ..RowFilter::default() };
+        assert_eq!(listed(filter, None, 10).await.len(), rows);
+    }
+    assert_eq!(bed.store.count_rows(&tools).await.unwrap(), 4);
+    assert_eq!(bed.store.count_owned().await.unwrap(), [(key("Tool"), 3)]);
+    assert_eq!(bed.store.clusters().await.unwrap(), ["c"]);
+}
+
 pub async fn the_salt_stays(bed: &Bed) {
     let again = open(&StoreUrl::parse(&bed.url).unwrap()).await.unwrap();
     let (one, two) = tokio::join!(bed.store.salt(), again.salt());
@@ -434,7 +528,7 @@ pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
         bed.sql("INSERT INTO orloj_operator.migrations VALUES (1, '0001_ledger')").await;
         ("orloj_operator.ledger", "decode(repeat('07', 16), 'hex')")
     } else {
-        for table in ["ledger", "leader", "meta", "migrations"] {
+        for table in ["ledger", "outcome", "leader", "meta", "migrations"] {
             bed.sql(&format!("DROP TABLE orloj_operator_{table}")).await;
         }
         bed.sql(include_str!("../../src/store/sqlite/migrations/0001_ledger.sql")).await;
@@ -454,7 +548,7 @@ pub async fn a_ledger_of_the_first_version_is_upgraded_without_loss(bed: &Bed) {
     let salt = bed.store.salt().await.unwrap();
     let missing = bed.store.missing(&crate::bed::tables()).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].text.contains("is at version 1 and has to be at 2"), "{missing:?}");
+    assert!(missing[0].text.contains("is at version 1 and has to be at 3"), "{missing:?}");
 
     bed.store.migrate(&crate::bed::tables(), false).await.unwrap();
     assert_eq!(bed.store.missing(&crate::bed::tables()).await.unwrap(), Vec::new());

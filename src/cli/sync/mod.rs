@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::{ReportFormat, SyncArgs};
 use super::{CliError, CommandStatus, check_paths, output, secret_key, stop_on_signals, store};
 use crate::config::Config;
-use crate::directory::{self, Directory, Heard, KnownResources};
+use crate::directory::{self, Directory, Heard, KnownResources, OWNER};
 use crate::reconciler::{self, Options, Parts, Prune, ReconcilerError};
 use crate::registry::Registry;
 use crate::source::channel::channel;
@@ -26,9 +26,6 @@ use crate::telemetry::{Progress, Terminal};
 use follow::Follow;
 use observe::{ChannelObserver, ReconcilerEvent};
 pub(super) use report::Tally;
-
-/// Name of the owner in the ledger where none is given.
-pub(super) const OWNER: &str = "directory";
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -133,7 +133,8 @@ impl UninstallSession {
         *lease = self.take_lease(stopped).await?;
         let mut rows = self.open_rows().await?;
         let seen = self.release_all(&mut rows).await?;
-        self.settle_ledger(&mut rows, &seen).await
+        self.settle_ledger(&mut rows, &seen).await?;
+        rows.forget_outcomes(|namespace| self.covers(namespace)).await
     }
 
     /// Whether the operator has stopped, as far as is known.

@@ -220,7 +220,7 @@ impl UninstallSession {
             let Some(page) = rows.ledger(from).await else { return Ok(()) };
             after = page.last().map(|last| (last.kind.clone(), last.key.clone()));
             let mut goes: BTreeMap<KindIndex, Vec<Removal>> = BTreeMap::new();
-            for entry in page.into_iter().filter(|entry| self.covers(entry)) {
+            for entry in page.into_iter().filter(|entry| self.covers(&entry.object.namespace)) {
                 match rows.kind_of(&entry) {
                     None => *self.tally().unknown.entry(entry.kind).or_default() += 1,
                     Some(kind) if !self.deletes() || !seen(kind, &entry) => self.tally().rows_stay += 1,
@@ -241,8 +241,8 @@ impl UninstallSession {
         }
     }
 
-    fn covers(&self, entry: &LedgerEntry) -> bool {
+    pub(super) fn covers(&self, namespace: &str) -> bool {
         let namespaces = &self.config.namespaces;
-        namespaces.is_empty() || namespaces.iter().any(|namespace| **namespace == *entry.object.namespace)
+        namespaces.is_empty() || namespaces.iter().any(|covered| **covered == *namespace)
     }
 }

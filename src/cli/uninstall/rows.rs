@@ -16,7 +16,9 @@ use crate::reconciler::state::{Batch, Work, WorkItem};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, ObjectName};
 use crate::store::sealing::Codec;
-use crate::store::{Fence, LedgerEntry, Store, StoreError, StoreErrorClass};
+use crate::store::{
+    Fence, LedgerEntry, Outcome, OutcomeChanges, OutcomeFilter, OutcomeKey, Store, StoreError, StoreErrorClass,
+};
 
 /// Between two tries of a store that is away.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -155,6 +157,40 @@ impl Rows {
         super::warn(&format!("unable to read the ledger to its end: {why}"));
         self.committer = None;
         None
+    }
+
+    /// Removes what is recorded of resources that are not synced: nobody would keep it true any more.
+    pub async fn forget_outcomes(&mut self, covers: impl Fn(&str) -> bool) -> Result<(), CliError> {
+        let Some(committer) = &self.committer else { return Ok(()) };
+        let filter = OutcomeFilter { cluster: Some(committer.fence.cluster.clone()), ..OutcomeFilter::default() };
+        let mut after = None;
+        let patience = self.patience.max(READ_TIMEOUT);
+        let forget = async {
+            loop {
+                let page = committer.store.outcomes(&filter, after.as_ref(), PAGE).await?;
+                let mut changes = OutcomeChanges::default();
+                for (outcome, _) in &page {
+                    let Outcome { kind, namespace, name, .. } = outcome.clone();
+                    if covers(&namespace) {
+                        changes.remove.push(OutcomeKey { kind, namespace, name });
+                    }
+                }
+                if !changes.is_empty() {
+                    committer.store.record_outcomes(&committer.fence, &changes).await?;
+                }
+                match page.into_iter().next_back() {
+                    Some((last, _)) => after = Some(last),
+                    None => return Ok(()),
+                }
+            }
+        };
+        let why = match timeout(patience, forget).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => unless_deposed(error)?.to_string(),
+            Err(_) => "the store does not answer".to_owned(),
+        };
+        super::warn(&format!("unable to remove the outcomes beside the ledger: {why}"));
+        Ok(())
     }
 
     /// The kind of an entry, if the registry has it.

@@ -7,6 +7,7 @@ mod contested_part;
 mod contests;
 mod lists;
 mod observe;
+mod outcomes;
 mod parking;
 mod queue;
 mod results;
@@ -33,6 +34,7 @@ use calls::Calls;
 pub use contested_part::ContestedPart;
 use contests::Contests;
 use lists::Lists;
+use outcomes::Outcomes;
 use queue::{QueuedWork, WorkQueue};
 pub use results::{BatchItem, BatchResult};
 pub use rows::RowFact;
@@ -141,6 +143,7 @@ pub struct ReconcilerState {
     parked: HashMap<KindIndex, Arc<Verdict>>,
     statuses: Statuses,
     notices: Notices,
+    outcomes: Outcomes,
     commits: u64,
     sweeps: u32,
 }
@@ -197,6 +200,7 @@ impl ReconcilerState {
             parked: HashMap::new(),
             statuses: Statuses::default(),
             notices: Notices::default(),
+            outcomes: Outcomes::default(),
             commits: 0,
             sweeps: 0,
         }
@@ -339,6 +343,7 @@ impl ReconcilerState {
         if let Some(entry) = self.index.get_mut(id) {
             entry.verdict = Some(verdict);
         }
+        self.note_outcome(id);
     }
 
     /// The verdict on a resource whose row equals it, or did before another program undid that.

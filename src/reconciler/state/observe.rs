@@ -1,6 +1,5 @@
 //! What the source tells.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::calls::Overtaken;
@@ -143,6 +142,7 @@ impl ReconcilerState {
 
     fn on_list_end(&mut self, kind: KindIndex, scope: &Scope, now: Moment) {
         self.index.trim(kind);
+        self.look_at_outcomes(kind, scope);
         let Some(started) = self.lists.end(kind, scope).filter(|_| self.prune == Prune::Yes) else { return };
         let vanished: Vec<_> = self
             .index
@@ -160,6 +160,7 @@ impl ReconcilerState {
         self.calls.forget(id);
         self.queue.retries.succeeded(id);
         self.contests.forget_all(id);
+        self.note_outcome(id);
     }
 
     fn removal(&self, resource: &Resource) -> Work {
@@ -210,9 +211,6 @@ impl ReconcilerState {
         if !self.index.get(id).is_some_and(|entry| entry.has_told(&verdict)) {
             self.notice_failure(id, &verdict);
         }
-        let verdict = self.statuses.share(verdict);
-        if let Some(entry) = self.index.get_mut(id) {
-            entry.verdict = Some(Arc::clone(&verdict));
-        }
+        self.set_verdict(id, verdict);
     }
 }

@@ -63,6 +63,7 @@ impl ReconcilerState {
             entry.verdict = verdict;
             entry.flags.set_dirty(true);
         }
+        self.note_outcome(id);
     }
 
     fn ids_of(&self, kind: KindIndex) -> Vec<ResourceId> {

@@ -29,7 +29,7 @@ pub struct RowFact {
 
 impl RowFact {
     /// Whether the row means what a row of this fingerprint means.
-    fn means(&self, wanted: Fingerprint) -> bool {
+    pub(crate) fn means(&self, wanted: Fingerprint) -> bool {
         self.sealed && !self.unreadable && (self.fingerprint == wanted || self.completed == Some(wanted))
     }
 }
@@ -165,7 +165,7 @@ impl ReconcilerState {
     }
 
     /// Whether what is not known of a kind does not exist, and may be removed.
-    fn may_remove(&self, kind: KindIndex) -> bool {
+    pub(super) fn may_remove(&self, kind: KindIndex) -> bool {
         self.prune == Prune::Yes && self.lists.is_complete(kind) && !self.is_parked(kind)
     }
 

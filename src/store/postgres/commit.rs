@@ -13,9 +13,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::super::{
-    ColumnType, ColumnValue, Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, check,
+    ColumnType, ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot,
+    StoreError, check,
 };
-use super::statements::{LEDGER, LEDGER_REMOVE, PgStatements};
+use super::statements::{HOLD, LEDGER, LEDGER_REMOVE, PgStatements};
 use super::{classify, connect, read};
 use crate::resource::ObjectName;
 
@@ -84,6 +85,20 @@ async fn attempt(
     }
     transaction.rollback().await.map_err(|e| classify::store_error(&e))?;
     Ok(None)
+}
+
+/// Outcomes of a cluster, under its term.
+pub(super) async fn record_outcomes(
+    connection: &mut PgConnection,
+    fence: &Fence,
+    changes: &OutcomeChanges,
+) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| classify::store_error(&error);
+    let mut transaction = connect::begin(connection).await.map_err(failed)?;
+    let locked = sqlx::query_scalar(HOLD).bind(&fence.term).bind(&fence.holder).fetch_optional(&mut *transaction);
+    hold(Some(fence), locked.await.map_err(failed)?)?;
+    read::record_outcomes(&mut transaction, &fence.cluster, changes).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)
 }
 
 fn hold(fence: Option<&Fence>, epoch: Option<i64>) -> Result<(), StoreError> {

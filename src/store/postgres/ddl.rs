@@ -17,6 +17,7 @@ pub(super) struct PgMigration {
 pub(super) const MIGRATIONS: &[PgMigration] = &[
     PgMigration { version: 1, name: "0001_ledger", sql: include_str!("migrations/0001_ledger.sql") },
     PgMigration { version: 2, name: "0002_retain", sql: include_str!("migrations/0002_retain.sql") },
+    PgMigration { version: 3, name: "0003_outcome", sql: include_str!("migrations/0003_outcome.sql") },
 ];
 
 /// The version this program needs at least.
@@ -25,7 +26,7 @@ pub(super) fn version() -> i32 {
 }
 
 /// Tables of [`SCHEMA`] that the operator writes while it runs.
-pub(super) const LEDGER_TABLES: [&str; 3] = ["ledger", "leader", "meta"];
+pub(super) const LEDGER_TABLES: [&str; 4] = ["ledger", "outcome", "leader", "meta"];
 
 pub(super) const CREATE_SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS orloj_operator;\n";
 

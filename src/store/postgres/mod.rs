@@ -21,8 +21,9 @@ pub use ddl::{grants, migration_sql};
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
-    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, ListedRow, MigrationPreview, Missing, Outcome,
+    OutcomeChanges, OutcomeCount, OutcomeFilter, Request, RowCatalog, RowEditor, RowFilter, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow,
 };
 use connect::{Access, Connections, discard_if_broken};
 use statements::PgStatements;
@@ -177,6 +178,54 @@ impl LedgerStore for PostgresStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         query!(self, connection => read::owners(connection, kind, keys))
+    }
+
+    async fn outcomes(
+        &self,
+        filter: &OutcomeFilter,
+        after: Option<&Outcome>,
+        limit: u32,
+    ) -> Result<Vec<(Outcome, Option<String>)>, StoreError> {
+        query!(self, connection => read::outcomes(connection, filter, after, limit))
+    }
+
+    async fn record_outcomes(&self, fence: &Fence, changes: &OutcomeChanges) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.connections.acquire().await?;
+            let result = commit::record_outcomes(&mut connection, fence, changes).await;
+            discard_if_broken(connection, result)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl RowCatalog for PostgresStore {
+    async fn listed(
+        &self,
+        kind: &str,
+        table: &Table,
+        filter: &RowFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ListedRow>, StoreError> {
+        query!(self, connection => read::listed(connection, (kind, table), filter, after, limit))
+    }
+
+    async fn count_rows(&self, table: &Table) -> Result<i64, StoreError> {
+        query!(self, connection => read::count_rows(connection, table))
+    }
+
+    async fn count_owned(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        query!(self, connection => read::count_owned(connection))
+    }
+
+    async fn count_outcomes(&self) -> Result<Vec<OutcomeCount>, StoreError> {
+        query!(self, connection => read::count_outcomes(connection))
+    }
+
+    async fn clusters(&self) -> Result<Vec<String>, StoreError> {
+        query!(self, connection => read::clusters(connection))
     }
 }
 

@@ -6,8 +6,12 @@ use sqlx::postgres::{PgRow, PgValueFormat};
 use sqlx::{PgConnection, Row as _, ValueRef as _};
 
 use super::super::reads::shared_reads;
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, VisitRow};
-use super::statements::{LEDGER, NOW, PgStatements, SALT, SALT_PUT, TAKE_LEADERSHIP};
+use super::super::sql::{json, listed_text, outcomes_text, quoted};
+use super::super::{
+    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter,
+    RowOwner, StoredRow, Table, VisitRow,
+};
+use super::statements::{DIALECT, LEDGER, NOW, OUTCOMES, PgStatements, SALT, SALT_PUT, TAKE_LEADERSHIP};
 use crate::resource::ObjectName;
 
 shared_reads!(PgConnection, PgRow, PgStatements, keys => keys);

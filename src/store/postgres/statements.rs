@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::super::sql::{SqlText, ledger_assignments, ledger_columns, ledger_list, quoted};
+use super::super::sql::{Dialect, OutcomeStatements, SqlText, ledger_assignments, ledger_columns, ledger_list, quoted};
 use super::super::{ColumnType, Table};
 use super::ddl::sql_type;
 
@@ -38,6 +38,29 @@ pub(super) static LEDGER: LazyLock<PgLedgerStatements> = LazyLock::new(|| {
         .into(),
     }
 });
+
+pub(super) const DIALECT: Dialect = Dialect {
+    ledger: "orloj_operator.ledger",
+    outcome: "orloj_operator.outcome",
+    records: |columns| {
+        let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+        let typed: Vec<_> = columns.iter().map(|(name, of)| format!("{name} {of}")).collect();
+        format!("SELECT {} FROM json_to_recordset($1::json) AS u({})", names.join(", "), typed.join(", "))
+    },
+    // one lookup in the index for each row, whatever the planner believes of a table that was empty when it last counted
+    join: |table, alias, on| {
+        format!("LEFT JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {on} LIMIT 1) {alias} ON true")
+    },
+    updated: "(extract(epoch FROM r.updated_at) * 1000000)::bigint",
+    bytewise: " COLLATE \"C\"",
+    position: "strpos",
+};
+
+pub(super) static OUTCOMES: LazyLock<OutcomeStatements> = LazyLock::new(|| OutcomeStatements::new(&DIALECT));
+
+/// Locks a term, and answers its epoch, negative where it is another holder's. Binds: term, holder.
+pub(super) const HOLD: &str = "SELECT CASE WHEN holder = $2 THEN epoch ELSE -epoch END FROM orloj_operator.leader \
+     WHERE cluster = $1 FOR SHARE";
 
 pub(super) const LEDGER_REMOVE: &str = "DELETE FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
 

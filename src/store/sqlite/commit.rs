@@ -6,14 +6,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use super::super::sql::quoted;
+use super::super::sql::{json, quoted};
 use super::super::{
-    ColumnValue, Decide, Fence, LedgerEntry, Request, RowWrite, SealedChanges, Snapshot, StoreError, Table, check,
-    micros_now,
+    ColumnValue, Decide, Fence, LedgerEntry, OutcomeChanges, Request, RowWrite, SealedChanges, Snapshot, StoreError,
+    Table, check, micros_now,
 };
 use super::classify::store_error;
 use super::read;
-use super::statements::{LEDGER, SqliteStatements, json, put_text, values};
+use super::statements::{LEDGER, SqliteStatements, put_text, values};
 
 /// Rows a statement; SQLite takes 32766 values in one.
 const CHUNK: usize = 500;
@@ -41,6 +41,19 @@ pub(super) async fn commit(
     write(&mut transaction, request, &changes).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)?;
     Ok(changes)
+}
+
+/// Outcomes of a cluster, under its term.
+pub(super) async fn record_outcomes(
+    connection: &mut SqliteConnection,
+    fence: &Fence,
+    changes: &OutcomeChanges,
+) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| store_error(&error);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    hold(&mut transaction, fence).await?;
+    read::record_outcomes(&mut transaction, &fence.cluster, changes).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)
 }
 
 async fn hold(connection: &mut SqliteConnection, fence: &Fence) -> Result<(), StoreError> {

@@ -24,6 +24,12 @@ const MIGRATIONS: &[SqliteMigration] = &[
         sql: include_str!("migrations/0002_retain.sql"),
         column: Some("retain"),
     },
+    SqliteMigration {
+        version: 3,
+        name: "0003_outcome",
+        sql: include_str!("migrations/0003_outcome.sql"),
+        column: None,
+    },
 ];
 
 const TABLES: [&str; 3] = [LEDGER_TABLE, "orloj_operator_leader", "orloj_operator_meta"];

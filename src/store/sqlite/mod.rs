@@ -20,8 +20,9 @@ pub use connect::SqliteOptions;
 use super::client::timed;
 use super::sql::StatementCache;
 use super::{
-    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, MigrationPreview, Missing, Request, RowEditor,
-    RowStore, SealedChanges, StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
+    Decide, Described, Fence, Leadership, LedgerEntry, LedgerStore, ListedRow, MigrationPreview, Missing, Outcome,
+    OutcomeChanges, OutcomeCount, OutcomeFilter, Request, RowCatalog, RowEditor, RowFilter, RowStore, SealedChanges,
+    StoreAdmin, StoreError, StoredRow, Table, VisitRow, micros_now,
 };
 use classify::store_error;
 use connect::Pools;
@@ -181,6 +182,53 @@ impl LedgerStore for SqliteStore {
 
     async fn owners(&self, kind: &str, keys: &[String]) -> Result<Vec<LedgerEntry>, StoreError> {
         self.checked(query!(self.pools.readers, connection => read::owners(&mut connection, kind, keys))?)
+    }
+
+    async fn outcomes(
+        &self,
+        filter: &OutcomeFilter,
+        after: Option<&Outcome>,
+        limit: u32,
+    ) -> Result<Vec<(Outcome, Option<String>)>, StoreError> {
+        query!(self.pools.readers, connection => read::outcomes(&mut connection, filter, after, limit))
+    }
+
+    async fn record_outcomes(&self, fence: &Fence, changes: &OutcomeChanges) -> Result<(), StoreError> {
+        timed(async {
+            let mut connection = self.pools.writer.acquire().await.map_err(|error| store_error(&error))?;
+            commit::record_outcomes(&mut connection, fence, changes).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl RowCatalog for SqliteStore {
+    async fn listed(
+        &self,
+        kind: &str,
+        table: &Table,
+        filter: &RowFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ListedRow>, StoreError> {
+        query!(self.pools.readers, connection => read::listed(&mut connection, (kind, table), filter, after, limit))
+    }
+
+    async fn count_rows(&self, table: &Table) -> Result<i64, StoreError> {
+        query!(self.pools.readers, connection => read::count_rows(&mut connection, table))
+    }
+
+    async fn count_owned(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        query!(self.pools.readers, connection => read::count_owned(&mut connection))
+    }
+
+    async fn count_outcomes(&self) -> Result<Vec<OutcomeCount>, StoreError> {
+        query!(self.pools.readers, connection => read::count_outcomes(&mut connection))
+    }
+
+    async fn clusters(&self) -> Result<Vec<String>, StoreError> {
+        query!(self.pools.readers, connection => read::clusters(&mut connection))
     }
 }
 

@@ -8,8 +8,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::super::reads::shared_reads;
-use super::super::{Fence, Fingerprint, LedgerEntry, StoredRow, VisitRow, micros_now};
-use super::statements::{LEDGER, SALT, SALT_PUT, SqliteStatements, json};
+use super::super::sql::{json, listed_text, outcomes_text, quoted};
+use super::super::{
+    Fence, Fingerprint, LedgerEntry, ListedRow, Outcome, OutcomeChanges, OutcomeCount, OutcomeFilter, RowFilter,
+    RowOwner, StoredRow, Table, VisitRow, micros_now,
+};
+use super::statements::{DIALECT, LEDGER, OUTCOMES, SALT, SALT_PUT, SqliteStatements};
 use crate::resource::ObjectName;
 
 shared_reads!(SqliteConnection, SqliteRow, SqliteStatements, keys => json(&keys));

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use super::super::Table;
-use super::super::sql::{LEDGER_WIDTH, SqlText, ledger_assignments, ledger_columns, quoted};
+use super::super::sql::{
+    Dialect, LEDGER_WIDTH, OutcomeStatements, SqlText, ledger_assignments, ledger_columns, quoted,
+};
 
 pub(super) const LEDGER_TABLE: &str = "orloj_operator_ledger";
 
@@ -64,6 +66,22 @@ pub(super) static LEDGER: LazyLock<SqliteLedgerStatements> = LazyLock::new(|| {
     }
 });
 
+pub(super) const DIALECT: Dialect = Dialect {
+    ledger: LEDGER_TABLE,
+    outcome: "orloj_operator_outcome",
+    records: |columns| {
+        let fields: Vec<_> = columns.iter().map(|(name, _)| format!("value ->> '{name}'")).collect();
+        // without a condition ON CONFLICT would be read as that of a join
+        format!("SELECT {} FROM json_each($1) WHERE true", fields.join(", "))
+    },
+    join: |table, alias, on| format!("LEFT JOIN {table} {alias} ON {on}"),
+    updated: "r.updated_at",
+    bytewise: "",
+    position: "instr",
+};
+
+pub(super) static OUTCOMES: LazyLock<OutcomeStatements> = LazyLock::new(|| OutcomeStatements::new(&DIALECT));
+
 /// Upserts as many entries.
 pub(super) fn put_text(entries: usize) -> String {
     format!(
@@ -83,8 +101,3 @@ pub(super) fn values(rows: usize, columns: usize) -> String {
 pub(super) const SALT: &str = "SELECT value FROM orloj_operator_meta WHERE key = 'salt'";
 pub(super) const SALT_PUT: &str =
     "INSERT INTO orloj_operator_meta (key, value) VALUES ('salt', $1) ON CONFLICT (key) DO NOTHING";
-
-/// Texts as a JSON array, which they always serialise to.
-pub(super) fn json(texts: &impl serde::Serialize) -> String {
-    serde_json::to_string(texts).unwrap_or_default()
-}
