@@ -1,9 +1,13 @@
 //! A kind, compiled: what its file says, ready to be used on any resource of it.
 
+use std::collections::BTreeMap;
+
 use ring::digest;
+use serde_json::Value;
 
 use super::derive::RuleCoverage;
 use super::file::{ApiSection, PrinterColumn, ReservedLabel, Schema, Warning};
+use super::foreign::Foreign;
 use super::table::{ColumnType, Table};
 use crate::normalize::{PathPattern, Shape, Step};
 use crate::resource::KindIndex;
@@ -19,19 +23,25 @@ pub struct Names {
     pub singular: String,
     pub short_names: Vec<String>,
     pub list_kind: String,
+    /// What tells the kind from all others in the ledger, in metrics and in texts: its name, and of one that is not ours
+    /// its group too, as in `Secret.core`.
+    pub label: String,
 }
 
+/// What stands for the group without a name.
+pub(super) const CORE_GROUP: &str = "core";
+
 impl Names {
-    /// `<group>/<version>`.
+    /// `<group>/<version>`, or `v1`.
     #[must_use]
     pub fn api_version(&self) -> String {
-        format!("{}/{}", self.group, self.version)
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// Name of the CRD: `<plural>.<group>`.
     #[must_use]
     pub fn crd(&self) -> String {
-        format!("{}.{}", self.plural, self.group)
+        format!("{}.{}", self.plural, if self.group.is_empty() { CORE_GROUP } else { &self.group })
     }
 }
 
@@ -40,6 +50,8 @@ impl Names {
 pub struct StoreMapping {
     /// `kind` of the payload.
     pub kind: String,
+    /// `apiVersion` of the payload.
+    pub api_version: String,
     pub table: Table,
     /// Phase of a new row.
     pub initial_phase: String,
@@ -92,6 +104,8 @@ pub struct Kind {
     /// Its place in the registry.
     pub index: KindIndex,
     pub names: Names,
+    /// What is particular to a kind that is not ours; `None` for one that is.
+    pub foreign: Option<Foreign>,
     /// The CRD's annotation [`crate::registry::crd::APPROVAL`].
     pub approval: Option<String>,
     pub description: String,
@@ -118,6 +132,41 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// Whether a resource of the kind has a row; all have, but for those of a kind that is not ours and selects.
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.foreign.as_ref().is_none_or(|foreign| foreign.selects(namespace, labels))
+    }
+
+    /// The namespaces in which the kind is watched by an operator that watches these, or all where there are none. `None`
+    /// stands for all.
+    #[must_use]
+    pub fn watched_namespaces<'n>(&'n self, namespaces: &'n [String]) -> Option<Vec<&'n str>> {
+        let selected = self.foreign.as_ref().map_or(&[][..], |foreign| &foreign.namespaces);
+        match (selected, namespaces) {
+            ([], []) => None,
+            ([], all) | (all, []) => Some(all.iter().map(String::as_str).collect()),
+            (selected, watched) => {
+                Some(watched.iter().filter(|one| selected.contains(one)).map(String::as_str).collect())
+            }
+        }
+    }
+
+    /// The spec that an object of the kind gives.
+    #[must_use]
+    pub fn spec_in(&self, object: &Value) -> Value {
+        match &self.foreign {
+            Some(foreign) => foreign.spec_in(object),
+            None => object.get("spec").cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The ledger's names of all kinds whose resources may own rows of the kind's table; its own is the first.
+    #[must_use]
+    pub fn row_owners(&self) -> Vec<&str> {
+        self.store.table.owners(&self.names.label)
+    }
+
     /// Whether a value at this path of a payload is never shown: all of the spec of a kind with secrets, since one that
     /// is not stored yet, or stored by others, may hold a secret anywhere in it.
     #[must_use]

@@ -10,6 +10,7 @@ pub mod crd;
 pub mod derive;
 mod error;
 pub mod file;
+pub mod foreign;
 pub(crate) mod format;
 mod kind;
 pub mod schema;
@@ -101,6 +102,7 @@ impl Registry {
                 }
             }
         }
+        problems.extend(foreign::expand(&mut sources));
         problems.extend(clash::find(&sources));
         let mut kinds = Vec::new();
         for (position, (source, file)) in sources.into_iter().enumerate() {
@@ -113,6 +115,7 @@ impl Registry {
         if !problems.is_empty() {
             return Err(RegistryError { problems });
         }
+        share_tables(&mut kinds);
         let words = words(&kinds);
         Ok(Self { kinds, words })
     }
@@ -121,6 +124,17 @@ impl Registry {
     #[must_use]
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
+    }
+
+    /// The kinds whose definitions are made from their files.
+    pub fn own_kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.iter().filter(|kind| kind.foreign.is_none())
+    }
+
+    /// The kind that the ledger, and metrics, call so.
+    #[must_use]
+    pub fn labelled(&self, label: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.names.label == label)
     }
 
     /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
@@ -149,7 +163,7 @@ impl Registry {
     /// The kind that a manifest means.
     #[must_use]
     pub fn find(&self, api_version: &str, kind: &str) -> Option<KindIndex> {
-        let (group, version) = api_version.split_once('/')?;
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let found = self
             .kinds
             .iter()
@@ -221,6 +235,18 @@ pub(crate) fn is_kind_file(path: &Path) -> bool {
 pub fn is_fixture(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     name.ends_with(".test.yaml") || name.ends_with(".test.yml")
+}
+
+/// Tells the tables that rows of several kinds stand in by whom.
+fn share_tables(kinds: &mut [Kind]) {
+    let mut by_table: HashMap<String, Vec<String>> = HashMap::new();
+    for kind in &*kinds {
+        by_table.entry(kind.store.table.name.clone()).or_default().push(kind.names.label.clone());
+    }
+    for kind in kinds {
+        let all = by_table.get(&kind.store.table.name).filter(|all| all.len() > 1);
+        kind.store.table.shared_with = all.cloned().unwrap_or_default();
+    }
 }
 
 /// Every word that stands for a kind. Kinds, plurals and singulars go before short names.

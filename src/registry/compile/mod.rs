@@ -3,6 +3,7 @@
 
 pub(crate) mod cel;
 mod defaults;
+mod foreign;
 mod messages;
 pub(crate) mod names;
 mod relations;
@@ -101,6 +102,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         }
     }
     let (store, columns) = store(&file, &shape, &mut faults);
+    let foreign = foreign::compile(&file, &shape, &mut faults);
     check_admin_where(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
@@ -108,9 +110,11 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
     let column_names = store.table.columns.iter().map(|column| &*column.name);
     let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());
+    let digested = [source.text.as_bytes(), file.basis.as_bytes()].concat();
     Ok(Kind {
         index,
         names,
+        foreign,
         approval: file.approval,
         description: file.description,
         printer_columns: file.printer_columns,
@@ -121,7 +125,7 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         since: file.since,
         sensitive,
         api: file.api,
-        digest: super::kind::sha256(source.text.as_bytes()),
+        digest: super::kind::sha256(&digested),
         relations,
         program: Program {
             shape,
@@ -200,9 +204,17 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
         Owner::Orlojd => TableOwner::Orlojd,
         Owner::Operator => TableOwner::Operator,
     };
+    let own_version = || format!("{}/{}", file.group, file.version).trim_start_matches('/').to_owned();
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        table: Table { name: section.table.clone(), owner, columns, indexed: section.indexes.clone() },
+        api_version: section.api_version.clone().unwrap_or_else(own_version),
+        table: Table {
+            name: section.table.clone(),
+            owner,
+            columns,
+            indexed: section.indexes.clone(),
+            shared_with: Vec::new(),
+        },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
         status: status::compile(&section.status, faults),
