@@ -127,13 +127,13 @@ impl Watch {
                 Err(Broken::Unheard) => return,
                 Err(Broken::TooOld) => {
                     tracing::info!(
-                        kind = self.registry.kind(self.kind).names.kind,
+                        kind = self.registry.kind(self.kind).names.label,
                         "the watch is too old; listing again"
                     );
                     version = None;
                 }
                 Err(Broken::Cut(error)) => {
-                    tracing::debug!(kind = self.registry.kind(self.kind).names.kind, "a watch was cut off: {error}");
+                    tracing::debug!(kind = self.registry.kind(self.kind).names.label, "a watch was cut off: {error}");
                 }
                 Err(Broken::Refused(error)) => {
                     let (obstacle, why) = describe(self.registry.kind(self.kind), &error);

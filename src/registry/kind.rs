@@ -161,6 +161,12 @@ impl Kind {
         }
     }
 
+    /// What a row says of the kind of its resource, where that is not ours.
+    #[must_use]
+    pub fn source_kind(&self) -> Option<&str> {
+        self.foreign.as_ref().map(|_| self.names.label.as_str())
+    }
+
     /// The ledger's names of all kinds whose resources may own rows of the kind's table; its own is the first.
     #[must_use]
     pub fn row_owners(&self) -> Vec<&str> {

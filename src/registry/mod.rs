@@ -131,6 +131,14 @@ impl Registry {
         self.kinds.iter().filter(|kind| kind.foreign.is_none())
     }
 
+    /// The first kind that has rows in the table of this one.
+    #[must_use]
+    pub fn home_of(&self, index: KindIndex) -> KindIndex {
+        let table = &self.kind(index).store.table;
+        let shares = |kind: &&Kind| !table.shared_with.is_empty() && kind.store.table.name == table.name;
+        self.kinds.iter().find(shares).map_or(index, |kind| kind.index)
+    }
+
     /// The kind that the ledger, and metrics, call so.
     #[must_use]
     pub fn labelled(&self, label: &str) -> Option<&Kind> {

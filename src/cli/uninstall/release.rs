@@ -201,7 +201,7 @@ impl UninstallSession {
                     }
                 }
                 Err(ResourceClientError::Gone) => {}
-                Err(error) => round.fail(&format!("{} {object}", kind.names.kind), &error),
+                Err(error) => round.fail(&format!("{} {object}", kind.names.label), &error),
             }
         }
         Ok(())
