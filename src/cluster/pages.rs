@@ -5,8 +5,8 @@ use kube::Client;
 use kube::api::{ListParams, ObjectList};
 use kube::core::Request;
 
-use super::{api, list_params};
 use super::seen::WatchedObject;
+use super::{api, list_params};
 use crate::registry::Kind;
 use crate::source::Scope;
 use crate::source::budget::{ByteBudget, HeldBytes};

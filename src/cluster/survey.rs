@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kube::Client;
 
 use super::client::PAGE_TIMEOUT;
-use super::{error, not_installed};
 use super::pages::{ALL_PAGES, Pages};
+use super::{error, not_installed};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::budget::ByteBudget;

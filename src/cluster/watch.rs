@@ -180,8 +180,7 @@ impl Watch {
         restart: &mut Restart,
     ) -> Result<(), Broken> {
         let kind = self.registry.kind(self.kind);
-        let params =
-            WatchParams { bookmarks: true, label_selector: label_selector(kind), ..WatchParams::default() };
+        let params = WatchParams { bookmarks: true, label_selector: label_selector(kind), ..WatchParams::default() };
         let began = Instant::now();
         let events = api.watch(&params, version).await.map_err(|error| Broken::of(error, false))?;
         self.health.watching(self.kind, &self.scope);

@@ -11,8 +11,7 @@ use crate::kube_schema::field_path::FieldPath;
 use crate::normalize;
 use crate::orlojd::{
     MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, OWNER_MARKS, RESERVED_NAMES, SOURCE_KIND,
-    SOURCE_NAMESPACE,
-    TARGET_NAMESPACE,
+    SOURCE_NAMESPACE, TARGET_NAMESPACE,
 };
 use crate::registry::Kind;
 use crate::resource::Resource;

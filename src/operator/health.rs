@@ -115,9 +115,9 @@ impl KindHealth {
             return;
         }
         if text.is_empty() {
-            tracing::info!(kind = names.label, "{} are synced again", names.plural);
+            tracing::info!(kind = names.label, "{} are synced again", names.called());
         } else {
-            tracing::warn!(kind = names.label, "{} are parked: {text}", names.plural);
+            tracing::warn!(kind = names.label, "{} are parked: {text}", names.called());
         }
         state.told = text;
     }
@@ -125,7 +125,7 @@ impl KindHealth {
     fn tell_ready(&self, kinds: &[KindState]) {
         let outstanding =
             |state: &KindState| state.lists.iter().any(|(_, list)| matches!(list, ListState::Outstanding));
-        let each = || self.registry.kinds().iter().zip(kinds).map(|(kind, state)| (kind.names.plural.as_str(), state));
+        let each = || self.registry.kinds().iter().zip(kinds).map(|(kind, state)| (kind.names.called(), state));
         let parked: Vec<_> = each()
             .map(|(plural, state)| (plural, texts(&state.obstacles())))
             .filter(|(_, text)| !text.is_empty())

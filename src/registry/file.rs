@@ -105,6 +105,14 @@ pub struct KindFile {
     pub(crate) basis: String,
 }
 
+impl KindFile {
+    /// `<group>/<version>`, or `v1`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
 /// Whose kind it is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

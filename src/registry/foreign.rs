@@ -170,9 +170,7 @@ impl Foreign {
             names.take(field.to.len()).eq(field.to.iter().map(|name| Some(&**name)))
         };
         match self.fields.iter().filter(from).max_by_key(|field| field.to.len()) {
-            Some(field) => {
-                field.from.place().iter().chain(&within[field.to.len()..]).cloned().collect()
-            }
+            Some(field) => field.from.place().iter().chain(&within[field.to.len()..]).cloned().collect(),
             None => std::iter::once(root.clone()).chain(within.iter().cloned()).collect(),
         }
     }
@@ -207,7 +205,7 @@ pub(crate) fn expand(files: &mut [(SourceText, KindFile)]) -> Vec<Diagnostic> {
         };
         let mut store = target.store.clone();
         store.kind.get_or_insert_with(|| target.kind.clone());
-        store.api_version.get_or_insert_with(|| format!("{}/{}", target.group, target.version));
+        store.api_version.get_or_insert_with(|| target.api_version());
         let expanded = KindFile {
             store,
             runtime: target.runtime,

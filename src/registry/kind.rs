@@ -38,6 +38,12 @@ impl Names {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// What its resources are called among those of all kinds: by the plural, and of one that is not ours by the label.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        if self.label == self.kind { &self.plural } else { &self.label }
+    }
+
     /// Name of the CRD: `<plural>.<group>`.
     #[must_use]
     pub fn crd(&self) -> String {
@@ -103,6 +109,8 @@ impl StatusField {
 pub struct Kind {
     /// Its place in the registry.
     pub index: KindIndex,
+    /// Place of the first kind that has rows in its table: its own, but for a kind whose resources become another's rows.
+    pub home: KindIndex,
     pub names: Names,
     /// What is particular to a kind that is not ours; `None` for one that is.
     pub foreign: Option<Foreign>,
@@ -124,8 +132,11 @@ pub struct Kind {
     pub sensitive: bool,
     /// The kind in the REST API; `None` where it has no collection there.
     pub api: Option<ApiSection>,
-    /// SHA-256 of the file's text: part of fingerprints, so that a changed file is a changed meaning.
+    /// SHA-256 of the file's text.
     pub digest: [u8; 32],
+    /// The same, or with the text of the file that `into` names: part of fingerprints, so that a changed file is a changed
+    /// meaning.
+    pub meaning: [u8; 32],
     /// What the spec says of other resources and of itself; for `validate` alone.
     pub relations: Relations,
     pub(crate) program: Program,
@@ -150,6 +161,16 @@ impl Kind {
                 Some(watched.iter().filter(|one| selected.contains(one)).map(String::as_str).collect())
             }
         }
+    }
+
+    /// Whether an object of the kind, as its manifest has it, has a row.
+    #[must_use]
+    pub fn selects_object(&self, object: &Value) -> bool {
+        let metadata = &object["metadata"];
+        let labels = metadata["labels"].as_object().into_iter().flatten();
+        let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+        let namespace = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+        self.selects(namespace.unwrap_or("default"), &labels)
     }
 
     /// The spec that an object of the kind gives.

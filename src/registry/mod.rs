@@ -131,14 +131,6 @@ impl Registry {
         self.kinds.iter().filter(|kind| kind.foreign.is_none())
     }
 
-    /// The first kind that has rows in the table of this one.
-    #[must_use]
-    pub fn home_of(&self, index: KindIndex) -> KindIndex {
-        let table = &self.kind(index).store.table;
-        let shares = |kind: &&Kind| !table.shared_with.is_empty() && kind.store.table.name == table.name;
-        self.kinds.iter().find(shares).map_or(index, |kind| kind.index)
-    }
-
     /// The kind that the ledger, and metrics, call so.
     #[must_use]
     pub fn labelled(&self, label: &str) -> Option<&Kind> {
@@ -247,13 +239,16 @@ pub fn is_fixture(path: &Path) -> bool {
 
 /// Tells the tables that rows of several kinds stand in by whom.
 fn share_tables(kinds: &mut [Kind]) {
-    let mut by_table: HashMap<String, Vec<String>> = HashMap::new();
+    let mut by_table: HashMap<String, Vec<(KindIndex, String)>> = HashMap::new();
     for kind in &*kinds {
-        by_table.entry(kind.store.table.name.clone()).or_default().push(kind.names.label.clone());
+        by_table.entry(kind.store.table.name.clone()).or_default().push((kind.index, kind.names.label.clone()));
     }
     for kind in kinds {
-        let all = by_table.get(&kind.store.table.name).filter(|all| all.len() > 1);
-        kind.store.table.shared_with = all.cloned().unwrap_or_default();
+        let all = by_table.get(&kind.store.table.name).map_or(&[][..], Vec::as_slice);
+        kind.home = all.first().map_or(kind.index, |(first, _)| *first);
+        if all.len() > 1 {
+            kind.store.table.shared_with = all.iter().map(|(_, label)| label.clone()).collect();
+        }
     }
 }
 

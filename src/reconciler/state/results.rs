@@ -54,7 +54,7 @@ impl ReconcilerState {
                 self.look_again(&id, Lane::Live);
             }
         }
-        let home = self.registry.home_of(kind);
+        let home = self.registry.kind(kind).home;
         for key in settlement.released {
             for id in self.queue.claimants.remove(&(home, key)).unwrap_or_default() {
                 self.look_again(&id, Lane::Live);
@@ -86,7 +86,7 @@ impl ReconcilerState {
                 self.set_synced(id, runtime.clone());
             }
             ItemResult::Conflict { key, by, left, .. } => {
-                let home = self.registry.home_of(id.kind);
+                let home = self.registry.kind(id.kind).home;
                 let claimants = self.queue.claimants.entry((home, key.clone())).or_default();
                 if !claimants.contains(id) {
                     claimants.push(id.clone());

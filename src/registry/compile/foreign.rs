@@ -19,7 +19,8 @@ pub(super) fn compile(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -
     ];
     for (name, given, of_foreign) in misplaced {
         if given && of_foreign != foreign {
-            let whose = if foreign { "the kind's definition is another's" } else { "it goes with `definition: foreign`" };
+            let whose =
+                if foreign { "the kind's definition is another's" } else { "it goes with `definition: foreign`" };
             faults.key(&format!("/{name}"), format!("`{name}` has no use here: {whose}"));
         }
     }

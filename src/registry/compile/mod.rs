@@ -107,25 +107,34 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
-    let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
+    // nobody's API server checks another's kind by this file
+    let (schema, coverage) = match foreign {
+        Some(_) => (file.schema, Vec::new()),
+        None => {
+            let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
+            (derived.schema, derived.coverage)
+        }
+    };
     let column_names = store.table.columns.iter().map(|column| &*column.name);
     let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());
-    let digested = [source.text.as_bytes(), file.basis.as_bytes()].concat();
+    let meaning = super::kind::sha256(&[source.text.as_bytes(), file.basis.as_bytes()].concat());
     Ok(Kind {
         index,
+        home: index,
         names,
         foreign,
         approval: file.approval,
         description: file.description,
         printer_columns: file.printer_columns,
-        schema: derived.schema,
-        coverage: derived.coverage,
+        schema,
+        coverage,
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         since: file.since,
         sensitive,
         api: file.api,
-        digest: super::kind::sha256(&digested),
+        digest: super::kind::sha256(source.text.as_bytes()),
+        meaning,
         relations,
         program: Program {
             shape,
@@ -204,10 +213,9 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
         Owner::Orlojd => TableOwner::Orlojd,
         Owner::Operator => TableOwner::Operator,
     };
-    let own_version = || format!("{}/{}", file.group, file.version).trim_start_matches('/').to_owned();
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        api_version: section.api_version.clone().unwrap_or_else(own_version),
+        api_version: section.api_version.clone().unwrap_or_else(|| file.api_version()),
         table: Table {
             name: section.table.clone(),
             owner,
