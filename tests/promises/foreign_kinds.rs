@@ -127,10 +127,11 @@ fn the_older_of_two_secrets_owns_the_row() {
         let found = told.iter().any(|note| note.contains(&format!("is owned by Secret {}/first", world.namespace)));
         if found { Ok(()) } else { Err(format!("{told:?}; {}", world.log_tail())) }
     });
-    assert_eq!(
-        world.operator().metric("orloj_operator_resources", &[("kind", "Secret.core"), ("state", "failed")]),
-        Ok(1.0)
-    );
+    eventually(PATIENCE, "a metric counts it", || {
+        let failed =
+            world.operator().metric("orloj_operator_resources", &[("kind", "Secret.core"), ("state", "failed")]);
+        if failed == Ok(1.0) { Ok(()) } else { Err(format!("{failed:?}")) }
+    });
     world.wait_quiet();
     assert_eq!(world.row("Secret", "first").unwrap()["spec"]["data"]["k"], ours.as_str());
     assert_eq!(version(&secret_of(&world, "first")), version(&before));
