@@ -23,8 +23,10 @@ fn control_plane() -> Arc<ControlPlane> {
 fn stopped_and_started() {
     let cluster = control_plane();
     let mut world = long_lease(World::named("apiserver")).cluster(&cluster).prepare();
+    let proxy = TcpProxy::start(cluster.port());
     crowd::create(&world, 600);
-    world.start_operator();
+    let (dsn, url) = (world.database.dsn(), format!("https://127.0.0.1:{}", proxy.port()));
+    world.start_operator_by(&dsn, Some(&url));
     crowd::wait_acknowledged(&world, 50.0);
     // at once: in good order it would serve on for long enough
     cluster.apiserver().kill();
@@ -37,7 +39,12 @@ fn stopped_and_started() {
     cluster.apiserver().start();
     assert_eq!(world.wait_settled(), before, "at rest nothing is written");
 
+    // A server that starts answers 404 and 403 for a while, after which the operator lists without asking for changes:
+    // it is let through once the server is ready.
+    proxy.refuse(true);
+    proxy.cut();
     cluster.forget_history();
+    proxy.refuse(false);
     eventually(PATIENCE, "a watch is too old", || {
         if world.operator().log().contains("too old") { Ok(()) } else { Err(world.log_tail()) }
     });
