@@ -91,7 +91,7 @@ pub enum ItemResult {
         /// In words.
         owner: String,
         /// The owner, where it is of the same cluster.
-        by: Option<Owner>,
+        by: Option<Box<Owner>>,
         /// The row that the resource had under another key.
         left: Option<AbandonedRow>,
     },
@@ -210,7 +210,7 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Item
         // says what no resource says any more. No other row takes the place of the old one, so `retain` holds.
         let left = working.give_back_other_key(object, key, sync.retain);
         let by = (holder.cluster == context.cluster)
-            .then(|| Owner { kind: holder.kind.clone(), object: holder.object.clone() });
+            .then(|| Box::new(Owner { kind: holder.kind.clone(), object: holder.object.clone() }));
         return ItemResult::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
     }
     let made_before = holder.as_ref().is_some_and(|holder| {

@@ -29,7 +29,7 @@ pub struct Names {
 }
 
 /// What stands for the group without a name.
-pub(super) const CORE_GROUP: &str = "core";
+pub(crate) const CORE_GROUP: &str = "core";
 
 impl Names {
     /// `<group>/<version>`, or `v1`.

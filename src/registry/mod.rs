@@ -26,7 +26,7 @@ pub use error::RegistryError;
 pub use file::{ApiSection, ApiWriters, PrinterColumn};
 pub use format::json_schema;
 pub(crate) use format::{FileFormat, unreadable};
-pub(crate) use kind::{ColumnSource, hex, sha256};
+pub(crate) use kind::{CORE_GROUP, ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 pub use schema::{Schema, SchemaType, Validation};
 
@@ -257,7 +257,7 @@ fn words(kinds: &[Kind]) -> HashMap<String, KindIndex> {
     let mut words = HashMap::new();
     for kind in kinds {
         let names = &kind.names;
-        for word in [&names.kind, &names.plural, &names.singular, &names.crd()] {
+        for word in [&names.kind, &names.plural, &names.singular, &names.crd(), &names.label] {
             words.entry(word.to_lowercase()).or_insert(kind.index);
         }
     }

@@ -35,10 +35,8 @@ pub fn identify(registry: &Registry, object: &Value) -> Identity {
         return Identity::Wrong(Box::new(ObjectFinding { way: FieldPath::of(&["apiVersion"]), ..draft }));
     }
     if let Some(index) = registry.find(&api_version, &kind) {
-        return match registry.kind(index).selects_object(object) {
-            true => Identity::KnownRow(index),
-            false => Identity::Foreign { api_version, kind },
-        };
+        let selected = registry.kind(index).selects_object(object);
+        return if selected { Identity::KnownRow(index) } else { Identity::Foreign { api_version, kind } };
     }
     match misspelt(registry, &api_version, &kind) {
         Some(draft) => Identity::Wrong(Box::new(draft)),

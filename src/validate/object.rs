@@ -163,7 +163,9 @@ fn judge_foreign(kind: &Kind, foreign: &Foreign, object: &mut Value, mut found: 
     let resource = readable.then(|| resource(kind, object)).flatten();
     let mut refused = Vec::new();
     let desired = desired(kind, resource.as_ref(), &mut refused);
-    refused.iter_mut().for_each(|draft| draft.way = foreign.place_of(&draft.way));
+    for draft in &mut refused {
+        draft.way = foreign.place_of(&draft.way);
+    }
     found.append(&mut refused);
     if let (Some(resource), Some(map)) = (&resource, object.as_object_mut()) {
         map.insert("spec".to_owned(), resource.spec.clone());

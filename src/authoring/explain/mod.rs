@@ -12,7 +12,7 @@ use crate::registry::derive::RuleCoverage;
 use crate::registry::file::{ConditionSpec, Definition, KindFile, RuleSpec};
 use crate::registry::schema::{Presence, Schema, SchemaType};
 use crate::registry::table::ColumnType;
-use crate::registry::{KindFiles, compile, foreign, format};
+use crate::registry::{CORE_GROUP, KindFiles, compile, foreign, format};
 use crate::resource::KindIndex;
 
 /// A field (or a kind as a whole, at `spec`) and what happens to it.
@@ -140,7 +140,11 @@ fn find(kinds: &[KindFile], what: &str) -> Result<(usize, Vec<String>), ExplainE
     let parts: Vec<&str> = what.split('.').collect();
     for length in (1..=parts.len()).rev() {
         let word = parts[..length].join(".").to_lowercase();
-        let named = |file: &&KindFile| names(file).contains(&word) || format!("{}.{}", file.plural, file.group) == word;
+        let named = |file: &&KindFile| {
+            let group = if file.group.is_empty() { CORE_GROUP } else { &file.group };
+            let in_group = |name: &str| format!("{name}.{group}") == word;
+            names(file).contains(&word) || in_group(&file.plural) || in_group(&file.kind.to_lowercase())
+        };
         if let Some(at) = kinds.iter().position(|file| named(&file)) {
             return Ok((at, parts[length..].iter().map(|part| (*part).to_owned()).collect()));
         }

@@ -96,7 +96,7 @@ impl ReconcilerState {
                 }
                 self.index.clear_key(id);
                 let seen_here =
-                    by.clone().and_then(|owner| self.id_of(owner)).is_some_and(|owner| self.lists.covers(&owner));
+                    by.clone().and_then(|owner| self.id_of(*owner)).is_some_and(|owner| self.lists.covers(&owner));
                 if !seen_here {
                     // nobody here hears when the owner leaves
                     self.queue.retries.failed(id.clone(), now.at, now.jitter);

@@ -108,12 +108,11 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         return Err(faults.problems);
     }
     // nobody's API server checks another's kind by this file
-    let (schema, coverage) = match foreign {
-        Some(_) => (file.schema, Vec::new()),
-        None => {
-            let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
-            (derived.schema, derived.coverage)
-        }
+    let (schema, coverage) = if foreign.is_some() {
+        (file.schema, Vec::new())
+    } else {
+        let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
+        (derived.schema, derived.coverage)
     };
     let column_names = store.table.columns.iter().map(|column| &*column.name);
     let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());

@@ -13,7 +13,7 @@ pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
     let foreign = file.definition == Definition::Foreign;
     // Kubernetes' own groups have no dot, or no name at all
     let named = is_subdomain(&file.group) && (foreign || file.group.contains('.'));
-    if !named && !(foreign && file.group.is_empty()) {
+    if !(named || foreign && file.group.is_empty()) {
         faults.value("/group", format!("`{}` is no API group: expected something like `example.com`", file.group));
     }
     if !is_label(&file.version) {

@@ -103,8 +103,8 @@ impl PgStatements {
             [] => format!("kind = {kind} AND key = k.key"),
             // a key has one owner; where two claim it all the same, all see the same one
             others => {
-                let others: String = others.iter().map(|other| format!(", {}", literal(other))).collect();
-                format!("kind IN ({kind}{others}) AND key = k.key ORDER BY kind LIMIT 1")
+                let others: Vec<_> = others.iter().map(|other| literal(other)).collect();
+                format!("kind IN ({kind}, {}) AND key = k.key ORDER BY kind LIMIT 1", others.join(", "))
             }
         };
         let one = if table.shared_with.is_empty() { " LIMIT 1" } else { "" };
