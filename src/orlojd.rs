@@ -25,13 +25,19 @@ pub const DELETION_POLICY: &str = "orloj.dev/deletion-policy";
 /// The annotation with the findings of `validate` that are meant: `rule: reason`, several parted by `;`. Ours alone.
 pub const VALIDATE_IGNORE: &str = "orloj.dev/validate-ignore";
 
+/// The annotation of a row that says of which kind its resource is, where that is not one of ours; ours alone.
+pub const SOURCE_KIND: &str = "orloj.dev/source-kind";
+/// The annotation of a resource of another controller's kind that says what the status of ours would; ours alone.
+pub const SYNC_STATUS: &str = "orloj.dev/sync-status";
+
 /// Annotations of a resource that never reach its row. The first would carry secret material around encryption (5.5), the
 /// second would have orlojd delete the row (5.4); the others are switches of this operator, and rows hold nothing that
 /// orlojd would not write.
-pub const NOT_COPIED: [&str; 5] = [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY, VALIDATE_IGNORE];
+pub const NOT_COPIED: [&str; 6] =
+    [LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY, VALIDATE_IGNORE, SYNC_STATUS];
 
 /// Annotations by which a row says who owns it: the operator alone writes them (3.1).
-pub const OWNER_MARKS: [&str; 2] = [MANAGED_BY, SOURCE_NAMESPACE];
+pub const OWNER_MARKS: [&str; 3] = [MANAGED_BY, SOURCE_NAMESPACE, SOURCE_KIND];
 
 /// Names that are routes of orlojd's API below a resource, and so no resource's (3.3). Kubernetes names are lower case
 /// already; the operator refuses them in any case.

@@ -117,11 +117,13 @@ Where DSN and encryption key are read from, as a map:
 {{- end }}
 
 {{/*
-All kinds, those of operator.kinds too: {kinds: [{group, version, kind, plural, secret, extra, given}]}. `extra`: not in the
-program; `given`: by operator.kinds, which may replace one of the program's.
+All kinds that are the operator's, those of operator.kinds too: {kinds: [{group, version, kind, plural, secret, extra, given}]}.
+`extra`: not in the program; `given`: by operator.kinds, which may replace one of the program's. And those that are not
+(`definition: foreign`): {foreign: [{group, plural, verbs, namespaces}]}; no namespace stands for all.
 */}}
 {{- define "orloj-operator.kinds" -}}
 {{- $kinds := dict }}
+{{- $foreign := list }}
 {{- range .Files.Get "files/kinds.json" | fromJsonArray }}
 {{- $group := splitList "/" .apiVersion }}
 {{- $kind := dict "group" (first $group) "version" (last $group) "kind" .kind "plural" .plural "secret" .sensitive "extra" false "given" false }}
@@ -129,22 +131,32 @@ program; `given`: by operator.kinds, which may replace one of the program's.
 {{- end }}
 {{- range $name, $text := .Values.operator.kinds }}
 {{- $file := $text | fromYaml }}
-{{- range $key := list "group" "version" "kind" "plural" }}
+{{- $another := eq (toString $file.definition) "foreign" }}
+{{- range $key := ternary (list "version" "kind" "plural") (list "group" "version" "kind" "plural") $another }}
 {{- if not (and (kindIs "string" (get $file $key)) (get $file $key)) }}
 {{- fail (printf "operator.kinds: %s is no kind file: no %s; `orloj-operator kinds list --kinds DIR` tells what is wrong with one" $name $key) }}
 {{- end }}
 {{- end }}
+{{- if $another }}
+{{- $verbs := list "get" "list" "watch" }}
+{{- if eq (toString $file.acknowledge) "annotation" }}
+{{- $verbs = append $verbs "patch" }}
+{{- end }}
+{{- $namespaces := dig "select" "namespaces" list $file | default $.Values.operator.watchNamespaces }}
+{{- $foreign = append $foreign (dict "group" (default "" $file.group) "plural" $file.plural "verbs" $verbs "namespaces" $namespaces) }}
+{{- else }}
 {{- $id := printf "%s.%s" $file.kind $file.group }}
 {{- /* By another plural it replaces one of the program's, but the rights on that one do not serve it. */}}
 {{- $extra := ne (dig $id "plural" "" $kinds) $file.plural }}
 {{- $kind := dict "group" $file.group "version" $file.version "kind" $file.kind "plural" $file.plural "secret" (hasKey $file "secret") "extra" $extra "given" true }}
 {{- $_ := set $kinds $id $kind }}
 {{- end }}
+{{- end }}
 {{- $all := list }}
 {{- range $id := keys $kinds | sortAlpha }}
 {{- $all = append $all (get $kinds $id) }}
 {{- end }}
-{{- toYaml (dict "kinds" $all) }}
+{{- toYaml (dict "kinds" $all "foreign" $foreign) }}
 {{- end }}
 
 {{/*
@@ -187,9 +199,18 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- toYaml .Values.operator.kinds }}
 {{- end }}
 
+{{/* Whether operator.kinds has kinds that have definitions: "true" or nothing. */}}
+{{- define "orloj-operator.givenKinds" -}}
+{{- $given := false }}
+{{- range (include "orloj-operator.kinds" . | fromYaml).kinds }}
+{{- $given = or $given .given }}
+{{- end }}
+{{- if $given }}true{{ end }}
+{{- end }}
+
 {{/* Whether a hook applies the definitions of operator.kinds: "true" or nothing. */}}
 {{- define "orloj-operator.appliesKinds" -}}
-{{- if and .Values.operator.enabled .Values.operator.kinds .Values.operator.installCRDs .Values.operator.rbac.create }}true{{ end }}
+{{- if and .Values.operator.enabled (include "orloj-operator.givenKinds" .) .Values.operator.installCRDs .Values.operator.rbac.create }}true{{ end }}
 {{- end }}
 
 {{/* Name of the policy that adds the finalizer; nothing where there is none. */}}
@@ -229,6 +250,17 @@ The rules of files/rbac.yaml, by where they belong: {cluster, kinds, events, rel
 {{- end }}
 {{- if and $operator.networkPolicy.enabled $operator.networkPolicy.metricsFrom (eq (int $operator.healthzPort) (int $operator.metricsPort)) }}
 {{- fail "operator.networkPolicy.metricsFrom: probes need a port of their own, so that those can be kept from metrics alone; set operator.healthzPort to another than operator.metricsPort" }}
+{{- end }}
+{{- if $operator.kubernetesSecrets.enabled }}
+{{- $namespaces := $operator.kubernetesSecrets.namespaces }}
+{{- if not $namespaces }}
+{{- fail "operator.kubernetesSecrets.namespaces: name the namespaces whose Secrets the operator may read; [\"*\"] lets it read those of all that it watches" }}
+{{- end }}
+{{- range $namespace := without $namespaces "*" }}
+{{- if and $operator.watchNamespaces (not (has $namespace $operator.watchNamespaces)) }}
+{{- fail (printf "operator.kubernetesSecrets.namespaces: %s is not watched; add it to operator.watchNamespaces" $namespace) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and (not $operator.leaderElection) (gt (int $operator.replicaCount) 1) }}
 {{- fail "operator.leaderElection: without it only one replica may run; set operator.replicaCount to 1" }}

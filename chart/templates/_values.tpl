@@ -8,13 +8,23 @@ default, an optional part is switched off, and probes, resources and security co
 {{- $_ := unset $defaults.operator . }}
 {{- end }}
 {{- if kindIs "map" .Values.operator }}
-{{- range list "pdb" "networkPolicy" "serviceMonitor" "uninstall" "finalizerAtCreation" }}
+{{- range list "pdb" "networkPolicy" "serviceMonitor" "uninstall" "finalizerAtCreation" "kubernetesSecrets" }}
 {{- if not (kindIs "map" (get $.Values.operator .)) }}
 {{- $_ := set $.Values.operator . (dict "enabled" false) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- include "orloj-operator.fillIn" (list .Values $defaults) }}
+{{- /* Kubernetes' own Secrets are one more kind, in the namespaces that are named. */}}
+{{- $secrets := .Values.operator.kubernetesSecrets }}
+{{- if $secrets.enabled }}
+{{- $file := .Files.Get "files/kubernetes-secret.yaml" | fromYaml }}
+{{- if not (has "*" $secrets.namespaces) }}
+{{- $_ := set $file.select "namespaces" $secrets.namespaces }}
+{{- end }}
+{{- $_ := set $file "acknowledge" (ternary "annotation" "none" $secrets.annotate) }}
+{{- $_ := set .Values.operator "kinds" (merge (dict "kubernetes-secret.yaml" (toYaml $file)) .Values.operator.kinds) }}
+{{- end }}
 {{- end }}
 
 {{/* Call with (list values defaults). */}}

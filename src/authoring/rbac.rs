@@ -1,12 +1,15 @@
 //! The least privilege that the operator needs, as RBAC objects.
 //!
 //! Each rule names the call that needs it. What is not here is not called: no `update` or `delete` on resources, no
-//! `finalizers` subresource (that is for owner references that block deletion), nothing of the native Secrets.
+//! `finalizers` subresource (that is for owner references that block deletion), and of the native Secrets nothing unless
+//! a kind file asks for them: then to read them, in the namespaces that it selects.
 
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::registry::Registry;
 use crate::registry::crd::to_yaml;
+use crate::registry::foreign::Foreign;
+use crate::registry::{Kind, Registry};
 
 /// Who the operator is and how far it looks.
 #[derive(Clone, Debug)]
@@ -37,15 +40,22 @@ pub fn rbac(registry: &Registry, options: &RbacOptions) -> Vec<Value> {
 
     let mut rules = kind_rules(registry);
     rules.push(event_rule());
-    let mut cluster_rules = vec![identity_rule()];
+    // by namespace; `None` is the whole cluster
+    let mut places = IndexMap::from([(None, vec![identity_rule()])]);
     if options.namespaces.is_empty() {
-        cluster_rules.extend(rules);
-        objects.extend(scope.bind(&name, None, &cluster_rules));
+        places.entry(None).or_default().extend(rules);
     } else {
-        objects.extend(scope.bind(&name, None, &cluster_rules));
-        for namespace in &options.namespaces {
-            objects.extend(scope.bind(&name, Some(namespace), &rules));
+        places.extend(options.namespaces.iter().map(|namespace| (Some(namespace.as_str()), rules.clone())));
+    }
+    for (kind, foreign) in registry.kinds().iter().filter_map(|kind| Some((kind, kind.foreign.as_ref()?))) {
+        let watched = kind.watched_namespaces(&options.namespaces);
+        let watched = watched.map_or_else(|| vec![None], |all| all.into_iter().map(Some).collect());
+        for namespace in watched {
+            places.entry(namespace).or_default().push(foreign_rule(kind, foreign));
         }
+    }
+    for (namespace, rules) in places {
+        objects.extend(scope.bind(&name, namespace, &rules));
     }
     objects.extend(scope.bind(&leader, Some(&options.namespace), &lease_rules(&options.lease)));
     objects
@@ -62,7 +72,7 @@ pub fn rbac_yaml(registry: &Registry, options: &RbacOptions) -> String {
 /// One pair of rules an API group.
 fn kind_rules(registry: &Registry) -> Vec<Value> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for kind in registry.kinds() {
+    for kind in registry.own_kinds() {
         let (group, plural) = (kind.names.group.as_str(), kind.names.plural.as_str());
         match groups.iter_mut().find(|(known, _)| *known == group) {
             Some((_, plurals)) => plurals.push(plural),
@@ -77,6 +87,13 @@ fn kind_rules(registry: &Registry) -> Vec<Value> {
         ]
     });
     rules.collect()
+}
+
+/// What is another's is read, and at most annotated.
+fn foreign_rule(kind: &Kind, foreign: &Foreign) -> Value {
+    let mut verbs = vec!["get", "list", "watch"];
+    verbs.extend(foreign.annotates.then_some("patch"));
+    json!({"apiGroups": [kind.names.group], "resources": [kind.names.plural], "verbs": verbs})
 }
 
 /// Events stand in the namespace of their resource; `patch` counts a repeated one up.

@@ -48,7 +48,8 @@ pub async fn close_after<T>(store: &dyn Store, work: impl Future<Output = T>) ->
 }
 
 pub fn tables(registry: &Registry) -> Vec<Table> {
-    registry.kinds().iter().map(|kind| kind.store.table.clone()).collect()
+    let homes = registry.kinds().iter().filter(|kind| kind.home == kind.index);
+    homes.map(|kind| kind.store.table.clone()).collect()
 }
 
 /// Makes of a store what can be made, and fails where something is missing all the same.

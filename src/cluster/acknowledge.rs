@@ -3,6 +3,7 @@
 //! All patches are JSON patches that first test the uid, so that none ever reaches a namesake created later, and
 //! that touch nothing but what is ours. A finalizer patch also tests what it believes to be there.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::core::{Request, Status};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::client::CALL_TIMEOUT;
@@ -22,7 +24,7 @@ use super::error::describe;
 use super::lease::Tenure;
 use super::seen::WatchedObject;
 use super::{api, names_nothing};
-use crate::orlojd::FINALIZER;
+use crate::orlojd::{FINALIZER, SYNC_STATUS};
 use crate::registry::Registry;
 use crate::resource::{Resource, ResourceId};
 use crate::source::target::Finalizers;
@@ -82,15 +84,30 @@ impl ClusterResourceClient {
     async fn patch(&self, id: &ResourceId, patch: Value, status: bool) -> Result<u64, ResourceClientError> {
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| ResourceClientError::Refused(error.to_string()))?;
+        self.send(id, &Patch::Json::<()>(patch), status).await
+    }
+
+    /// Tells a status in an annotation, as a merge: there may be no annotations yet. Another uid is a conflict.
+    async fn annotate(&self, id: &ResourceId, uid: &str, status: &Value) -> Result<u64, ResourceClientError> {
+        let patch = json!({"metadata": {"uid": uid, "annotations": {SYNC_STATUS: status.to_string()}}});
+        self.send(id, &Patch::Merge(patch), false).await
+    }
+
+    async fn send<P: Serialize + Debug>(
+        &self,
+        id: &ResourceId,
+        patch: &Patch<P>,
+        status: bool,
+    ) -> Result<u64, ResourceClientError> {
         if self.tenure.as_ref().is_some_and(Tenure::is_over) {
             return Err(ResourceClientError::Unreachable("the lease has run out".to_owned()));
         }
-        let (patch, params, name) = (Patch::Json::<()>(patch), PatchParams::default(), &*id.object.name);
+        let (params, name) = (PatchParams::default(), &*id.object.name);
         let collection = Request::new(self.api(id).resource_url());
         let request = if status {
-            collection.patch_subresource("status", name, &params, &patch)
+            collection.patch_subresource("status", name, &params, patch)
         } else {
-            collection.patch(name, &params, &patch)
+            collection.patch(name, &params, patch)
         };
         let mut request = request.map_err(|error| ResourceClientError::Refused(error.to_string()))?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA_ONLY));
@@ -112,11 +129,15 @@ impl ResourceClient for ClusterResourceClient {
             version = self.patch(id, patch, false).await?;
         }
         if let Some(status) = &ack.status {
-            let patch = json!([
-                {"op": "test", "path": "/metadata/uid", "value": &*ack.uid},
-                {"op": "add", "path": "/status", "value": status.to_json()},
-            ]);
-            version = self.patch(id, patch, true).await?;
+            version = if self.registry.kind(id.kind).foreign.is_some() {
+                self.annotate(id, &ack.uid, &status.to_json()).await?
+            } else {
+                let patch = json!([
+                    {"op": "test", "path": "/metadata/uid", "value": &*ack.uid},
+                    {"op": "add", "path": "/status", "value": status.to_json()},
+                ]);
+                self.patch(id, patch, true).await?
+            };
         }
         Ok(version)
     }
@@ -124,7 +145,12 @@ impl ResourceClient for ClusterResourceClient {
     async fn fetch(&self, id: &ResourceId) -> Result<Option<Resource>, ResourceClientError> {
         let api = self.api(id);
         match within_time(api.get(&id.object.name)).await {
-            Ok(seen) => Ok(Some(seen.into_resource(id.kind))),
+            // what no longer has a row is as good as gone
+            Ok(seen) => {
+                let kind = self.registry.kind(id.kind);
+                let resource = seen.into_resource(kind);
+                Ok(kind.selects(&id.object.namespace, &resource.labels).then_some(resource))
+            }
             Err(ResourceClientError::Gone) => Ok(None),
             Err(error) => Err(error),
         }
@@ -141,7 +167,7 @@ impl ResourceClient for ClusterResourceClient {
         }
         let kind = self.registry.kind(id.kind);
         let reference = ObjectReference {
-            api_version: Some(format!("{}/{}", kind.names.group, kind.names.version)),
+            api_version: Some(kind.names.api_version()),
             kind: Some(kind.names.kind.clone()),
             namespace: Some(id.object.namespace.to_string()),
             name: Some(id.object.name.to_string()),

@@ -2,13 +2,13 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
-use kube::api::{Api, ListParams, ObjectList};
+use kube::api::{Api, ObjectList};
 use kube::core::Request;
 
 use super::acknowledge::within_time;
 use super::error::describe;
 use super::seen::WatchedObject;
-use super::{api, names_nothing};
+use super::{api, list_params, names_nothing};
 use crate::registry::Kind;
 use crate::resource::Resource;
 use crate::source::Scope;
@@ -42,7 +42,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
         Scope::Namespace(namespace) => Some(&**namespace),
     };
     let api: Api<WatchedObject> = api(client, kind, namespace);
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = list_params(kind, PAGE);
     if let Some(from) = from {
         params = params.continue_token(from);
     }
@@ -57,7 +57,7 @@ pub async fn page(client: &Client, kind: &Kind, scope: &Scope, from: Option<&str
     };
     match within_time(answer).await {
         Ok(Some(list)) => Ok(Page {
-            resources: list.items.into_iter().map(|seen| seen.into_resource(kind.index)).collect(),
+            resources: list.items.into_iter().map(|seen| seen.into_resource(kind)).collect(),
             next: list.metadata.continue_.filter(|next| !next.is_empty()),
         }),
         Ok(None) => Err(ListError::NotInstalled),

@@ -13,7 +13,7 @@ pub mod seen;
 pub mod survey;
 pub mod watch;
 
-use kube::api::{Api, ApiResource};
+use kube::api::{Api, ApiResource, ListParams};
 use kube::core::{DynamicResourceScope, Status};
 use kube::{Client, Resource};
 
@@ -37,13 +37,35 @@ where
     }
 }
 
+/// Parameters of a list of a kind, `limit` resources a page: of one that is not ours, those alone that have rows.
+#[must_use]
+fn list_params(kind: &Kind, limit: u32) -> ListParams {
+    let params = ListParams::default().limit(limit);
+    match label_selector(kind) {
+        Some(labels) => params.labels(&labels),
+        None => params,
+    }
+}
+
+/// What to do where a kind's CRD is not there.
+fn not_installed(kind: &Kind) -> &'static str {
+    match kind.foreign {
+        None => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it",
+        Some(_) => "its CRD is not installed: whoever owns the kind brings it along",
+    }
+}
+
+fn label_selector(kind: &Kind) -> Option<String> {
+    kind.foreign.as_ref()?.label_selector()
+}
+
 /// Names of a kind as the client wants them.
 #[must_use]
 pub fn api_resource(kind: &Kind) -> ApiResource {
     ApiResource {
         group: kind.names.group.clone(),
         version: kind.names.version.clone(),
-        api_version: format!("{}/{}", kind.names.group, kind.names.version),
+        api_version: kind.names.api_version(),
         kind: kind.names.kind.clone(),
         plural: kind.names.plural.clone(),
     }

@@ -5,8 +5,8 @@ use kube::Client;
 use kube::api::{ListParams, ObjectList};
 use kube::core::Request;
 
-use super::api;
 use super::seen::WatchedObject;
+use super::{api, list_params};
 use crate::registry::Kind;
 use crate::source::Scope;
 use crate::source::budget::{ByteBudget, HeldBytes};
@@ -30,6 +30,7 @@ const FIRST: u32 = 50;
 pub struct Pages {
     client: Client,
     path: String,
+    params: ListParams,
     budget: ByteBudget,
     limit: u32,
     from: Option<String>,
@@ -51,7 +52,8 @@ impl Pages {
             Scope::Namespace(namespace) => Some(&**namespace),
         };
         let path = api::<WatchedObject>(client, kind, namespace).resource_url().to_owned();
-        Self { client: client.clone(), path, budget: budget.clone(), limit: FIRST, from: None, ended: false }
+        let params = list_params(kind, FIRST);
+        Self { client: client.clone(), path, params, budget: budget.clone(), limit: FIRST, from: None, ended: false }
     }
 
     /// The next page; `None` after the last.
@@ -78,7 +80,7 @@ impl Pages {
 
     /// The page as text; its beginning where it is larger than a page may be.
     async fn read(&self) -> Result<Vec<u8>, kube::Error> {
-        let mut params = ListParams::default().limit(self.limit);
+        let mut params = self.params.clone().limit(self.limit);
         if let Some(from) = &self.from {
             params = params.continue_token(from);
         }

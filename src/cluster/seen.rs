@@ -3,27 +3,64 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource as KubeResource;
 use kube::api::ApiResource;
 use kube::core::DynamicResourceScope;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use crate::orlojd::LAST_APPLIED;
-use crate::resource::{KindIndex, ObjectName, Resource, ResourceId};
+use crate::orlojd::{LAST_APPLIED, SYNC_STATUS};
+use crate::registry::Kind;
+use crate::registry::foreign::Foreign;
+use crate::resource::{ObjectName, Resource, ResourceId};
 
 /// One object of any kind. `managedFields` and the like are passed over while it is read.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone)]
 pub struct WatchedObject {
-    #[serde(deserialize_with = "metadata")]
     metadata: ObjectMeta,
-    #[serde(default)]
-    spec: Option<Box<RawValue>>,
-    #[serde(default)]
-    status: Option<Box<RawValue>>,
+    /// Its other fields, such as `spec` and `status`.
+    bodies: Vec<(Box<str>, Box<RawValue>)>,
+}
+
+/// Without the bodies: they may hold secrets.
+impl fmt::Debug for WatchedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedObject").field("name", &self.metadata.name).finish_non_exhaustive()
+    }
+}
+
+impl<'de> Deserialize<'de> for WatchedObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectFields)
+    }
+}
+
+struct ObjectFields;
+
+impl<'de> Visitor<'de> for ObjectFields {
+    type Value = WatchedObject;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<WatchedObject, A::Error> {
+        let (mut found, mut bodies) = (None, Vec::new());
+        while let Some(name) = fields.next_key::<Box<str>>()? {
+            match &*name {
+                "metadata" => found = Some(metadata(fields.next_value()?)),
+                "apiVersion" | "kind" => drop(fields.next_value::<IgnoredAny>()?),
+                _ => bodies.push((name, fields.next_value()?)),
+            }
+        }
+        let metadata = found.ok_or_else(|| serde::de::Error::missing_field("metadata"))?;
+        Ok(WatchedObject { metadata, bodies })
+    }
 }
 
 /// What is read of the metadata.
@@ -42,14 +79,13 @@ struct WatchedMetadata {
     finalizers: Option<Vec<String>>,
 }
 
-fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let read = WatchedMetadata::deserialize(deserializer)?;
+fn metadata(read: WatchedMetadata) -> ObjectMeta {
     let mut annotations = read.annotations;
     if let Some(annotations) = &mut annotations {
         // with client-side apply as long as all the rest
         annotations.remove(LAST_APPLIED);
     }
-    Ok(ObjectMeta {
+    ObjectMeta {
         name: read.name,
         namespace: read.namespace,
         uid: read.uid,
@@ -61,7 +97,7 @@ fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D:
         annotations,
         finalizers: read.finalizers,
         ..ObjectMeta::default()
-    })
+    }
 }
 
 impl WatchedObject {
@@ -74,24 +110,26 @@ impl WatchedObject {
     /// Of a resource that is gone: whatever its bodies hold.
     #[must_use]
     pub fn without_bodies(self) -> Self {
-        Self { spec: None, status: None, ..self }
+        Self { bodies: Vec::new(), ..self }
     }
 
     /// The resource in it. The API server takes what we cannot read, such as a spec nested deeper than 128 levels.
     #[must_use]
-    pub fn into_resource(self, kind: KindIndex) -> Resource {
+    pub fn into_resource(mut self, kind: &Kind) -> Resource {
         let version = self.version();
+        let read = match &kind.foreign {
+            None => self.body("spec"),
+            Some(foreign) => self.mapped(foreign),
+        };
+        let (spec, unreadable) = match read {
+            Ok(spec) => (spec, None),
+            Err(why) => (Value::Null, Some(format!("unable to read {why}").into())),
+        };
+        let status = self.told_status(kind);
         let metadata = self.metadata;
         let object = ObjectName::new(metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
-        let id = ResourceId { kind, object };
-        let (spec, unreadable) = match value(self.spec) {
-            Ok(spec) => (spec, None),
-            Err(why) => (Value::Null, Some(format!("unable to read spec: {why}").into())),
-        };
-        // a status that cannot be read is written anew
-        let status = value(self.status).unwrap_or_default();
         Resource {
-            id,
+            id: ResourceId { kind: kind.index, object },
             uid: metadata.uid.unwrap_or_default().into(),
             generation: metadata.generation.unwrap_or(0),
             version,
@@ -105,10 +143,40 @@ impl WatchedObject {
             status,
         }
     }
-}
 
-fn value(raw: Option<Box<RawValue>>) -> Result<Value, serde_json::Error> {
-    raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()))
+    /// A field of it, read; an error names the field.
+    fn body(&mut self, name: &str) -> Result<Value, String> {
+        let at = self.bodies.iter().position(|(known, _)| **known == *name);
+        let raw = at.map(|at| self.bodies.swap_remove(at).1);
+        raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get())).map_err(|why| format!("{name}: {why}"))
+    }
+
+    /// The spec that an object of a kind that is not ours gives. Only the fields are read that it is made of.
+    fn mapped(&mut self, foreign: &Foreign) -> Result<Value, String> {
+        let names: Vec<_> = self.bodies.iter().map(|(name, _)| name.clone()).collect();
+        let mut object = serde_json::Map::new();
+        for name in names.into_iter().filter(|name| foreign.reads(name)) {
+            object.insert(name.to_string(), self.body(&name)?);
+        }
+        let metadata = &self.metadata;
+        object.insert(
+            "metadata".to_owned(),
+            json!({"name": metadata.name, "namespace": metadata.namespace, "labels": metadata.labels,
+                "annotations": metadata.annotations}),
+        );
+        Ok(foreign.spec_in(&Value::Object(object)))
+    }
+
+    /// What the operator has told of it there: in its status, or in an annotation where the status is another's.
+    fn told_status(&mut self, kind: &Kind) -> Value {
+        // a status that cannot be read is written anew
+        if kind.foreign.is_none() {
+            return self.body("status").unwrap_or_default();
+        }
+        let annotations = self.metadata.annotations.as_mut();
+        let told = annotations.and_then(|annotations| annotations.remove(SYNC_STATUS));
+        told.and_then(|told| serde_json::from_str(&told).ok()).unwrap_or_default()
+    }
 }
 
 impl KubeResource for WatchedObject {
@@ -143,6 +211,7 @@ impl KubeResource for WatchedObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Registry;
 
     fn read(text: &str) -> WatchedObject {
         serde_json::from_str(text).unwrap()
@@ -157,7 +226,7 @@ mod tests {
             "spec": {"n": 1}}"#,
         );
         assert_eq!(seen.version(), 7);
-        let resource = seen.into_resource(KindIndex(3));
+        let resource = seen.into_resource(&Registry::embedded().unwrap().kinds()[3]);
         assert_eq!(resource.id.object, ObjectName::new("a", "x"));
         assert_eq!(resource.created, 1_767_225_600);
         assert_eq!(resource.annotations.into_iter().collect::<Vec<_>>(), [("a".to_owned(), "b".to_owned())]);
@@ -172,7 +241,7 @@ mod tests {
                 r#"{{"metadata": {{"name": "x", "namespace": "a", "uid": "u", "deletionTimestamp": "2026-01-01T00:00:00Z",
                 "finalizers": ["f"]}}, "spec": {body}, "status": {{"phase": "Ready"}}}}"#
             ));
-            let resource = seen.into_resource(KindIndex(0));
+            let resource = seen.into_resource(&Registry::embedded().unwrap().kinds()[0]);
             assert_eq!((resource.id.object.to_string(), &*resource.uid), ("a/x".to_owned(), "u"));
             assert!(resource.deleting && resource.spec.is_null());
             assert_eq!((resource.finalizers, resource.status["phase"].as_str()), (vec!["f".to_owned()], Some("Ready")));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use kube::Client;
 
 use super::client::PAGE_TIMEOUT;
-use super::error;
 use super::pages::{ALL_PAGES, Pages};
+use super::{error, not_installed};
 use crate::registry::Registry;
 use crate::resource::{KindIndex, Resource, ResourceId};
 use crate::source::budget::ByteBudget;
@@ -62,7 +62,8 @@ async fn pages(
     tell: &EventSender,
     resources: &mut Vec<ResourceId>,
 ) -> Result<(), kube::Error> {
-    let mut pages = Pages::new(client, registry.kind(kind), scope, &ByteBudget::new(ALL_PAGES));
+    let kind = registry.kind(kind);
+    let mut pages = Pages::new(client, kind, scope, &ByteBudget::new(ALL_PAGES));
     loop {
         let page = tokio::time::timeout(PAGE_TIMEOUT, pages.next()).await;
         let page = page.map_err(|_| kube::Error::Service("no answer within 30 s".into()))??;
@@ -81,7 +82,7 @@ async fn pages(
 fn describe(registry: &Registry, kind: KindIndex, scope: &Scope, error: &kube::Error) -> String {
     let code = if let kube::Error::Api(status) = error { status.code } else { 0 };
     let why = match code {
-        404 => "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
+        404 => not_installed(registry.kind(kind)).to_owned(),
         403 => format!(
             "not allowed to list it; `orloj-operator kinds rbac` prints what is needed ({})",
             error::describe(error)

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::pages::{ALL_PAGES, Pages};
 use super::seen::WatchedObject;
-use super::{api, error};
+use super::{api, error, label_selector, not_installed};
 use crate::backoff::Policy;
-use crate::registry::Registry;
+use crate::registry::{Kind, Registry};
 use crate::resource::KindIndex;
 use crate::source::budget::ByteBudget;
 use crate::source::channel::EventSender;
@@ -27,16 +27,17 @@ pub trait Health: Send + Sync {
     fn failing(&self, kind: KindIndex, scope: &Scope, obstacle: Obstacle, why: &str);
 }
 
-/// What is watched: every kind, in all namespaces or in those named.
+/// What is watched: every kind, in all namespaces or in those named; a kind that selects namespaces in these alone.
 #[must_use]
 pub fn scopes(registry: &Registry, namespaces: &[String]) -> Vec<(KindIndex, Scope)> {
-    let kinds = registry.kinds().iter().map(|kind| kind.index);
-    if namespaces.is_empty() {
-        return kinds.map(|kind| (kind, Scope::All)).collect();
-    }
-    kinds
-        .flat_map(|kind| namespaces.iter().map(move |namespace| (kind, Scope::Namespace(namespace.as_str().into()))))
-        .collect()
+    let of_kind = |kind: &Kind| {
+        let scopes = match kind.watched_namespaces(namespaces) {
+            None => vec![Scope::All],
+            Some(namespaces) => namespaces.into_iter().map(|namespace| Scope::Namespace(namespace.into())).collect(),
+        };
+        scopes.into_iter().map(|scope| (kind.index, scope)).collect::<Vec<_>>()
+    };
+    registry.kinds().iter().flat_map(of_kind).collect()
 }
 
 /// Starts the watches; they end with `stop`, or when nobody listens any more. One that ends otherwise leaves its kind
@@ -126,16 +127,16 @@ impl Watch {
                 Err(Broken::Unheard) => return,
                 Err(Broken::TooOld) => {
                     tracing::info!(
-                        kind = self.registry.kind(self.kind).names.kind,
+                        kind = self.registry.kind(self.kind).names.label,
                         "the watch is too old; listing again"
                     );
                     version = None;
                 }
                 Err(Broken::Cut(error)) => {
-                    tracing::debug!(kind = self.registry.kind(self.kind).names.kind, "a watch was cut off: {error}");
+                    tracing::debug!(kind = self.registry.kind(self.kind).names.label, "a watch was cut off: {error}");
                 }
                 Err(Broken::Refused(error)) => {
-                    let (obstacle, why) = describe(&error);
+                    let (obstacle, why) = describe(self.registry.kind(self.kind), &error);
                     self.health.failing(self.kind, &self.scope, obstacle, &why);
                     // what cannot be seen may have changed in any way
                     if matches!(obstacle, Obstacle::Definition | Obstacle::Rights) {
@@ -154,14 +155,15 @@ impl Watch {
     /// Tells a complete list, and answers its version.
     async fn list(&self) -> Result<String, Broken> {
         let (kind, scope) = (self.kind, self.scope.clone());
-        let mut pages = Pages::new(&self.client, self.registry.kind(kind), &scope, &self.pages);
+        let of = self.registry.kind(kind);
+        let mut pages = Pages::new(&self.client, of, &scope, &self.pages);
         let mut version = None;
         while let Some(page) = pages.next().await.map_err(|error| Broken::of(error, false))? {
             if version.replace(page.version).is_none() {
                 self.tell(SourceEvent::ListStarted { kind, scope: scope.clone() }).await?;
             }
             for seen in page.objects {
-                self.tell(SourceEvent::Listed(Box::new(seen.into_resource(kind)))).await?;
+                self.tell(SourceEvent::Listed(Box::new(seen.into_resource(of)))).await?;
             }
             drop(page.held);
         }
@@ -177,7 +179,8 @@ impl Watch {
         version: &mut String,
         restart: &mut Restart,
     ) -> Result<(), Broken> {
-        let params = WatchParams { bookmarks: true, ..WatchParams::default() };
+        let kind = self.registry.kind(self.kind);
+        let params = WatchParams { bookmarks: true, label_selector: label_selector(kind), ..WatchParams::default() };
         let began = Instant::now();
         let events = api.watch(&params, version).await.map_err(|error| Broken::of(error, false))?;
         self.health.watching(self.kind, &self.scope);
@@ -187,11 +190,11 @@ impl Watch {
             let (news, next) = match event {
                 WatchEvent::Added(seen) | WatchEvent::Modified(seen) => {
                     let next = seen.version();
-                    (Some(SourceEvent::Changed(Box::new(seen.into_resource(self.kind)))), next.to_string())
+                    (Some(SourceEvent::Changed(Box::new(seen.into_resource(kind)))), next.to_string())
                 }
                 WatchEvent::Deleted(seen) => {
                     let next = seen.version();
-                    let gone = seen.without_bodies().into_resource(self.kind);
+                    let gone = seen.without_bodies().into_resource(kind);
                     (Some(SourceEvent::Deleted(Box::new(gone))), next.to_string())
                 }
                 WatchEvent::Bookmark(bookmark) => (None, bookmark.metadata.resource_version),
@@ -244,12 +247,9 @@ fn code(error: &kube::Error) -> u16 {
     if let kube::Error::Api(status) = error { status.code } else { 0 }
 }
 
-fn describe(error: &kube::Error) -> (Obstacle, String) {
+fn describe(kind: &Kind, error: &kube::Error) -> (Obstacle, String) {
     match code(error) {
-        404 => (
-            Obstacle::Definition,
-            "its CRD is not installed; `orloj-operator kinds crds | kubectl apply -f -` does it".to_owned(),
-        ),
+        404 => (Obstacle::Definition, not_installed(kind).to_owned()),
         403 => (
             Obstacle::Rights,
             format!(

@@ -67,7 +67,7 @@ impl Kind {
             metadata.insert("createdAt".to_owned(), versions.created_at.into());
         }
         let mut payload = Map::new();
-        payload.insert("apiVersion".to_owned(), self.names.api_version().into());
+        payload.insert("apiVersion".to_owned(), self.store.api_version.clone().into());
         payload.insert("kind".to_owned(), self.store.kind.clone().into());
         payload.insert("metadata".to_owned(), Value::Object(metadata));
         payload.insert("spec".to_owned(), desired.spec.clone());

@@ -10,8 +10,8 @@ use crate::apimachinery::field_path::FieldPath;
 use crate::go_compat::{quote, text};
 use crate::normalize;
 use crate::orlojd::{
-    MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, OWNER_MARKS, RESERVED_NAMES, SOURCE_NAMESPACE,
-    TARGET_NAMESPACE,
+    MANAGED_BY, MANAGED_BY_VALUE, MAX_KEY_CHARS, NOT_COPIED, OWNER_MARKS, RESERVED_NAMES, SOURCE_KIND,
+    SOURCE_NAMESPACE, TARGET_NAMESPACE,
 };
 use crate::registry::Kind;
 use crate::resource::Resource;
@@ -20,7 +20,11 @@ use crate::rules;
 impl Kind {
     /// The row that should stand for a resource.
     pub fn desired(&self, resource: &Resource) -> Result<Desired, Invalid> {
-        self.row_of(resource, row_namespace(resource), row_annotations(resource))
+        let mut annotations = row_annotations(resource);
+        if let Some(kind) = self.source_kind() {
+            annotations.insert(SOURCE_KIND.to_owned(), kind.to_owned());
+        }
+        self.row_of(resource, row_namespace(resource), annotations)
     }
 
     /// The row that a person asks for who writes it by hand, as [`Kind::desired`], but in the namespace that is named, and

@@ -13,13 +13,15 @@ use crate::desired::Stored;
 use crate::go_compat::quote::quote;
 use crate::go_compat::text;
 use crate::orlojd::{
-    DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, SUSPEND, TARGET_NAMESPACE,
+    DELETION_POLICY, LAST_APPLIED, MANAGED_BY, SEALED_SECRET_OWNER, SOURCE_KIND, SOURCE_NAMESPACE, SUSPEND,
+    TARGET_NAMESPACE,
 };
 use crate::registry::Kind;
 use crate::resource::{ObjectName, Resource, ResourceId};
 
 /// Of a row, what no manifest says: it comes with the resource, or is the cluster's own.
-const LEFT_OUT: [&str; 6] = [MANAGED_BY, SOURCE_NAMESPACE, LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY];
+const LEFT_OUT: [&str; 7] =
+    [MANAGED_BY, SOURCE_KIND, SOURCE_NAMESPACE, LAST_APPLIED, SEALED_SECRET_OWNER, SUSPEND, DELETION_POLICY];
 
 /// Valid base64, in place of values that nobody is to see: the rules of a kind look at the others.
 const PLACEHOLDER: &str = "AAAA";
@@ -102,6 +104,9 @@ fn hide(kind: &Kind, payload: &mut Value, instead: &str) {
 fn made_by_others(kind: &Kind, stored: &Stored) -> Result<(), ExportError> {
     if let Some(owner) = stored.annotations.get(SEALED_SECRET_OWNER) {
         return Err(ExportError::Others(format!("orlojd makes it from the SealedSecret {owner}")));
+    }
+    if let Some(source) = stored.annotations.get(SOURCE_KIND) {
+        return Err(ExportError::Others(format!("it is made from a resource of the kind {source}")));
     }
     let reserved = &kind.program.reserved_labels;
     match reserved.iter().find(|reserved| stored.labels.contains_key(&reserved.label)) {

@@ -108,16 +108,16 @@ impl KindHealth {
         let obstacles = state.obstacles();
         for obstacle in Obstacle::ALL {
             let stands = obstacles.iter().any(|(one, _)| *one == obstacle);
-            self.metrics.parked(&names.kind, obstacle.label(), stands);
+            self.metrics.parked(&names.label, obstacle.label(), stands);
         }
         let text = texts(&obstacles);
         if text == state.told {
             return;
         }
         if text.is_empty() {
-            tracing::info!(kind = names.kind, "{} are synced again", names.plural);
+            tracing::info!(kind = names.label, "{} are synced again", names.called());
         } else {
-            tracing::warn!(kind = names.kind, "{} are parked: {text}", names.plural);
+            tracing::warn!(kind = names.label, "{} are parked: {text}", names.called());
         }
         state.told = text;
     }
@@ -125,7 +125,7 @@ impl KindHealth {
     fn tell_ready(&self, kinds: &[KindState]) {
         let outstanding =
             |state: &KindState| state.lists.iter().any(|(_, list)| matches!(list, ListState::Outstanding));
-        let each = || self.registry.kinds().iter().zip(kinds).map(|(kind, state)| (kind.names.plural.as_str(), state));
+        let each = || self.registry.kinds().iter().zip(kinds).map(|(kind, state)| (kind.names.called(), state));
         let parked: Vec<_> = each()
             .map(|(plural, state)| (plural, texts(&state.obstacles())))
             .filter(|(_, text)| !text.is_empty())
@@ -181,7 +181,7 @@ mod tests {
         }
         let answer = readiness.answer(true);
         assert!(answer.healthy && answer.text.contains(&format!("parked: {plural}: no CRD")), "{}", answer.text);
-        let kind = &registry.kinds()[0].names.kind;
+        let kind = &registry.kinds()[0].names.label;
         let line = format!("orloj_operator_kind_parked{{kind=\"{kind}\",reason=\"definition\"}}");
         assert!(metrics.expose(Some(TEXT)).body.contains(&format!("{line} 1")));
         for (kind, _) in scopes.iter().skip(1) {

@@ -95,11 +95,11 @@ impl Operator {
         self.warn_of_plaintext(&registry);
         tracing::info!(kinds = registry.kinds().len(), checksum = registry.checksum(), "taking up changed kinds");
         self.metrics.registry(&registry.checksum());
-        let names: Vec<&str> = registry.kinds().iter().map(|kind| kind.names.kind.as_str()).collect();
-        for kind in kinds.kinds().iter().filter(|kind| !names.contains(&kind.names.kind.as_str())) {
+        let names: Vec<&str> = registry.kinds().iter().map(|kind| kind.names.label.as_str()).collect();
+        for kind in kinds.kinds().iter().filter(|kind| !names.contains(&kind.names.label.as_str())) {
             let crd = kind.names.crd();
             tracing::warn!("{crd} are no longer synced: what is left of them keeps its finalizer, and its row");
-            self.metrics.forget(&kind.names.kind);
+            self.metrics.forget(&kind.names.label);
         }
         self.kinds.current.send_replace(Arc::new(registry));
         Ok(())

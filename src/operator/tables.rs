@@ -22,7 +22,8 @@ impl Tables {
     pub async fn lacking(&self, registry: &Registry) -> Result<Vec<(KindIndex, String)>, StoreError> {
         let mut lacking = Vec::new();
         // all at once, which is quick; one by one where one of them is at fault
-        let tables: Vec<Table> = registry.kinds().iter().map(|kind| kind.store.table.clone()).collect();
+        let homes = registry.kinds().iter().filter(|kind| kind.home == kind.index);
+        let tables: Vec<Table> = homes.map(|kind| kind.store.table.clone()).collect();
         if self.look(&tables).await?.is_empty() {
             return Ok(lacking);
         }

@@ -9,7 +9,9 @@ mod working;
 use serde_json::Value;
 
 use crate::desired::{Desired, Stored, Versions};
-use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE, next_version};
+use crate::orlojd::{
+    MANAGED_BY, MANAGED_BY_VALUE, OWNER_MARKS, SEALED_SECRET_OWNER, SOURCE_KIND, SOURCE_NAMESPACE, next_version,
+};
 use crate::registry::Kind;
 use crate::resource::ObjectName;
 use crate::status::{Reason, RuntimeReport};
@@ -51,6 +53,14 @@ pub struct Remove {
     pub retain: bool,
 }
 
+/// The resource that owns a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The ledger's name of its kind: perhaps another one than the batch's.
+    pub kind: String,
+    pub object: ObjectName,
+}
+
 /// How a row came to be what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -81,7 +91,7 @@ pub enum ItemResult {
         /// In words.
         owner: String,
         /// The owner, where it is of the same cluster.
-        by: Option<ObjectName>,
+        by: Option<Box<Owner>>,
         /// The row that the resource had under another key.
         left: Option<AbandonedRow>,
     },
@@ -141,7 +151,7 @@ pub struct BatchPlan {
     pub outcomes: Vec<ItemResult>,
     pub changes: PlannedChanges,
     /// Younger owners that lost their key to a resource of this batch.
-    pub displaced: Vec<ObjectName>,
+    pub displaced: Vec<Owner>,
     /// Keys that are free, or have a new owner: whoever waits for one may have it now.
     pub released: Vec<String>,
 }
@@ -199,11 +209,17 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Item
         // it has left its old key all the same: a younger resource that maps there would be refused for a row that
         // says what no resource says any more. No other row takes the place of the old one, so `retain` holds.
         let left = working.give_back_other_key(object, key, sync.retain);
-        let by = Some(&holder.object).filter(|_| holder.cluster == context.cluster).cloned();
+        let by = (holder.cluster == context.cluster)
+            .then(|| Box::new(Owner { kind: holder.kind.clone(), object: holder.object.clone() }));
         return ItemResult::Conflict { key: key.clone(), owner: working.owner_text(holder), by, left };
     }
     let made_before = holder.as_ref().is_some_and(|holder| {
-        working.is_mine(holder, object) && holder.uid == *sync.uid && holder.generation == sync.generation
+        // what another's kind says of itself may change without a new generation
+        let same = match context.kind.foreign {
+            None => holder.generation == sync.generation,
+            Some(_) => holder.row_fingerprint == sync.row_fingerprint,
+        };
+        working.is_mine(holder, object) && holder.uid == *sync.uid && same
     });
     let row = working.row(key);
     // the fingerprint of a kind with secrets is keyed with the encryption key: where it is still the same, the key is
@@ -232,7 +248,7 @@ fn sync_one(working: &mut Working<'_>, object: &ObjectName, sync: &Sync) -> Item
     }
     let moved_from = working.leave_other_key(object, key);
     if let Some(holder) = holder.clone().filter(|holder| !working.is_mine(holder, object)) {
-        working.displace(holder.object);
+        working.displace(holder);
     }
     if holder.as_ref().is_some_and(|holder| holder.uid != *sync.uid) {
         // a namesake that came later may be younger than one who waits for the key
@@ -246,7 +262,8 @@ fn remove_one(working: &mut Working<'_>, object: &ObjectName, remove: &Remove) -
     let owned = working.key_of(object);
     let key = owned.as_ref().unwrap_or(&remove.key);
     // the ledger may not know it: a row of the original operator, or one that was never written
-    let written_for = |row: &OpenedRow| was_written_for(row, object);
+    let source_kind = working.context.kind.source_kind();
+    let written_for = |row: &OpenedRow| was_written_for(row, object, source_kind);
     let stood = match owned {
         Some(_) => working.row(key).is_some(),
         None => working.holder(key).is_none() && working.row(key).is_some_and(written_for),
@@ -277,10 +294,11 @@ fn refusal(row: &OpenedRow, owned: bool, damaged: bool) -> Option<ItemResult> {
 }
 
 /// Whether the original operator wrote this row for the object (`kinds/ORLOJD.md` 3.1).
-fn was_written_for(row: &OpenedRow, object: &ObjectName) -> bool {
+fn was_written_for(row: &OpenedRow, object: &ObjectName, source_kind: Option<&str>) -> bool {
     let annotation = |name: &str| row.stored.annotations.get(name).map(String::as_str);
     let metadata = |field: &str| row.payload["metadata"][field].as_str().unwrap_or_default();
     annotation(MANAGED_BY) == Some(MANAGED_BY_VALUE)
+        && annotation(SOURCE_KIND) == source_kind
         && annotation(SOURCE_NAMESPACE).unwrap_or(metadata("namespace")) == &*object.namespace
         && metadata("name").trim() == &*object.name
 }
@@ -325,8 +343,7 @@ fn without_ownership(payload: &Value) -> Value {
         let next = next_version(metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default());
         metadata.insert("resourceVersion".to_owned(), Value::String(next));
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove(MANAGED_BY);
-            annotations.remove(SOURCE_NAMESPACE);
+            annotations.retain(|key, _| !OWNER_MARKS.contains(&key.as_str()));
             if annotations.is_empty() {
                 metadata.remove("annotations");
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::{
-    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, PlannedChanges, PlannedRow, Sync,
+    AbandonedRow, BatchPlan, Context, ItemResult, OpenedRow, OpenedSnapshot, Owner, PlannedChanges, PlannedRow, Sync,
     without_ownership,
 };
 use crate::resource::ObjectName;
@@ -41,7 +41,7 @@ pub(super) struct Working<'a> {
     rows: BTreeMap<String, Cell>,
     holdings: BTreeMap<String, Holding>,
     keys: HashMap<ObjectName, String>,
-    displaced: Vec<ObjectName>,
+    displaced: Vec<Owner>,
     reconsidered: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl<'a> Working<'a> {
             reconsidered: Vec::new(),
         };
         for entry in view.by_key.into_values().chain(view.by_object.into_values()) {
-            if entry.cluster == context.cluster {
+            if entry.cluster == context.cluster && entry.kind == context.kind.names.label {
                 working.keys.insert(entry.object.clone(), entry.key.clone());
             }
             let holding = Holding { before: Some(entry.clone()), now: Some(entry.clone()) };
@@ -75,7 +75,9 @@ impl<'a> Working<'a> {
     }
 
     pub fn is_mine(&self, holder: &LedgerEntry, object: &ObjectName) -> bool {
-        holder.cluster == self.context.cluster && holder.object == *object
+        holder.cluster == self.context.cluster
+            && holder.kind == self.context.kind.names.label
+            && holder.object == *object
     }
 
     /// Whether the holder gives way: the older resource owns a key; other clusters never give way.
@@ -161,9 +163,11 @@ impl<'a> Working<'a> {
         }
     }
 
-    pub fn displace(&mut self, object: ObjectName) {
-        self.keys.remove(&object);
-        self.displaced.push(object);
+    pub fn displace(&mut self, holder: LedgerEntry) {
+        if holder.kind == self.context.kind.names.label {
+            self.keys.remove(&holder.object);
+        }
+        self.displaced.push(Owner { kind: holder.kind, object: holder.object });
     }
 
     /// Lets those who wait for a key try again.
@@ -177,7 +181,7 @@ impl<'a> Working<'a> {
         let holding = self.holdings.entry(key.clone()).or_default();
         let mut next = LedgerEntry {
             cluster: self.context.cluster.to_owned(),
-            kind: self.context.kind.names.kind.clone(),
+            kind: self.context.kind.names.label.clone(),
             object: object.clone(),
             uid: sync.uid.to_string(),
             created: sync.created,
@@ -188,7 +192,8 @@ impl<'a> Working<'a> {
             synced_at: self.context.now,
             retain: sync.retain,
         };
-        if let Some(before) = holding.now.as_ref().filter(|before| !wrote && before.object == *object) {
+        let same = |before: &&LedgerEntry| !wrote && before.object == *object && before.kind == next.kind;
+        if let Some(before) = holding.now.as_ref().filter(same) {
             next.synced_at = before.synced_at;
         }
         let synced_at = next.synced_at;
@@ -220,7 +225,7 @@ impl<'a> Working<'a> {
                 }
                 (before, Some(now)) if before.as_ref() != Some(&now) => {
                     // an entry that changes hands goes first, so that no object stands in two entries on the way
-                    if before.is_some_and(|before| before.object != now.object) {
+                    if before.is_some_and(|before| before.object != now.object || before.kind != now.kind) {
                         changes.ledger_remove.push(key);
                     }
                     changes.ledger_put.push(now);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::state::{Batch, BatchItem, BatchResult, Work, WorkItem};
 use crate::desired::retains;
 use crate::orlojd::SUSPEND;
-use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, PlannedChanges, Remove, Sync};
+use crate::plan::{self, BatchPlan, Context, Intent, ItemResult, Owner, PlannedChanges, Remove, Sync};
 use crate::registry::{Kind, Registry};
 use crate::resource::{ObjectName, Resource};
 use crate::status::Reason;
@@ -68,7 +68,7 @@ struct PreparedItem {
 /// What is known of a part once its changes are committed.
 struct Decided {
     outcomes: Vec<ItemResult>,
-    displaced: Vec<ObjectName>,
+    displaced: Vec<Owner>,
     released: Vec<String>,
     counts: Counts,
 }
@@ -86,7 +86,7 @@ impl Committer {
         name = "commit",
         level = "debug",
         skip_all,
-        fields(kind = self.registry.kind(batch.kind).names.kind, n = batch.items.len())
+        fields(kind = self.registry.kind(batch.kind).names.label, n = batch.items.len())
     )]
     pub async fn run(&self, batch: Batch) -> Committed {
         let kind = self.registry.kind(batch.kind);
@@ -163,7 +163,7 @@ impl Committer {
             .desired(resource)
             .map_err(|invalid| ItemResult::Invalid { reason: invalid.class.reason(), text: invalid.text })?;
         for warning in &desired.warnings {
-            tracing::warn!(kind = kind.names.kind, object = %resource.id.object, "{warning}");
+            tracing::warn!(kind = kind.names.label, object = %resource.id.object, "{warning}");
         }
         if self.require_encryption && kind.sensitive && !self.codec.encrypts() {
             return Err(ItemResult::Invalid {
@@ -190,7 +190,7 @@ impl Committer {
         let keys: Vec<_> = part.iter().map(|ready| ready.key().to_owned()).collect();
         let request = Request {
             cluster: &self.fence.cluster,
-            kind: &kind.names.kind,
+            kind: &kind.names.label,
             table: &kind.store.table,
             objects: &objects,
             keys: &keys,

@@ -151,14 +151,23 @@ impl EventLoop {
         self.rows.owners.pending += 1;
         let store = Arc::clone(&self.parts.store);
         let sender = self.rows.owners.sender.clone();
-        let name = self.parts.registry.kind(kind).names.kind.clone();
+        let registry = Arc::clone(&self.parts.registry);
         let cluster = self.parts.fence.cluster.clone();
         tokio::spawn(async move {
             let keys: Vec<_> = unowned_rows.iter().map(|row| row.key.clone()).collect();
-            let reply = store.owners(&name, &keys).await.map(|owners| {
+            let of = registry.kind(kind);
+            let owners = async {
+                let mut owners = Vec::new();
+                for name in of.row_owners() {
+                    owners.extend(store.owners(name, &keys).await?);
+                }
+                Ok(owners)
+            };
+            let reply = owners.await.map(|owners: Vec<LedgerEntry>| {
                 let owned: HashSet<_> = owners.iter().map(|entry| entry.key.clone()).collect();
                 let orphans = unowned_rows.into_iter().filter(|row| !owned.contains(&row.key)).collect();
-                let ours = owners.into_iter().filter(|entry| entry.cluster == cluster).collect();
+                let is_ours = |entry: &LedgerEntry| entry.cluster == cluster && entry.kind == of.names.label;
+                let ours = owners.into_iter().filter(is_ours).collect();
                 Owners { kind, ours, orphans }
             });
             let _ = sender.send(reply).await;

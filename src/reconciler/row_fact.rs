@@ -2,7 +2,7 @@
 
 use super::state::RowFact;
 use crate::desired::Stored;
-use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_NAMESPACE};
+use crate::orlojd::{MANAGED_BY, MANAGED_BY_VALUE, SEALED_SECRET_OWNER, SOURCE_KIND, SOURCE_NAMESPACE};
 use crate::plan;
 use crate::registry::Kind;
 use crate::resource::{ObjectName, weight};
@@ -21,15 +21,18 @@ pub fn fact(codec: &Codec, kind: &Kind, row: StoredRow) -> RowFact {
         sealed: row.sealed,
         runtime: plan::runtime_of(kind, Some(&row)),
         bytes,
-        written_for: written_for(&row.stored, &key),
+        written_for: written_for(kind, &row.stored, &key),
         unreadable: row.unreadable.is_some(),
         key,
     }
 }
 
 /// The resource that a row with our mark was written for (`kinds/ORLOJD.md` 3.1).
-fn written_for(stored: &Stored, key: &str) -> Option<ObjectName> {
+fn written_for(kind: &Kind, stored: &Stored, key: &str) -> Option<ObjectName> {
     let annotation = |name: &str| stored.annotations.get(name).map(String::as_str);
+    if annotation(SOURCE_KIND) != kind.source_kind() {
+        return None;
+    }
     if annotation(MANAGED_BY) != Some(MANAGED_BY_VALUE) || stored.annotations.contains_key(SEALED_SECRET_OWNER) {
         return None;
     }

@@ -106,7 +106,7 @@ impl RowReader {
         }
     }
 
-    #[tracing::instrument(level = "debug", skip_all, fields(kind = kind.names.kind))]
+    #[tracing::instrument(level = "debug", skip_all, fields(kind = kind.names.label))]
     async fn sweep_kind(&self, kind: &Kind) -> Result<usize, Option<StoreError>> {
         let read_at = self.commits.load(Ordering::Acquire);
         let (mut rows, mut after) = (0, None::<String>);

@@ -33,8 +33,10 @@ fn claimed(file: &KindFile) -> Vec<(&'static str, String, String)> {
     let mut claims = vec![
         ("kind", format!("{}|{}", file.group, file.kind), "/kind".to_owned()),
         ("name", format!("{}|{}", file.group, file.plural), "/plural".to_owned()),
-        ("table", file.store.table.clone(), "/store/table".to_owned()),
     ];
+    if file.into.is_none() {
+        claims.push(("table", file.store.table.clone(), "/store/table".to_owned()));
+    }
     if singular != file.plural {
         let pointer = if file.singular.is_some() { "/singular" } else { "/kind" };
         claims.push(("name", format!("{}|{singular}", file.group), pointer.to_owned()));

@@ -151,10 +151,10 @@ impl Kind {
     }
 }
 
-/// All CRDs as one stream of YAML documents, ready for `kubectl apply --server-side -f -`.
+/// All CRDs that are ours as one stream of YAML documents, ready for `kubectl apply --server-side -f -`.
 #[must_use]
 pub fn crds_yaml(registry: &Registry) -> String {
-    registry.kinds().iter().map(Kind::crd_yaml).collect()
+    registry.own_kinds().map(Kind::crd_yaml).collect()
 }
 
 /// Writes one file a kind into a folder, which is made where it is missing. Files that are right already are left

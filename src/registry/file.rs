@@ -18,8 +18,25 @@ pub use crate::rules::Format;
 /// is refused.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("if" = {"required": ["into"]}, "else" = {"required": ["store", "schema"]}))]
 pub struct KindFile {
-    /// API group, such as `orloj.dev`.
+    /// Whose kind it is.
+    #[serde(default)]
+    pub definition: Definition,
+    /// Of a foreign kind: what is written to its resources.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// Of a foreign kind: which of its resources have rows; all, where this is left out.
+    #[serde(default)]
+    pub select: Option<SelectSpec>,
+    /// Of a foreign kind: where the spec comes from, by path into the spec; its field `spec`, where this is left out.
+    #[serde(default)]
+    pub fields: IndexMap<String, FieldSource>,
+    /// Of a foreign kind, in place of `store`, `secret`, `runtime`, `normalize`, `rules` and `schema`: the kind whose rows
+    /// its resources become, as if each were one of that kind.
+    #[serde(default)]
+    pub into: Option<IntoSpec>,
+    /// API group, such as `orloj.dev`; of a foreign kind perhaps `''`, the group of Kubernetes' own Secrets.
     pub group: String,
     /// Approval of a CRD in a group below `k8s.io` or `kubernetes.io`, which the API server asks for: the address of
     /// the review, or a reason that begins with `unapproved`.
@@ -43,6 +60,7 @@ pub struct KindFile {
     #[serde(default)]
     pub printer_columns: Vec<PrinterColumn>,
     /// Where the kind lands in the store.
+    #[serde(default)]
     pub store: StoreSection,
     /// Whether orlojd reports on the kind's rows.
     #[serde(default)]
@@ -80,7 +98,70 @@ pub struct KindFile {
     #[serde(default)]
     pub rules: Vec<RuleSpec>,
     /// OpenAPI v3 structural schema of `spec`: types, descriptions, and constraints that no rule says.
+    #[serde(default)]
     pub schema: Schema,
+    /// Text of the file of the kind that `into` names.
+    #[serde(skip)]
+    pub(crate) basis: String,
+}
+
+impl KindFile {
+    /// `<group>/<version>`, or `v1`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
+/// Whose kind it is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Definition {
+    /// The operator's: its definition is made from this file.
+    #[default]
+    Own,
+    /// Another controller's, or Kubernetes' own: no definition is made, and neither finalizer nor status is written.
+    Foreign,
+}
+
+/// What is written to the resources of a foreign kind.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum Acknowledge {
+    /// Nothing: Events tell what is wrong.
+    #[default]
+    None,
+    /// The annotation `orloj.dev/sync-status`, with what the status of another kind would say, as JSON.
+    Annotation,
+}
+
+/// Which resources of a foreign kind have rows. One that no longer matches counts as deleted.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SelectSpec {
+    /// Labels that a resource has, with their values. The API server sends no others.
+    #[serde(default)]
+    pub labels: IndexMap<String, String>,
+    /// Namespaces; all that the operator watches, where none is given.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+}
+
+/// Where a part of the spec comes from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FieldSource {
+    /// Path into the object, such as `data`, `data['tls.crt']`, `spec.hosts[0]` or
+    /// `status.conditions[?type=Ready].status`; what is not there is left out.
+    pub from: String,
+}
+
+/// The kind whose rows a foreign one's resources become.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IntoSpec {
+    pub kind: String,
+    pub group: String,
 }
 
 /// A column of `kubectl get`.
@@ -101,12 +182,15 @@ pub struct PrinterColumn {
 }
 
 /// Where a kind lands in the store.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StoreSection {
     /// Kind in the payload; the kind's own name where left out.
     #[serde(default)]
     pub kind: Option<String>,
+    /// API version in the payload; the kind's own where left out.
+    #[serde(default)]
+    pub api_version: Option<String>,
     /// Table name: `[a-z_][a-z0-9_]*`, at most 63 characters.
     pub table: String,
     /// Who creates and migrates the table.
@@ -129,10 +213,11 @@ pub struct StoreSection {
 }
 
 /// Who creates and migrates a table.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum Owner {
     /// orlojd does; it gets no column, trigger or constraint from us.
+    #[default]
     Orlojd,
     /// The operator does.
     Operator,

@@ -1,8 +1,12 @@
 //! A kind, compiled: what its file says, ready to be used on any resource of it.
 
+use std::collections::BTreeMap;
+
 use ring::digest;
+use serde_json::Value;
 
 use super::file::{ApiSection, PrinterColumn, ReservedLabel, Schema, Warning};
+use super::foreign::Foreign;
 use super::table::{ColumnType, Table};
 use crate::derive::RuleCoverage;
 use crate::normalize::{PathPattern, Shape, Step};
@@ -19,19 +23,31 @@ pub struct Names {
     pub singular: String,
     pub short_names: Vec<String>,
     pub list_kind: String,
+    /// What tells the kind from all others in the ledger, in metrics and in texts: its name, and of one that is not ours
+    /// its group too, as in `Secret.core`.
+    pub label: String,
 }
 
+/// What stands for the group without a name.
+pub(crate) const CORE_GROUP: &str = "core";
+
 impl Names {
-    /// `<group>/<version>`.
+    /// `<group>/<version>`, or `v1`.
     #[must_use]
     pub fn api_version(&self) -> String {
-        format!("{}/{}", self.group, self.version)
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// What its resources are called among those of all kinds: by the plural, and of one that is not ours by the label.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        if self.label == self.kind { &self.plural } else { &self.label }
     }
 
     /// Name of the CRD: `<plural>.<group>`.
     #[must_use]
     pub fn crd(&self) -> String {
-        format!("{}.{}", self.plural, self.group)
+        format!("{}.{}", self.plural, if self.group.is_empty() { CORE_GROUP } else { &self.group })
     }
 }
 
@@ -40,6 +56,8 @@ impl Names {
 pub struct StoreMapping {
     /// `kind` of the payload.
     pub kind: String,
+    /// `apiVersion` of the payload.
+    pub api_version: String,
     pub table: Table,
     /// Phase of a new row.
     pub initial_phase: String,
@@ -91,7 +109,11 @@ impl StatusField {
 pub struct Kind {
     /// Its place in the registry.
     pub index: KindIndex,
+    /// Place of the first kind that has rows in its table: its own, but for a kind whose resources become another's rows.
+    pub home: KindIndex,
     pub names: Names,
+    /// What is particular to a kind that is not ours; `None` for one that is.
+    pub foreign: Option<Foreign>,
     /// The CRD's annotation [`crate::registry::crd::APPROVAL`].
     pub approval: Option<String>,
     pub description: String,
@@ -110,14 +132,68 @@ pub struct Kind {
     pub sensitive: bool,
     /// The kind in the REST API; `None` where it has no collection there.
     pub api: Option<ApiSection>,
-    /// SHA-256 of the file's text: part of fingerprints, so that a changed file is a changed meaning.
+    /// SHA-256 of the file's text.
     pub digest: [u8; 32],
+    /// The same, or with the text of the file that `into` names: part of fingerprints, so that a changed file is a changed
+    /// meaning.
+    pub meaning: [u8; 32],
     /// What the spec says of other resources and of itself; for `validate` alone.
     pub relations: Relations,
     pub(crate) program: Program,
 }
 
 impl Kind {
+    /// Whether a resource of the kind has a row; all have, but for those of a kind that is not ours and selects.
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.foreign.as_ref().is_none_or(|foreign| foreign.selects(namespace, labels))
+    }
+
+    /// The namespaces in which the kind is watched by an operator that watches these, or all where there are none. `None`
+    /// stands for all.
+    #[must_use]
+    pub fn watched_namespaces<'n>(&'n self, namespaces: &'n [String]) -> Option<Vec<&'n str>> {
+        let selected = self.foreign.as_ref().map_or(&[][..], |foreign| &foreign.namespaces);
+        match (selected, namespaces) {
+            ([], []) => None,
+            ([], all) | (all, []) => Some(all.iter().map(String::as_str).collect()),
+            (selected, watched) => {
+                Some(watched.iter().filter(|one| selected.contains(one)).map(String::as_str).collect())
+            }
+        }
+    }
+
+    /// Whether an object of the kind, as its manifest has it, has a row.
+    #[must_use]
+    pub fn selects_object(&self, object: &Value) -> bool {
+        let metadata = &object["metadata"];
+        let labels = metadata["labels"].as_object().into_iter().flatten();
+        let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+        let namespace = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+        self.selects(namespace.unwrap_or("default"), &labels)
+    }
+
+    /// The spec that an object of the kind gives.
+    #[must_use]
+    pub fn spec_in(&self, object: &Value) -> Value {
+        match &self.foreign {
+            Some(foreign) => foreign.spec_in(object),
+            None => object.get("spec").cloned().unwrap_or_default(),
+        }
+    }
+
+    /// What a row says of the kind of its resource, where that is not ours.
+    #[must_use]
+    pub fn source_kind(&self) -> Option<&str> {
+        self.foreign.as_ref().map(|_| self.names.label.as_str())
+    }
+
+    /// The ledger's names of all kinds whose resources may own rows of the kind's table; its own is the first.
+    #[must_use]
+    pub fn row_owners(&self) -> Vec<&str> {
+        self.store.table.owners(&self.names.label)
+    }
+
     /// Whether a value at this path of a payload is never shown: all of the spec of a kind with secrets, since one that
     /// is not stored yet, or stored by others, may hold a secret anywhere in it.
     #[must_use]

@@ -9,6 +9,7 @@ pub(crate) mod compile;
 pub mod crd;
 mod error;
 pub mod file;
+pub mod foreign;
 pub(crate) mod format;
 mod kind;
 pub mod table;
@@ -24,7 +25,7 @@ pub use error::RegistryError;
 pub use file::{ApiSection, ApiWriters, PrinterColumn};
 pub use format::json_schema;
 pub(crate) use format::{FileFormat, unreadable};
-pub(crate) use kind::{ColumnSource, hex, sha256};
+pub(crate) use kind::{CORE_GROUP, ColumnSource, hex, sha256};
 pub use kind::{Graph, GraphWay, Kind, Names, Outdated, Reference, Relations, StoreMapping};
 
 use crate::diagnostics::{Diagnostic, SourceText};
@@ -99,6 +100,7 @@ impl Registry {
                 }
             }
         }
+        problems.extend(foreign::expand(&mut sources));
         problems.extend(clash::find(&sources));
         let mut kinds = Vec::new();
         for (position, (source, file)) in sources.into_iter().enumerate() {
@@ -111,6 +113,7 @@ impl Registry {
         if !problems.is_empty() {
             return Err(RegistryError { problems });
         }
+        share_tables(&mut kinds);
         let words = words(&kinds);
         Ok(Self { kinds, words })
     }
@@ -119,6 +122,17 @@ impl Registry {
     #[must_use]
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
+    }
+
+    /// The kinds whose definitions are made from their files.
+    pub fn own_kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.kinds.iter().filter(|kind| kind.foreign.is_none())
+    }
+
+    /// The kind that the ledger, and metrics, call so.
+    #[must_use]
+    pub fn labelled(&self, label: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.names.label == label)
     }
 
     /// A kind of this registry: an index comes from [`Registry::kinds`], [`Registry::find`] or
@@ -147,7 +161,7 @@ impl Registry {
     /// The kind that a manifest means.
     #[must_use]
     pub fn find(&self, api_version: &str, kind: &str) -> Option<KindIndex> {
-        let (group, version) = api_version.split_once('/')?;
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let found = self
             .kinds
             .iter()
@@ -221,12 +235,27 @@ pub fn is_fixture(path: &Path) -> bool {
     name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
+/// Tells the tables that rows of several kinds stand in by whom.
+fn share_tables(kinds: &mut [Kind]) {
+    let mut by_table: HashMap<String, Vec<(KindIndex, String)>> = HashMap::new();
+    for kind in &*kinds {
+        by_table.entry(kind.store.table.name.clone()).or_default().push((kind.index, kind.names.label.clone()));
+    }
+    for kind in kinds {
+        let all = by_table.get(&kind.store.table.name).map_or(&[][..], Vec::as_slice);
+        kind.home = all.first().map_or(kind.index, |(first, _)| *first);
+        if all.len() > 1 {
+            kind.store.table.shared_with = all.iter().map(|(_, label)| label.clone()).collect();
+        }
+    }
+}
+
 /// Every word that stands for a kind. Kinds, plurals and singulars go before short names.
 fn words(kinds: &[Kind]) -> HashMap<String, KindIndex> {
     let mut words = HashMap::new();
     for kind in kinds {
         let names = &kind.names;
-        for word in [&names.kind, &names.plural, &names.singular, &names.crd()] {
+        for word in [&names.kind, &names.plural, &names.singular, &names.crd(), &names.label] {
             words.entry(word.to_lowercase()).or_insert(kind.index);
         }
     }

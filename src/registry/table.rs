@@ -26,6 +26,17 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Columns besides `namespace` that get an index, `idx_<table>_<column>`, in a table that we create.
     pub indexed: Vec<String>,
+    /// The ledger's names of other kinds whose resources have rows there.
+    pub shared_with: Vec<String>,
+}
+
+impl Table {
+    /// The ledger's names of all kinds that may own its rows, as `kind` sees them.
+    #[must_use]
+    pub fn owners<'t>(&'t self, kind: &'t str) -> Vec<&'t str> {
+        let others = self.shared_with.iter().map(String::as_str).filter(|other| *other != kind);
+        std::iter::once(kind).chain(others).collect()
+    }
 }
 
 /// A derived column: not null, but for a time.

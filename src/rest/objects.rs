@@ -126,7 +126,10 @@ impl Objects<'_> {
     ) -> Result<(Value, Option<LedgerEntry>), Refusal> {
         let key = key(namespace, name)?;
         let row = self.store.row(&of.kind.store.table, &key).await?.ok_or_else(|| of.not_found(name))?;
-        let owner = self.store.owners(&of.kind.names.kind, &[key]).await?.pop();
+        let (mut owner, keys) = (None, [key]);
+        for kind in of.kind.row_owners() {
+            owner = owner.or(self.store.owners(kind, &keys).await?.pop());
+        }
         Ok((of.show(row.payload), owner))
     }
 

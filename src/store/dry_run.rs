@@ -166,14 +166,16 @@ impl DryRunStore {
                 snapshot.by_object.insert(object.clone(), entry.clone());
             }
             for key in &keys {
-                if let Some(entry) = overlay.owner(request.kind, key) {
+                if let Some(entry) = request.owners().iter().find_map(|kind| overlay.owner(kind, key)) {
                     snapshot.by_key.insert(key.clone(), entry.clone());
                 }
             }
         }
         let keys: Vec<_> = keys.into_iter().collect();
-        for entry in self.foreign_owners(request.kind, &keys).await? {
-            snapshot.by_key.entry(entry.key.clone()).or_insert(entry);
+        for kind in request.owners() {
+            for entry in self.foreign_owners(kind, &keys).await? {
+                snapshot.by_key.entry(entry.key.clone()).or_insert(entry);
+            }
         }
         let rows = self.present(request.table, &keys).await?;
         snapshot.rows = rows.iter().map(|row| (row.key.clone(), row.payload.clone())).collect();
@@ -240,7 +242,7 @@ impl Overlay {
             self.write(request.table, &read, key, None);
         }
         for key in &changes.ledger_remove {
-            self.remove(request.kind, key);
+            request.owners().iter().for_each(|kind| self.remove(kind, key));
         }
         for entry in &changes.ledger_put {
             self.put(entry.clone());

@@ -112,6 +112,14 @@ pub struct Request<'a> {
     pub keys: &'a [String],
 }
 
+impl Request<'_> {
+    /// The ledger's names of all kinds that may own rows of the table.
+    #[must_use]
+    pub fn owners(&self) -> Vec<&str> {
+        self.table.owners(self.kind)
+    }
+}
+
 /// Snapshot of what stood in the store, read under lock; the secret values of its rows are sealed.
 #[derive(Clone, Default)]
 pub struct Snapshot {
@@ -145,7 +153,7 @@ pub struct SealedChanges {
     pub delete: Vec<String>,
     /// Upserts, by (kind, key).
     pub ledger_put: Vec<LedgerEntry>,
-    /// Keys whose entry goes; removed before `ledger_put` is applied, so that a key can change hands.
+    /// Keys whose entry goes, whatever kind of the table's it is of; removed before `ledger_put` is applied, so that a key can change hands.
     pub ledger_remove: Vec<String>,
 }
 

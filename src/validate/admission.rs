@@ -126,7 +126,7 @@ impl Admission {
         };
         let (label, named) = (label(kind, &object), id(kind, &object));
         let policy = object["metadata"]["annotations"][DELETION_POLICY].as_str().map(str::to_owned);
-        let sent = object.get("spec").cloned().unwrap_or_default();
+        let sent = kind.spec_in(&object);
         let Judged { mut found, desired, resource } = self.judge(kind, schema, &entry, &mut object);
         found.retain(|draft| draft.severity == Severity::Error || draft.rule.stage == Stage::Server);
         if named.is_none() && !found.iter().any(|draft| draft.severity == Severity::Error) {

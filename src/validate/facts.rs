@@ -126,7 +126,7 @@ impl FileFacts {
     pub fn add_definition(&mut self, ids: &Ids, entry: u32, subject: &JudgedObject<'_>) {
         let resource = subject.resource();
         let namespace = subject.row_namespace();
-        let row = Name { namespace: &namespace, ..resource };
+        let row = Name { kind: subject.kind.home, namespace: &namespace, ..resource };
         self.definitions.push(Definition {
             resource: ids.of(resource),
             row: ids.of(row),

@@ -17,7 +17,7 @@ use crate::source::manifest::misnamed;
 pub enum Identity {
     /// Of a kind of the registry.
     KnownRow(KindIndex),
-    /// Of a group that nobody here knows.
+    /// Of a group that nobody here knows, or none of those of its kind that have rows.
     Foreign { api_version: String, kind: String },
     /// Of nothing that an API server has.
     Wrong(Box<ObjectFinding>),
@@ -35,7 +35,8 @@ pub fn identify(registry: &Registry, object: &Value) -> Identity {
         return Identity::Wrong(Box::new(ObjectFinding { way: FieldPath::of(&["apiVersion"]), ..draft }));
     }
     if let Some(index) = registry.find(&api_version, &kind) {
-        return Identity::KnownRow(index);
+        let selected = registry.kind(index).selects_object(object);
+        return if selected { Identity::KnownRow(index) } else { Identity::Foreign { api_version, kind } };
     }
     match misspelt(registry, &api_version, &kind) {
         Some(draft) => Identity::Wrong(Box::new(draft)),
@@ -68,7 +69,7 @@ fn misspelt(registry: &Registry, api_version: &str, kind: &str) -> Option<Object
         return Some(ObjectFinding::new(rule, FieldPath::of(&[field]), text));
     }
     // a slip of the pen in the group would make the object nobody's
-    let ours = registry.kinds().iter().filter(|known| known.names.kind == kind);
+    let ours = registry.own_kinds().filter(|known| known.names.kind == kind);
     let help = suggest(group(api_version), ours.map(|known| known.names.group.as_str()))?;
     let text = format!("unable to use {kind} of {api_version}: there is no such group");
     Some(ObjectFinding::new(&rule::UNKNOWN_KIND, FieldPath::of(&["apiVersion"]), text).help(Some(help)))

@@ -16,6 +16,7 @@ use crate::diagnostics::Severity;
 use crate::kube_schema::{SchemaMismatch, SchemaNode, SchemaViolation, UnsupportedConstraint};
 use crate::registry::Kind;
 use crate::registry::crd::RESERVED_RULE;
+use crate::registry::foreign::Foreign;
 use crate::resource::{ObjectName, Resource, ResourceId};
 use crate::rules;
 
@@ -55,11 +56,11 @@ impl ObjectSchema {
 
     /// Judges an object of the kind; takes null out of it where the server does.
     pub fn judge(&self, kind: &Kind, object: &mut Value, fields: FieldValidation) -> Judged {
-        let mut found = Vec::new();
         let null = Value::Null;
-        let mut mismatches = Vec::new();
-        metadata::check(object.get("metadata").unwrap_or(&null), &mut mismatches);
-        found.extend(mismatches.into_iter().map(of_metadata));
+        let mut found = of_metadata(object);
+        if let Some(foreign) = &kind.foreign {
+            return judge_foreign(kind, foreign, object, found);
+        }
         self.check_fields(object, &mut found);
         if let Some(draft) = encrypted::check(object) {
             found.retain(|other| other.way != draft.way);
@@ -95,15 +96,7 @@ impl ObjectSchema {
             }
         }
         let resource = readable.then(|| resource(kind, object)).flatten();
-        let desired = resource.as_ref().map(|resource| kind.desired(resource));
-        let desired = match desired {
-            Some(Ok(desired)) => Some(desired),
-            Some(Err(invalid)) => {
-                join(invalid, &mut found);
-                None
-            }
-            None => None,
-        };
+        let desired = desired(kind, resource.as_ref(), &mut found);
         Judged { found, desired, resource }
     }
 
@@ -165,7 +158,35 @@ impl SchemaMismatch {
     }
 }
 
-fn of_metadata(mismatch: MetadataMismatch) -> ObjectFinding {
+/// Judges an object of a kind that is not ours, as far as that is for the operator to say: the API server has another
+/// schema of it. The object gets the spec that it gives.
+fn judge_foreign(kind: &Kind, foreign: &Foreign, object: &mut Value, mut found: Vec<ObjectFinding>) -> Judged {
+    found.extend(encrypted::check(object));
+    let readable = !found.iter().any(|draft| *draft.rule == rule::METADATA_TYPE);
+    let resource = readable.then(|| resource(kind, object)).flatten();
+    let mut refused = Vec::new();
+    let desired = desired(kind, resource.as_ref(), &mut refused);
+    for draft in &mut refused {
+        draft.way = foreign.place_of(&draft.way);
+    }
+    found.append(&mut refused);
+    if let (Some(resource), Some(map)) = (&resource, object.as_object_mut()) {
+        map.insert("spec".to_owned(), resource.spec.clone());
+    }
+    Judged { found, desired, resource }
+}
+
+fn desired(kind: &Kind, resource: Option<&Resource>, found: &mut Vec<ObjectFinding>) -> Option<Desired> {
+    kind.desired(resource?).map_err(|invalid| join(invalid, found)).ok()
+}
+
+fn of_metadata(object: &Value) -> Vec<ObjectFinding> {
+    let mut mismatches = Vec::new();
+    metadata::check(object.get("metadata").unwrap_or(&Value::Null), &mut mismatches);
+    mismatches.into_iter().map(metadata_finding).collect()
+}
+
+fn metadata_finding(mismatch: MetadataMismatch) -> ObjectFinding {
     let rule = match mismatch.rule {
         MetadataRule::Type => &rule::METADATA_TYPE,
         MetadataRule::UnknownField => &rule::UNKNOWN_FIELD,
@@ -401,7 +422,7 @@ fn resource(kind: &Kind, object: &Value) -> Option<Resource> {
         finalizers: Vec::new(),
         deleting: false,
         unreadable: None,
-        spec: object.get("spec").cloned().unwrap_or(Value::Null),
+        spec: kind.spec_in(object),
         status: Value::Null,
     })
 }

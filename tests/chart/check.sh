@@ -62,6 +62,8 @@ refused=(
     "operator.kinds=widget.yaml|kinds|object"
     "operator.kinds.widget=kind: Widget|widget|pattern"
     "operator.kinds.widget\.yaml=kind: Widget|widget.yaml|no group"
+    "operator.kubernetesSecrets.enabled=true|kubernetesSecrets.namespaces|may read"
+    "operator.kubernetesSecrets.enabled=true,operator.kubernetesSecrets.namespaces={sales},operator.watchNamespaces={support}|sales is not watched"
     "operator.uninstall.policy=keep|policy|retain"
     "operator.uninstall.timeout=5m|timeout"
     "operator.uninstall.timeoutSeconds=5m|timeoutSeconds|integer"
@@ -107,6 +109,8 @@ shown=(
     "operator.uninstall.timeoutSeconds=600|- --timeout=600s|activeDeadlineSeconds: 645"
     "operator.uninstall.enabled=false,operator.uninstall.timeoutSeconds=1|helm.sh/hook: test"
     "operator.requireEncryption=false|- --require-encryption=false"
+    "operator.kubernetesSecrets.enabled=true,operator.kubernetesSecrets.namespaces={support}|- --kinds=/etc/orloj-operator/kinds|- secrets|namespace: support|definition: foreign|acknowledge: none"
+    "operator.kubernetesSecrets.enabled=true,operator.kubernetesSecrets.namespaces={*},operator.watchNamespaces={sales}|- secrets|namespace: sales"
 )
 
 # The definition of a kind that operator.kinds replaces is left to the hook.
@@ -117,6 +121,7 @@ plural: tools"
 # Values, and lines that must not be rendered.
 absent=(
     "operator.uninstall.enabled=false|helm.sh/hook: pre-delete"
+    "operator.kubernetesSecrets.enabled=true,operator.kubernetesSecrets.namespaces={support}|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
     "$tool|name: tools.orloj.dev"
     "$tool,operator.rbac.create=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"
     "$tool,operator.installCRDs=false|helm.sh/hook: pre-install,pre-upgrade,pre-rollback"

@@ -24,6 +24,7 @@ run kinds crds --out "$new/crds" 2>/dev/null
 run kinds list --output json >"$new/kinds.json"
 # What a value is that somebody sets to null: a chart cannot read its own values.yaml.
 cp chart/values.yaml "$new/values.yaml"
+cp kinds/foreign/kubernetes-secret.yaml "$new/"
 # templates/_helpers.tpl knows by these names where a rule belongs: to the whole cluster, to each watched namespace, or to
 # the namespace of the release.
 {

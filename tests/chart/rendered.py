@@ -231,6 +231,9 @@ def main(folder):
     check("all: nobody may see a kind of operator.kinds", extra == {"widgets"})
     given = {name for role in of(everything, "Role") for name in resources(role, "widgets.example.com")}
     check("all: the operator may not see a kind of operator.kinds", given == {"widgets", "widgets/status"})
+    read = [(role["metadata"].get("namespace"), rule["verbs"]) for role in of(everything, "Role") + of(everything, "ClusterRole")
+            for rule in role["rules"] if "" in rule["apiGroups"] and "secrets" in rule["resources"]]
+    check(f"all: other rights on Kubernetes' Secrets than asked for: {read}", read == [("support", ["get", "list", "watch", "patch"])])
     [policy] = of(everything, "MutatingAdmissionPolicy")
     matched = {name for rule in policy["spec"]["matchConstraints"]["resourceRules"] for name in rule["resources"]}
     kinds = {crd["spec"]["names"]["plural"] for path in FILES.glob("crds/*.yaml") for crd in load(path)}

@@ -391,3 +391,50 @@ fn a_broken_kubeconfig_is_not_quoted() {
         }
     }
 }
+
+/// Secrets of Kubernetes in files, where the kind is on: those alone that are selected, sealed, and once.
+#[test]
+fn secrets_of_kubernetes_are_synced_from_files() {
+    const FOREIGN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kinds/foreign");
+    let desk = Desk::new();
+    let secret = |name: &str, label: &str, data: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: team, labels: {{{label}}}}}\n{data}\n---\n"
+        )
+    };
+    let marked = "orloj.dev/sync: 'true'";
+    let manifests = [
+        secret("token", marked, "stringData: {k: pl4nted}"),
+        secret("other", "", "data: {k: eA==}"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n".to_owned(),
+    ];
+    desk.write("m/a.yaml", &manifests.concat());
+    let store = format!("sqlite:{}", desk.path("o.db").display());
+    let key = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    let on = |words: &str| {
+        let mut command = program();
+        let words = format!("{words} --kinds {FOREIGN}");
+        command.current_dir(desk.path("")).args(words.split_whitespace()).env("ORLOJ_SECRET_ENCRYPTION_KEY", key);
+        run(&mut command)
+    };
+    let judged = on("validate m").expect(0);
+    let foretold = on(&format!("plan m --store {store}")).expect(2);
+    let synced = on(&format!("sync m --store {store} --create-tables")).expect(0);
+    let rows = on(&format!("get secrets -n team --store {store} -o json")).expect(0);
+    let again = on(&format!("plan m --store {store}")).expect(0);
+    let exported = on(&format!("export --store {store}"));
+    assert_eq!(rows.out.matches("source-kind\": \"Secret.core\"").count(), 1, "{rows:?}");
+    assert!(rows.out.contains("\"token\"") && !rows.out.contains("\"other\""), "{rows:?}");
+    assert!(exported.err.contains("left out: it is made from a resource of the kind Secret.core"), "{exported:?}");
+    for ran in [&judged, &foretold, &synced, &rows, &again, &exported] {
+        assert!(!format!("{ran:?}").contains("pl4nted"), "{ran:?}");
+    }
+
+    // what is refused is told where it stands in the manifest
+    desk.write("m/a.yaml", &secret("token", marked, "data:\n  k: '%'"));
+    let refused = on("validate m").expect(1);
+    assert!(
+        refused.out.contains("a.yaml:5") && refused.out.contains("spec.data.k must be valid base64"),
+        "{refused:?}"
+    );
+}

@@ -22,7 +22,8 @@ impl World {
         let mut versions = self.database.row_versions();
         for object in self.objects() {
             let metadata = &object["metadata"];
-            let key = format!("{} {}/{}", text(&object["kind"]), text(&metadata["namespace"]), metadata["name"]);
+            let of = format!("{} of {}", text(&object["kind"]), text(&object["apiVersion"]));
+            let key = format!("{of} {}/{}", text(&metadata["namespace"]), metadata["name"]);
             versions.insert(key, metadata["resourceVersion"].to_string());
         }
         versions

@@ -10,6 +10,7 @@ mod bed;
 mod checks;
 mod cluster;
 mod convergence;
+mod foreign_kinds;
 mod fresh_first;
 mod isolation;
 mod kind_by_file;

@@ -347,7 +347,8 @@ fn rbac_options(namespace: &str, namespaces: Vec<String>) -> RbacOptions {
 
 /// Where the API server has a namespace's resources of a kind.
 pub fn path(kind: &Kind, namespace: &str) -> String {
-    format!("/apis/{}/namespaces/{namespace}/{}", kind.names.api_version(), kind.names.plural)
+    let root = if kind.names.group.is_empty() { "api" } else { "apis" };
+    format!("/{root}/{}/namespaces/{namespace}/{}", kind.names.api_version(), kind.names.plural)
 }
 
 pub fn manifest(kind: &str, metadata: &Value, spec: &Value) -> Value {

@@ -32,6 +32,7 @@ pub fn tools() -> Table {
         owner: TableOwner::Orlojd,
         columns: vec![column("risk_level", "low"), column("isolation_mode", "none")],
         indexed: Vec::new(),
+        shared_with: Vec::new(),
     }
 }
 
@@ -41,6 +42,7 @@ pub fn mcp_servers() -> Table {
         owner: TableOwner::Orlojd,
         columns: vec![column("spec_hash", "")],
         indexed: vec!["status_phase".into()],
+        shared_with: Vec::new(),
     }
 }
 
@@ -51,6 +53,7 @@ pub fn widgets() -> Table {
         owner: TableOwner::Operator,
         columns: vec![column("select", "it's"), column("colour", "red")],
         indexed: Vec::new(),
+        shared_with: Vec::new(),
     }
 }
 

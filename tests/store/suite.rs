@@ -625,6 +625,7 @@ fn gauges() -> Table {
             column("due", ColumnValue::Timestamp(None)),
         ],
         indexed: vec!["due".into(), "suspend".into()],
+        shared_with: Vec::new(),
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Given {
     /// As a resource would have it; none at all where it is left out.
     #[serde(default)]
     pub spec: Value,
+    /// Of a foreign kind: the object's other fields, such as `data` or `status`.
+    #[serde(default)]
+    pub body: BTreeMap<String, Value>,
 }
 
 /// What a manifest says of itself.
@@ -208,11 +211,15 @@ fn outcome(kind: &Kind, case: &Case, source: &SourceText, pointer: &str) -> Case
 fn resource(kind: &Kind, given: &Given) -> Resource {
     let text = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
     let (namespace, name) = (text(&given.metadata.namespace, "default"), text(&given.metadata.name, "one"));
+    let mut object = json!(given.body);
+    object["spec"] = given.spec.clone();
+    object["metadata"] = json!({"name": name, "namespace": namespace, "labels": given.metadata.labels,
+        "annotations": given.metadata.annotations});
     let id = ResourceId { kind: kind.index, object: ObjectName::new(namespace, name) };
     Resource {
         labels: given.metadata.labels.clone(),
         annotations: given.metadata.annotations.clone(),
-        ..Resource::new(id, "uid", given.spec.clone())
+        ..Resource::new(id, "uid", kind.spec_in(&object))
     }
 }
 

@@ -10,9 +10,9 @@ use crate::cel;
 use crate::derive::RuleCoverage;
 use crate::derive::schema::{Presence, Schema, SchemaType};
 use crate::diagnostics::SourceText;
-use crate::registry::file::{ConditionSpec, KindFile, RuleSpec};
+use crate::registry::file::{ConditionSpec, Definition, KindFile, RuleSpec};
 use crate::registry::table::ColumnType;
-use crate::registry::{KindFiles, compile, format};
+use crate::registry::{CORE_GROUP, KindFiles, compile, foreign, format};
 use crate::resource::KindIndex;
 
 /// A field (or a kind as a whole, at `spec`) and what happens to it.
@@ -27,6 +27,9 @@ pub struct Explanation {
     pub field_type: String,
     pub required: bool,
     pub description: String,
+    /// Of a foreign kind: where in the object it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// How it stands in the row where the resource leaves it out.
     pub stored: String,
     /// What the API server checks: types and bounds first, then CEL rules.
@@ -91,19 +94,17 @@ fn hint(help: Option<&String>) -> String {
 
 /// Explains `KIND[.path]`; later files replace earlier ones. The files have been loaded before.
 pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanation, ExplainError> {
-    let mut kinds: Vec<KindFile> = Vec::new();
-    let mut sources: Vec<SourceText> = Vec::new();
+    let mut all: Vec<(SourceText, KindFile)> = Vec::new();
     for (name, text) in files {
         let source = SourceText::new(name, text);
         if let Ok(file) = format::read(&source) {
-            if let Some(old) = kinds.iter().position(|other| other.group == file.group && other.kind == file.kind) {
-                kinds.remove(old);
-                sources.remove(old);
-            }
-            kinds.push(file);
-            sources.push(source);
+            all.retain(|(_, other)| other.group != file.group || other.kind != file.kind);
+            all.push((source, file));
         }
     }
+    // they have been loaded: nothing is wrong with them
+    let _ = foreign::expand(&mut all);
+    let (sources, kinds): (Vec<SourceText>, Vec<KindFile>) = all.into_iter().unzip();
     let (at, path) = find(&kinds, what)?;
     let file = &kinds[at];
     // the constraints that follow from steps and rules are those of the compiled kind
@@ -111,9 +112,10 @@ pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanat
     let (schema, coverage) =
         compiled.map_or_else(|| (file.schema.clone(), Vec::new()), |kind| (kind.schema, kind.coverage));
     let target = resolve(file, &schema, &path)?;
+    let foreign = file.definition == Definition::Foreign;
     Ok(Explanation {
         kind: file.kind.clone(),
-        api_version: format!("{}/{}", file.group, file.version),
+        api_version: file.api_version(),
         field_type: type_of(target.schema),
         required: target.required,
         description: match target.path.as_str() {
@@ -121,7 +123,8 @@ pub fn explain(files: KindFiles, what: &str, recursive: bool) -> Result<Explanat
             _ => described(target.schema),
         },
         stored: stored(target.schema, &target.path),
-        constraints: constraints(file, &target),
+        from: file.fields.get(&target.path).map(|source| source.from.clone()),
+        constraints: if foreign { Vec::new() } else { constraints(file, &target) },
         steps: words::steps(file, &target.path),
         rules: rules(file, &target.path, &coverage),
         relations: relations::told(file, &target.path),
@@ -137,7 +140,11 @@ fn find(kinds: &[KindFile], what: &str) -> Result<(usize, Vec<String>), ExplainE
     let parts: Vec<&str> = what.split('.').collect();
     for length in (1..=parts.len()).rev() {
         let word = parts[..length].join(".").to_lowercase();
-        let named = |file: &&KindFile| names(file).contains(&word) || format!("{}.{}", file.plural, file.group) == word;
+        let named = |file: &&KindFile| {
+            let group = if file.group.is_empty() { CORE_GROUP } else { &file.group };
+            let in_group = |name: &str| format!("{name}.{group}") == word;
+            names(file).contains(&word) || in_group(&file.plural) || in_group(&file.kind.to_lowercase())
+        };
         if let Some(at) = kinds.iter().position(|file| named(&file)) {
             return Ok((at, parts[length..].iter().map(|part| (*part).to_owned()).collect()));
         }

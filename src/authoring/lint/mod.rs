@@ -23,7 +23,7 @@ use std::path::Path;
 use crate::diagnostics::{Diagnostic, REFUSED, Severity, SourceText, UNREADABLE};
 use crate::registry::compile;
 use crate::registry::file::KindFile;
-use crate::registry::{Kind, KindFiles, clash, format};
+use crate::registry::{Kind, KindFiles, clash, foreign, format};
 use crate::resource::KindIndex;
 use facts::Facts;
 
@@ -203,14 +203,18 @@ pub fn lint(files: KindFiles, beside: KindFiles) -> Vec<LintFinding> {
     }
     let first = all.len();
     all.extend(own);
+    // what such a kind says of its rows is judged where it stands
+    let borrowing: Vec<bool> = all.iter().map(|(_, file)| file.into.is_some()).collect();
+    problems.extend(foreign::expand(&mut all));
     let ours = |problem: &Diagnostic| all[first..].iter().any(|(source, _)| source.name == problem.file);
     problems.extend(clash::find(&all).into_iter().filter(ours));
-    for ((source, file), mut found) in all[first..].iter().zip(faults) {
+    for (((source, file), mut found), borrows) in all[first..].iter().zip(faults).zip(&borrowing[first..]) {
         let compiled = compile::compile(file.clone(), source, KindIndex(0));
         let compiled = compiled.map_err(|more| found.extend(more)).ok();
         let told =
             |advice: &Diagnostic| !found.iter().any(|fault| (fault.line, fault.column) == (advice.line, advice.column));
-        let advice: Vec<Diagnostic> = advice(source, file, compiled.as_ref(), &all).into_iter().filter(told).collect();
+        let advice = if *borrows { Vec::new() } else { advice(source, file, compiled.as_ref(), &all) };
+        let advice: Vec<Diagnostic> = advice.into_iter().filter(told).collect();
         found.extend(advice);
         problems.extend(allow::filter(source, found, true));
     }

@@ -4,7 +4,7 @@ use super::Desk;
 use crate::derive::schema::Schema;
 use crate::diagnostics::SourceText;
 use crate::registry::crd::{is_approval, needs_approval};
-use crate::registry::file::{KindFile, RuleSpec};
+use crate::registry::file::{Definition, KindFile, RuleSpec};
 
 /// Names that kubectl takes for Kubernetes' own, whatever else there is: they are in groups that come first.
 const KUBERNETES: &str = " bindings componentstatuses cs configmaps cm configmap endpoints ep events ev event \
@@ -26,6 +26,12 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, all: &[(SourceText, Ki
         desk.key("no-description", "/description", "the kind's description is empty", None);
     }
     describe(desk, &file.schema, "/schema", "spec");
+    words(desk, &file.rules, "/rules");
+    enums(desk, &file.schema, "/schema");
+    // names, columns and approval of another's kind are another's
+    if file.definition == Definition::Foreign {
+        return;
+    }
     let approved = file.approval.as_deref().is_some_and(is_approval);
     if needs_approval(&file.group) && !approved {
         let message = format!("the API server takes no CRD of `{}` without an approval", file.group);
@@ -48,8 +54,6 @@ pub(super) fn check(desk: &mut Desk<'_>, file: &KindFile, all: &[(SourceText, Ki
         let help = format!("choose another, or say `{}.{}` wherever kubectl is used", file.plural, file.group);
         desk.value("ambiguous-name", &pointer, format!("`{name}` also means {owner}"), Some(help));
     }
-    words(desk, &file.rules, "/rules");
-    enums(desk, &file.schema, "/schema");
 }
 
 /// Every name that kubectl takes for the kind, with its place.

@@ -88,12 +88,12 @@ fn any_kind(registry: &Registry, schema_of: &dyn Fn(&Kind) -> Value) -> Value {
         })
     };
     let mut all: Vec<Value> =
-        registry.kinds().iter().map(|kind| json!({"if": is(kind), "then": schema_of(kind)})).collect();
-    let mut groups: Vec<&str> = registry.kinds().iter().map(|kind| kind.names.group.as_str()).collect();
+        registry.own_kinds().map(|kind| json!({"if": is(kind), "then": schema_of(kind)})).collect();
+    let mut groups: Vec<&str> = registry.own_kinds().map(|kind| kind.names.group.as_str()).collect();
     groups.sort_unstable();
     groups.dedup();
     for group in groups {
-        let own = || registry.kinds().iter().filter(|kind| kind.names.group == group);
+        let own = || registry.own_kinds().filter(|kind| kind.names.group == group);
         let mut versions: Vec<String> = own().map(|kind| kind.names.api_version()).collect();
         versions.sort();
         versions.dedup();
@@ -113,8 +113,7 @@ pub fn bundle(registry: &Registry) -> Value {
     let name = |kind: &Kind| format!("{}.{}.{}", kind.names.group, kind.names.version, kind.names.kind);
     let mut schema = any_kind(registry, &|kind| json!({"$ref": format!("#/definitions/{}", name(kind))}));
     let definitions: Map<String, Value> = registry
-        .kinds()
-        .iter()
+        .own_kinds()
         .map(|kind| {
             let mut schema = kind.json_schema(true);
             schema.as_object_mut().map(|map| map.remove("$schema"));
@@ -134,7 +133,7 @@ fn catalog(registry: &Registry, address: &str) -> Value {
         "fileMatch": ["*.orloj.yaml", "*.orloj.yml"],
         "url": format!("{address}/all.json"),
     })];
-    all.extend(registry.kinds().iter().map(|kind| {
+    all.extend(registry.own_kinds().map(|kind| {
         json!({
             "name": format!("{} {}", kind.names.kind, kind.names.api_version()),
             "description": kind.description,
@@ -154,7 +153,7 @@ pub fn write(registry: &Registry, folder: &Path, address: &str) -> Result<Vec<Pa
 #[must_use]
 pub fn files(registry: &Registry, address: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for kind in registry.kinds() {
+    for kind in registry.own_kinds() {
         all.extend([false, true].map(|strict| (kind.schema_file(strict), text(&kind.json_schema(strict)))));
     }
     let any = any_kind(registry, &|kind| json!({"$ref": kind.schema_file(true)}));

@@ -84,7 +84,8 @@ fn kinds<'r>(registry: &'r Registry, words: &[String]) -> Result<Vec<&'r Kind>, 
         let found = super::get::kinds(registry, word)?;
         wanted.extend(found.into_iter().map(|kind| kind.index));
     }
-    Ok(registry.kinds().iter().filter(|kind| words.is_empty() || wanted.contains(&kind.index)).collect())
+    // of an object of another's kind the row holds a part alone
+    Ok(registry.own_kinds().filter(|kind| words.is_empty() || wanted.contains(&kind.index)).collect())
 }
 
 impl Export<'_> {

@@ -53,7 +53,7 @@ pub async fn run(args: &GetArgs, config: &Config, registry: &Arc<Registry>) -> R
 /// The kinds that a word means.
 pub fn kinds<'r>(registry: &'r Registry, word: &str) -> Result<Vec<&'r Kind>, CliError> {
     if word == "all" {
-        return Ok(registry.kinds().iter().collect());
+        return Ok(registry.kinds().iter().filter(|kind| kind.home == kind.index).collect());
     }
     let Some(index) = registry.resolve(word) else {
         let names: Vec<_> = registry.kinds().iter().map(|kind| kind.names.plural.as_str()).collect();

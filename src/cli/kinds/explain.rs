@@ -35,6 +35,9 @@ fn text(explanation: &Explanation) -> String {
     line("VERSION", &explanation.api_version);
     let required = if explanation.required { " (required)" } else { "" };
     line("FIELD", &format!("{} <{}>{required}", explanation.path, explanation.field_type));
+    if let Some(from) = &explanation.from {
+        line("FROM", &format!("{from} of the object"));
+    }
     line("STORED", &explanation.stored);
     section(&mut out, "DESCRIPTION", explanation.description.lines().map(str::to_owned));
     section(&mut out, "CHECKED BY THE API SERVER", explanation.constraints.iter().cloned());

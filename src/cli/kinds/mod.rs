@@ -62,10 +62,14 @@ fn show(command: &KindsCommand, config: &Config, registry: &Registry) -> Result<
 }
 
 fn crds(args: &CrdsArgs, config: &Config, registry: &Registry) -> Result<(), CliError> {
-    let mut kinds = registry.kinds().iter().collect::<Vec<_>>();
+    let mut kinds = registry.own_kinds().collect::<Vec<_>>();
     if !args.only.is_empty() {
         let named = |word: &String| registry.resolve(word).ok_or_else(|| unknown_kind(word));
         let named = args.only.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        if let Some(foreign) = named.iter().map(|index| registry.kind(*index)).find(|kind| kind.foreign.is_some()) {
+            let text = format!("there is no definition of {}: the kind is another's", foreign.names.label);
+            return Err(CliError::Usage(text));
+        }
         kinds.retain(|kind| named.contains(&kind.index));
     }
     if args.only_extra {
@@ -119,7 +123,7 @@ fn list(registry: &Registry, format: OutputFormat) -> std::io::Result<()> {
             let row = |kind: &Kind| {
                 let names = &kind.names;
                 vec![
-                    names.kind.clone(),
+                    names.label.clone(),
                     names.plural.clone(),
                     names.short_names.join(","),
                     names.api_version(),
@@ -147,6 +151,8 @@ fn describe(kind: &Kind) -> Value {
     let names = &kind.names;
     json!({
         "kind": names.kind,
+        "label": names.label,
+        "definition": if kind.foreign.is_some() { "foreign" } else { "own" },
         "apiVersion": names.api_version(),
         "plural": names.plural,
         "singular": names.singular,

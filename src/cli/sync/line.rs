@@ -89,7 +89,7 @@ impl LeftRow {
     pub(super) fn line(self, session: &Session) -> Line {
         Line {
             result: self.word(),
-            kind: session.registry.kind(self.kind).names.kind.clone(),
+            kind: session.registry.kind(self.kind).names.label.clone(),
             key: self.left.key,
             generation: None,
             phase: None,
@@ -227,7 +227,7 @@ pub(super) async fn lines(session: &Session, results: Vec<(ResourceId, SyncResul
         };
         Line {
             result: result.word,
-            kind: session.registry.kind(id.kind).names.kind.clone(),
+            kind: session.registry.kind(id.kind).names.label.clone(),
             generation: state.map(|(generation, _)| *generation),
             phase: state.map(|(_, phase)| phase.clone()),
             moved_from: result.moved_from,

@@ -178,7 +178,9 @@ impl UninstallSession {
             self.tally().take(&removed);
             left.extend(removed.failed);
         }
-        let (held, free): (Vec<_>, Vec<_>) = resources.into_iter().partition(holds);
+        // nothing is written to what is another's
+        let held = |resource: &Resource| kind.foreign.is_none() && holds(resource);
+        let (held, free): (Vec<_>, Vec<_>) = resources.into_iter().partition(held);
         for resource in free {
             if let Some(why) = left.remove(&resource.id.object) {
                 self.tally().leave(kind, &resource.id.object, &why);
@@ -201,7 +203,7 @@ impl UninstallSession {
                     }
                 }
                 Err(ResourceClientError::Gone) => {}
-                Err(error) => round.fail(&format!("{} {object}", kind.names.kind), &error),
+                Err(error) => round.fail(&format!("{} {object}", kind.names.label), &error),
             }
         }
         Ok(())

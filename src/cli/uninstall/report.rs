@@ -48,7 +48,7 @@ impl UninstallTally {
     pub fn leave(&mut self, kind: &Kind, object: &ObjectName, why: &str) {
         self.left_behind += 1;
         if self.left_named.len() < NAMED {
-            self.left_named.push(format!("{} {object}: {why}", kind.names.kind));
+            self.left_named.push(format!("{} {object}: {why}", kind.names.label));
         }
     }
 }

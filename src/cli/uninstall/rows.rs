@@ -195,7 +195,7 @@ impl Rows {
 
     /// The kind of an entry, if the registry has it.
     pub fn kind_of(&self, entry: &LedgerEntry) -> Option<KindIndex> {
-        self.registry.kinds().iter().find(|kind| kind.names.kind == entry.kind).map(|kind| kind.index)
+        self.registry.labelled(&entry.kind).map(|kind| kind.index)
     }
 }
 

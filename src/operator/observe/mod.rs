@@ -54,11 +54,11 @@ impl MetricsObserver {
         grace: Duration,
         kinds: Arc<KindHealth>,
     ) -> Self {
-        let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.kind)).collect();
+        let queues = registry.kinds().iter().map(|kind| metrics.queue(&kind.names.label)).collect();
         for kind in registry.kinds() {
-            metrics.workers(&kind.names.kind, 0, 1);
+            metrics.workers(&kind.names.label, 0, 1);
         }
-        let names = registry.kinds().iter().map(|kind| kind.names.kind.clone()).collect();
+        let names = registry.kinds().iter().map(|kind| kind.names.label.clone()).collect();
         Self { metrics, heartbeat, queues, names, store_ready, grace, outage: Mutex::new(None), kinds }
     }
 
@@ -91,7 +91,7 @@ impl MetricsObserver {
             ItemResult::Invalid { .. } => (Reconciled::TerminalError, Some("invalid")),
             ItemResult::Refused { .. } => (Reconciled::Error, Some("rejected")),
         };
-        self.metrics.reconciled(&kind.names.kind, result, took);
+        self.metrics.reconciled(&kind.names.label, result, took);
         if let Some(class) = class {
             self.metrics.error(class);
         }
@@ -103,13 +103,13 @@ impl MetricsObserver {
             queue.waited(item.seen.elapsed().saturating_sub(took));
             queue.worked(took);
         }
-        tracing::debug!(kind = kind.names.kind, object = %item.object, outcome = word(&item.result), "settled");
+        tracing::debug!(kind = kind.names.label, object = %item.object, outcome = word(&item.result), "settled");
     }
 
     /// A call to the API server failed. That a resource is gone is no failure; that it changed meanwhile is an everyday
     /// one, and only the count tells where it happens again and again.
     fn failed(&self, kind: &Kind, object: &ObjectName, what: &str, error: &ResourceClientError) {
-        let kind = &kind.names.kind;
+        let kind = &kind.names.label;
         match error {
             ResourceClientError::Gone => return,
             ResourceClientError::Stale(_) => {
@@ -138,7 +138,7 @@ impl Observer for MetricsObserver {
             self.store_is_back();
         }
         tracing::info!(
-            kind = kind.names.kind,
+            kind = kind.names.label,
             resources = items.len(),
             inserted = counts.inserted,
             updated = counts.updated,
@@ -186,7 +186,7 @@ impl Observer for MetricsObserver {
         result: Result<(), &ResourceClientError>,
         lag: Duration,
     ) {
-        let name = &kind.names.kind;
+        let name = &kind.names.label;
         let outcome = result.map_or_else(ResourceClientError::class, |()| "ok");
         if ack.finalizer != FinalizerChange::Keep {
             self.metrics.api_write(name, ApiWrite::Finalizer, outcome);
@@ -222,7 +222,7 @@ impl Observer for MetricsObserver {
     }
 
     fn undone(&self, kind: &Kind, part: ContestedPart) {
-        self.metrics.undone(&kind.names.kind, part.label());
+        self.metrics.undone(&kind.names.label, part.label());
     }
 
     fn fetched(&self, kind: &Kind, object: &ObjectName, result: Result<(), &ResourceClientError>) {
@@ -232,7 +232,7 @@ impl Observer for MetricsObserver {
     }
 
     fn notified(&self, kind: &Kind, became: Notified) {
-        self.metrics.api_write(&kind.names.kind, ApiWrite::Event, became.outcome());
+        self.metrics.api_write(&kind.names.label, ApiWrite::Event, became.outcome());
     }
 
     fn alive(&self) {

@@ -35,10 +35,8 @@ impl ReconcilerState {
         }
         // a commit whose answer was lost may have freed the key that somebody waits for
         let waiting: Vec<_> = self.queue.claimants.drain().collect();
-        for ((kind, _), objects) in waiting {
-            for object in objects {
-                self.look_again(&ResourceId { kind, object }, Lane::Backlog);
-            }
+        for id in waiting.into_iter().flat_map(|(_, ids)| ids) {
+            self.look_again(&id, Lane::Backlog);
         }
     }
 

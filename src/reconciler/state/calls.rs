@@ -137,8 +137,14 @@ impl ReconcilerState {
         if entry.flags.gone() {
             return None;
         }
+        let foreign = self.registry.kind(id.kind).foreign.as_ref();
+        if foreign.is_some_and(|foreign| !foreign.annotates) {
+            return None;
+        }
         let ours = entry.finalizers.ours.is_some();
-        let finalizer = if entry.flags.deleting() {
+        let finalizer = if foreign.is_some() {
+            FinalizerChange::Keep
+        } else if entry.flags.deleting() {
             if entry.flags.released() && ours {
                 FinalizerChange::Remove(entry.finalizers)
             } else {

@@ -209,11 +209,7 @@ impl ReconcilerState {
     /// Takes up what the ledger remembers; entries of kinds that the registry does not have, and of namespaces that
     /// the source does not cover, are left alone.
     pub fn remember(&mut self, ledger: LedgerEntry) {
-        let Some(kind) =
-            self.registry.kinds().iter().find(|kind| kind.names.kind == ledger.kind).map(|kind| kind.index)
-        else {
-            return;
-        };
+        let Some(kind) = self.registry.labelled(&ledger.kind).map(|kind| kind.index) else { return };
         let id = ResourceId { kind, object: ledger.object };
         if !self.lists.covers(&id) {
             return;

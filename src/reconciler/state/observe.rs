@@ -174,7 +174,7 @@ impl ReconcilerState {
         let spec = resource.spec.to_string();
         let generation = resource.generation.to_be_bytes();
         let mut parts: Vec<&[u8]> =
-            vec![&kind.digest, resource.uid.as_bytes(), &generation, spec.as_bytes(), b"labels"];
+            vec![&kind.meaning, resource.uid.as_bytes(), &generation, spec.as_bytes(), b"labels"];
         for (key, value) in &resource.labels {
             parts.extend([key.as_bytes(), value.as_bytes()]);
         }

@@ -40,8 +40,8 @@ pub(super) struct WorkQueue {
     pub held_bytes_peak: usize,
     /// Rows that the store refused.
     pub retries: Retries<ResourceId>,
-    /// Who waits for a key that somebody else owns.
-    pub claimants: HashMap<(KindIndex, String), Vec<ObjectName>>,
+    /// Who waits for a key that somebody else owns, by the first kind that has rows in its table.
+    pub claimants: HashMap<(KindIndex, String), Vec<ResourceId>>,
     pub store_down_since: Option<Instant>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{ContestedPart, Moment, ReconcilerState};
-use crate::plan::{AbandonedRow, Drift, ItemResult, Write};
+use crate::plan::{AbandonedRow, Drift, ItemResult, Owner, Write};
 use crate::reconciler::index::IndexEntry;
 use crate::reconciler::lanes::Lane;
 use crate::resource::{KindIndex, ObjectName, ResourceId};
@@ -28,7 +28,7 @@ pub struct BatchResult {
     pub kind: KindIndex,
     pub items: Vec<BatchItem>,
     /// Lost their key to an older resource.
-    pub displaced: Vec<ObjectName>,
+    pub displaced: Vec<Owner>,
     /// Keys that are free now.
     pub released: Vec<String>,
 }
@@ -46,19 +46,25 @@ impl ReconcilerState {
             self.settle_one(&id, &item, now);
             self.want_ack(&id, item.lane, item.seen, now);
         }
-        for object in settlement.displaced {
-            let id = ResourceId { kind, object };
+        for owner in settlement.displaced {
+            let Some(id) = self.id_of(owner) else { continue };
             // one that another operator covers is seen to by that
             if self.lists.covers(&id) {
                 self.index.clear_key(&id);
                 self.look_again(&id, Lane::Live);
             }
         }
+        let home = self.registry.kind(kind).home;
         for key in settlement.released {
-            for object in self.queue.claimants.remove(&(kind, key)).unwrap_or_default() {
-                self.look_again(&ResourceId { kind, object }, Lane::Live);
+            for id in self.queue.claimants.remove(&(home, key)).unwrap_or_default() {
+                self.look_again(&id, Lane::Live);
             }
         }
+    }
+
+    fn id_of(&self, owner: Owner) -> Option<ResourceId> {
+        let kind = self.registry.labelled(&owner.kind)?.index;
+        Some(ResourceId { kind, object: owner.object })
     }
 
     fn settle_one(&mut self, id: &ResourceId, item: &BatchItem, now: Moment) {
@@ -80,17 +86,17 @@ impl ReconcilerState {
                 self.set_synced(id, runtime.clone());
             }
             ItemResult::Conflict { key, by, left, .. } => {
-                let claimants = self.queue.claimants.entry((id.kind, key.clone())).or_default();
-                if !claimants.contains(&id.object) {
-                    claimants.push(id.object.clone());
+                let home = self.registry.kind(id.kind).home;
+                let claimants = self.queue.claimants.entry((home, key.clone())).or_default();
+                if !claimants.contains(id) {
+                    claimants.push(id.clone());
                 }
                 if let Some(left) = left {
                     self.notice_left(id, left, key);
                 }
                 self.index.clear_key(id);
-                let seen_here = by
-                    .as_ref()
-                    .is_some_and(|object| self.lists.covers(&ResourceId { kind: id.kind, object: object.clone() }));
+                let seen_here =
+                    by.clone().and_then(|owner| self.id_of(*owner)).is_some_and(|owner| self.lists.covers(&owner));
                 if !seen_here {
                     // nobody here hears when the owner leaves
                     self.queue.retries.failed(id.clone(), now.at, now.jitter);

@@ -3,6 +3,7 @@
 
 pub(crate) mod cel;
 mod defaults;
+mod foreign;
 mod messages;
 pub(crate) mod names;
 mod relations;
@@ -101,27 +102,38 @@ pub(crate) fn compile(file: KindFile, source: &SourceText, index: KindIndex) -> 
         }
     }
     let (store, columns) = store(&file, &shape, &mut faults);
+    let foreign = foreign::compile(&file, &shape, &mut faults);
     check_admin_where(&file, &shape, &mut faults);
     if !faults.problems.is_empty() {
         return Err(faults.problems);
     }
-    let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
+    // nobody's API server checks another's kind by this file
+    let (schema, coverage) = if foreign.is_some() {
+        (file.schema, Vec::new())
+    } else {
+        let derived = derive(&file.schema, &shape, &steps, &rules, sensitive);
+        (derived.schema, derived.coverage)
+    };
     let column_names = store.table.columns.iter().map(|column| &*column.name);
     let columns_mark = format!("{:?}", column_names.zip(&columns).collect::<Vec<_>>());
+    let meaning = super::kind::sha256(&[source.text.as_bytes(), file.basis.as_bytes()].concat());
     Ok(Kind {
         index,
+        home: index,
         names,
+        foreign,
         approval: file.approval,
         description: file.description,
         printer_columns: file.printer_columns,
-        schema: derived.schema,
-        coverage: derived.coverage,
+        schema,
+        coverage,
         store,
         runtime_reports: file.runtime == Runtime::Reports,
         since: file.since,
         sensitive,
         api: file.api,
         digest: super::kind::sha256(source.text.as_bytes()),
+        meaning,
         relations,
         program: Program {
             shape,
@@ -202,7 +214,14 @@ fn store(file: &KindFile, shape: &Shape, faults: &mut Faults<'_>) -> (StoreMappi
     };
     let mapping = StoreMapping {
         kind: section.kind.clone().unwrap_or_else(|| file.kind.clone()),
-        table: Table { name: section.table.clone(), owner, columns, indexed: section.indexes.clone() },
+        api_version: section.api_version.clone().unwrap_or_else(|| file.api_version()),
+        table: Table {
+            name: section.table.clone(),
+            owner,
+            columns,
+            indexed: section.indexes.clone(),
+            shared_with: Vec::new(),
+        },
         initial_phase: section.initial_phase.clone(),
         initial_phase_instead_of: section.initial_phase_instead_of.clone(),
         status: status::compile(&section.status, faults),

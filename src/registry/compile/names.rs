@@ -1,8 +1,8 @@
 //! Names of a kind: Kubernetes' and SQL's.
 
 use super::Faults;
-use crate::registry::file::KindFile;
-use crate::registry::kind::Names;
+use crate::registry::file::{Definition, KindFile};
+use crate::registry::kind::{CORE_GROUP, Names};
 
 /// Columns that every table has.
 pub(crate) const COMMON_COLUMNS: [&str; 6] =
@@ -10,7 +10,10 @@ pub(crate) const COMMON_COLUMNS: [&str; 6] =
 
 pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
     let singular = file.singular.clone().unwrap_or_else(|| file.kind.to_lowercase());
-    if !is_subdomain(&file.group) || !file.group.contains('.') {
+    let foreign = file.definition == Definition::Foreign;
+    // Kubernetes' own groups have no dot, or no name at all
+    let named = is_subdomain(&file.group) && (foreign || file.group.contains('.'));
+    if !(named || foreign && file.group.is_empty()) {
         faults.value("/group", format!("`{}` is no API group: expected something like `example.com`", file.group));
     }
     if !is_label(&file.version) {
@@ -43,6 +46,11 @@ pub(super) fn compile(file: &KindFile, faults: &mut Faults<'_>) -> Names {
         singular,
         short_names: file.short_names.clone(),
         list_kind: format!("{}List", file.kind),
+        label: match file.group.as_str() {
+            "" => format!("{}.{CORE_GROUP}", file.kind),
+            group if foreign => format!("{}.{group}", file.kind),
+            _ => file.kind.clone(),
+        },
     }
 }
 

@@ -74,7 +74,7 @@ fn refuse(path: &[&str], text: impl Into<String>) -> ObjectError {
 
 /// `None` for an object that is none of ours.
 fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>, ObjectError> {
-    let Value::Object(mut object) = value else {
+    let Value::Object(object) = value else {
         return Err(refuse(
             &[],
             format!("expected an object with apiVersion, kind and metadata, not {}", json_type_name(&value)),
@@ -85,6 +85,12 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
     let Some(kind) = registry.find(api_version, kind_name) else {
         return unknown(registry, api_version, kind_name).map_or(Ok(None), Err);
     };
+    let object = Value::Object(object);
+    if !registry.kind(kind).selects_object(&object) {
+        return Ok(None);
+    }
+    let spec = registry.kind(kind).spec_in(&object);
+    let Value::Object(mut object) = object else { return Ok(None) };
     let mut metadata = match object.remove("metadata") {
         Some(Value::Object(metadata)) => metadata,
         None | Some(Value::Null) => Map::new(),
@@ -109,7 +115,7 @@ fn take_apart(registry: &Registry, value: Value) -> Result<Option<Box<Resource>>
         finalizers: Vec::new(),
         deleting: false,
         unreadable: None,
-        spec: object.remove("spec").unwrap_or(Value::Null),
+        spec,
         status: Value::Null,
     })))
 }
@@ -183,7 +189,7 @@ pub fn is_runtime(registry: &Registry, api_version: &str, kind_name: &str) -> bo
 /// What is wrong with a kind that the registry does not have; `None` where its group is not ours.
 fn unknown(registry: &Registry, api_version: &str, kind_name: &str) -> Option<ObjectError> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let ours: Vec<_> = registry.kinds().iter().filter(|kind| kind.names.group == group).collect();
+    let ours: Vec<_> = registry.own_kinds().filter(|kind| kind.names.group == group).collect();
     if ours.is_empty() || is_runtime(registry, api_version, kind_name) {
         return None;
     }

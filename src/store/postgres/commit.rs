@@ -131,7 +131,7 @@ async fn look(
     let wanted: HashSet<_> = request.objects.iter().collect();
     let mut look = VersionedSnapshot { epoch: None, snapshot: Snapshot::default(), versions: RowVersions::new() };
     for row in &found {
-        look.add(row, request.cluster, &wanted).map_err(|e| classify::store_error(&e))?;
+        look.add(row, request, &wanted).map_err(|e| classify::store_error(&e))?;
     }
     Ok(look)
 }
@@ -141,7 +141,7 @@ impl VersionedSnapshot {
         check::changes(request.table, &self.snapshot, |key| self.versions.contains_key(key), changes)
     }
 
-    fn add(&mut self, row: &PgRow, cluster: &str, wanted: &HashSet<&ObjectName>) -> Result<(), sqlx::Error> {
+    fn add(&mut self, row: &PgRow, request: &Request<'_>, wanted: &HashSet<&ObjectName>) -> Result<(), sqlx::Error> {
         self.epoch = row.try_get(0)?;
         let Some(key) = row.try_get::<Option<String>, _>(1)? else { return Ok(()) };
         if let Some(payload) = read::payload(row, 2)? {
@@ -150,7 +150,7 @@ impl VersionedSnapshot {
         let versions: (Option<String>, Option<String>) = (row.try_get(3)?, row.try_get(4)?);
         if versions.1.is_some() {
             let entry = read::entry(row, 5)?;
-            if entry.cluster == cluster && wanted.contains(&entry.object) {
+            if entry.cluster == request.cluster && entry.kind == request.kind && wanted.contains(&entry.object) {
                 self.snapshot.by_object.insert(entry.object.clone(), entry.clone());
             }
             self.snapshot.by_key.insert(key.clone(), entry);
@@ -229,7 +229,7 @@ async fn write(
         }
     }
     if !changes.ledger_remove.is_empty() {
-        let remove = sqlx::query(LEDGER_REMOVE).bind(request.kind).bind(&changes.ledger_remove);
+        let remove = sqlx::query(LEDGER_REMOVE).bind(request.owners()).bind(&changes.ledger_remove);
         remove.execute(&mut *connection).await?;
     }
     if changes.ledger_put.is_empty() {

@@ -62,7 +62,9 @@ pub(super) static OUTCOMES: LazyLock<OutcomeStatements> = LazyLock::new(|| Outco
 pub(super) const HOLD: &str = "SELECT CASE WHEN holder = $2 THEN epoch ELSE -epoch END FROM orloj_operator.leader \
      WHERE cluster = $1 FOR SHARE";
 
-pub(super) const LEDGER_REMOVE: &str = "DELETE FROM orloj_operator.ledger WHERE kind = $1 AND key = ANY($2::text[])";
+/// Binds: the kinds that own rows of the table, keys.
+pub(super) const LEDGER_REMOVE: &str =
+    "DELETE FROM orloj_operator.ledger WHERE kind = ANY($1::text[]) AND key = ANY($2::text[])";
 
 pub(super) const TAKE_LEADERSHIP: &str = "INSERT INTO orloj_operator.leader AS l (cluster, epoch, holder, since) \
      VALUES ($1, 1, $2, NOW()) ON CONFLICT (cluster) DO UPDATE \
@@ -120,6 +122,15 @@ impl PgStatements {
             let _ = write!(arrays, ", ${}::{of}[]", i + 5);
             let _ = write!(aliases, ", c{i}");
         }
+        let owned = |kind: &str| match &*table.shared_with {
+            [] => format!("kind = {kind} AND key = k.key"),
+            // a key has one owner; where two claim it all the same, all see the same one
+            others => {
+                let others: Vec<_> = others.iter().map(|other| literal(other)).collect();
+                format!("kind IN ({kind}, {}) AND key = k.key ORDER BY kind LIMIT 1", others.join(", "))
+            }
+        };
+        let one = if table.shared_with.is_empty() { " LIMIT 1" } else { "" };
         let batch = format!("unnest({arrays}) AS u({aliases})");
         let stored = "name, payload, (extract(epoch FROM updated_at) * 1000000)::bigint";
 
@@ -139,8 +150,9 @@ impl PgStatements {
                  LEFT JOIN LATERAL (SELECT payload, xmin::text AS version FROM {name} \
                  WHERE name = (k.key COLLATE \"default\") LIMIT 1) r ON true \
                  LEFT JOIN LATERAL (SELECT *, xmin::text AS version FROM orloj_operator.ledger \
-                 WHERE kind = $3 AND key = k.key LIMIT 1) l ON true",
+                 WHERE {}{one}) l ON true",
                 ledger_columns("l."),
+                owned("$3"),
             )
             .into(),
             // the keys come sorted, and a lateral join keeps their order: whoever locks several keys, each with its
@@ -151,11 +163,12 @@ impl PgStatements {
                  FROM orloj_operator.leader WHERE cluster = $1 FOR SHARE), \
                  entries AS MATERIALIZED (SELECT k.key, l.version FROM unnest($3::text[]) AS k(key) \
                  LEFT JOIN LATERAL (SELECT xmin::text AS version FROM orloj_operator.ledger \
-                 WHERE kind = $2 AND key = k.key FOR UPDATE) l ON true) \
+                 WHERE {} FOR UPDATE) l ON true) \
                  SELECT f.epoch, k.key, r.version, k.version \
                  FROM (SELECT (SELECT epoch FROM fence) AS epoch) f LEFT JOIN entries k ON true \
                  LEFT JOIN LATERAL (SELECT xmin::text AS version FROM {name} \
-                 WHERE name = k.key FOR UPDATE) r ON true"
+                 WHERE name = k.key FOR UPDATE) r ON true",
+                owned("$2"),
             )
             .into(),
             insert: format!(

@@ -90,10 +90,15 @@ async fn look(
     let keys: HashSet<String> =
         request.keys.iter().cloned().chain(snapshot.by_object.values().map(|entry| entry.key.clone())).collect();
     let wanted = json(&keys.iter().collect::<Vec<_>>());
-    let entries = sqlx::query(LEDGER.owners.sql()).bind(request.kind).bind(&wanted).fetch_all(&mut *connection).await?;
-    for row in &entries {
-        let entry = read::entry(row, 0)?;
-        snapshot.by_key.insert(entry.key.clone(), entry);
+    // a key has one owner; where two claim it all the same, the first by name is seen
+    let mut owners = request.owners();
+    owners.sort_unstable();
+    for kind in owners {
+        let entries = sqlx::query(LEDGER.owners.sql()).bind(kind).bind(&wanted).fetch_all(&mut *connection).await?;
+        for row in &entries {
+            let entry = read::entry(row, 0)?;
+            snapshot.by_key.entry(entry.key.clone()).or_insert(entry);
+        }
     }
     let rows = sqlx::query(statements.among.sql()).bind(&wanted).fetch_all(&mut *connection).await?;
     snapshot.rows = rows
@@ -157,11 +162,10 @@ async fn write(
         write_rows(connection, insert_text(request.table, rows.len()), rows).await?;
     }
     if !changes.ledger_remove.is_empty() {
-        sqlx::query("DELETE FROM orloj_operator_ledger WHERE kind = $1 AND key IN (SELECT value FROM json_each($2))")
-            .bind(request.kind)
-            .bind(json(&changes.ledger_remove))
-            .execute(&mut *connection)
-            .await?;
+        let text = "DELETE FROM orloj_operator_ledger WHERE kind IN (SELECT value FROM json_each($1)) \
+             AND key IN (SELECT value FROM json_each($2))";
+        let (owners, keys) = (json(&request.owners()), json(&changes.ledger_remove));
+        sqlx::query(text).bind(owners).bind(keys).execute(&mut *connection).await?;
     }
     for entries in changes.ledger_put.chunks(CHUNK) {
         put_entries(connection, entries).await?;
