@@ -13,7 +13,7 @@
 //! - [`difference`]: where two JSON values differ
 //! - [`backoff`]: retries, ever more slowly
 //! - [`normalize`] and [`rules`]: what a kind does to a spec, and what it refuses
-//! - [`derive`]: the schema of a kind's spec, and the constraints of the CRD that follow from its steps and rules
+//! - [`derive`](mod@derive): the schema of a kind's spec, and the constraints of the CRD that follow from its steps and rules
 //! - [`registry`]: kind files, loaded, checked and compiled
 //! - [`status`]: what a resource's status says
 //! - [`desired`]: a resource turned into the row that should stand for it

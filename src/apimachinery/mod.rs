@@ -1,10 +1,10 @@
 //! What Kubernetes' API machinery takes for valid, whatever the schema: object metadata, string formats, quantities,
 //! versions, addresses. Nothing here knows of Orloj.
 //!
-//! - [`metadata`]: what an object's metadata may be
-//! - [`formats`] and [`named_formats`]: the formats of texts, as schemas and as CEL rules name them
-//! - [`quantity`], [`version`], [`network`]: what such texts stand for
-//! - [`field_path`]: the path of a field within an object
+//! - `metadata`: what an object's metadata may be
+//! - `formats` and `named_formats`: the formats of texts, as schemas and as CEL rules name them
+//! - `quantity`, `version`, `network`: what such texts stand for
+//! - `field_path`: the path of a field within an object
 
 pub mod field_path;
 pub mod formats;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::file::{Definition, KindFile, Runtime};
-use crate::diagnostics::{Diagnostic, SourceText};
 use crate::apimachinery::field_path::{FieldPath, PathSegment};
+use crate::diagnostics::{Diagnostic, SourceText};
 
 /// What is particular to a kind that is not ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
